@@ -6,7 +6,7 @@ import type { CachedResponse, EntryInfo } from './cache.ts'
 import { fromCache, viewOf } from './client-answer.ts'
 import { type Delivery, type DeliveryRequest, entryOf, lookUp } from './delivery-request.ts'
 import type { Delivered, EdgeExchange } from './exchange.ts'
-import { namesRequest } from './origin.ts'
+import { hasRequestId } from './origin.ts'
 import type { LeaderOutcome } from './single-flight.ts'
 import type { StoredRendition } from './stored-renditions.ts'
 import { isUrlRefused, markValidated, shareFailure, store, storeBytes } from './storing.ts'
@@ -115,7 +115,7 @@ async function revalidate(
  */
 function saysNothingOfObject(response: Response): boolean {
   const { status } = response
-  return status >= 500 || status === 429 || (status !== 304 && !namesRequest(response))
+  return status >= 500 || status === 429 || (status !== 304 && !hasRequestId(response))
 }
 
 export async function fetchWhole(

@@ -2,7 +2,7 @@
 
 import { CONDITIONAL_HEADERS } from '@media-proxy/shared/response/conditional.ts'
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
-import { passedThrough, viewOf } from './client-answer.ts'
+import { passThrough, viewOf } from './client-answer.ts'
 import {
   type Delivery,
   type DeliveryRequest,
@@ -38,7 +38,7 @@ export async function deliverPart(
   const fits = total !== undefined && Number(total) <= delivery.maxEntryBytes
   if (isKept && response.status === 206 && fits)
     exchange.waitUntil(fetchWholeInBackground(delivery, wanted, exchange))
-  return { response: passedThrough(response, viewOf(delivery, wanted)), cache: 'BYPASS' }
+  return { response: passThrough(response, viewOf(delivery, wanted)), cache: 'BYPASS' }
 }
 
 /** Fetches the whole in the background. Players request only parts, which are never cached. */

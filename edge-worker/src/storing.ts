@@ -9,11 +9,11 @@ import { finish, type Representation } from '@media-proxy/shared/response/finish
 import { failureResponse, type HeaderRecord } from '@media-proxy/shared/response/headers.ts'
 import { URL_REFUSED_HEADER } from '@media-proxy/shared/signing/edge-request.ts'
 import type { CachedResponse, EntryInfo } from './cache.ts'
-import { describe, passedThrough, storedHeaders, viewOf } from './client-answer.ts'
+import { describe, passThrough, storedHeaders, viewOf } from './client-answer.ts'
 import type { Delivery, DeliveryRequest } from './delivery-request.ts'
 import type { Delivered, EdgeExchange } from './exchange.ts'
 import { HOP_HEADERS } from './forward.ts'
-import { namesRequest } from './origin.ts'
+import { hasRequestId } from './origin.ts'
 import { pause } from './pause.ts'
 import type { LeaderOutcome } from './single-flight.ts'
 import { slice } from './slice.ts'
@@ -48,11 +48,12 @@ export async function store(
 ): Promise<Fetched> {
   if (response.status !== 200) return shareRejection(delivery, response, wanted, exchange, entry)
   const { body } = response
-  if (body !== null && !namesRequest(response))
-    return { delivered: passBy(response, delivery, wanted), outcome: { kind: 'uncached' } }
+  if (body !== null && !hasRequestId(response))
+    return { delivered: bypassCache(response, delivery, wanted), outcome: { kind: 'uncached' } }
   const declared = response.headers.get('content-length')
   const sizeBytes = Number(declared ?? Number.POSITIVE_INFINITY)
-  if (body === null) return { delivered: passBy(response, delivery, wanted), outcome: { kind: 'uncached' } }
+  if (body === null)
+    return { delivered: bypassCache(response, delivery, wanted), outcome: { kind: 'uncached' } }
   if (declared !== null && sizeBytes > delivery.maxEntryBytes) {
     // Too large to be cached, but the length is known, so the client gets the requested part.
     const described = describe(storedHeaders(response), sizeBytes, viewOf(delivery, wanted))
@@ -62,12 +63,13 @@ export async function store(
   if (sizeBytes > BUFFERED_BYTES && declared !== null)
     return storeStreamed(delivery, response, body, sizeBytes, wanted, exchange, entry)
   const held = await readSmallBody(body)
-  if ('error' in held) return brokenOff(held.error, exchange)
+  if ('error' in held) return interruptedFailure(held.error, exchange)
   if (held.rest !== undefined) {
     const copy = new Response(held.rest, response)
-    return { delivered: passBy(copy, delivery, wanted), outcome: { kind: 'uncached' } }
+    return { delivered: bypassCache(copy, delivery, wanted), outcome: { kind: 'uncached' } }
   }
-  if (declared !== null && held.bytes.length !== sizeBytes) return brokenOff('another length', exchange)
+  if (declared !== null && held.bytes.length !== sizeBytes)
+    return interruptedFailure('another length', exchange)
   const headers = { ...storedHeaders(response), 'content-length': String(held.bytes.length) }
   return storeBytes(delivery, held.bytes, headers, wanted, exchange, entry)
 }
@@ -131,7 +133,7 @@ export async function storeInBackground(
   entry: EntryInfo,
 ): Promise<LeaderOutcome> {
   const sizeBytes = Number(response.headers.get('content-length') ?? Number.POSITIVE_INFINITY)
-  const isCacheable = response.status === 200 && namesRequest(response) && sizeBytes <= delivery.maxEntryBytes
+  const isCacheable = response.status === 200 && hasRequestId(response) && sizeBytes <= delivery.maxEntryBytes
   if (!isCacheable || response.body === null) {
     await response.body?.cancel()
     return { kind: 'uncached' }
@@ -181,7 +183,7 @@ async function shareRejection(
   entry: EntryInfo,
 ): Promise<Fetched> {
   if (isUrlRefused(response)) return { ...(await shareFailure(response)), outcome: { kind: 'abandoned' } }
-  if (response.status === 404 && namesRequest(response)) exchange.waitUntil(cache.putMissing(url, entry))
+  if (response.status === 404 && hasRequestId(response)) exchange.waitUntil(cache.putMissing(url, entry))
   return shareFailure(response)
 }
 
@@ -191,13 +193,13 @@ export function isUrlRefused({ headers }: Response): boolean {
 }
 
 /** Returns a failure for a body that broke off before anything was sent to the client. */
-function brokenOff(error: unknown, { requestId }: EdgeExchange): Promise<Fetched> {
+function interruptedFailure(error: unknown, { requestId }: EdgeExchange): Promise<Fetched> {
   const failure = fail('origin-unreachable', `its answer broke off: ${String(error)}`, { 'retry-after': '5' })
   return shareFailure(failureResponse(failure, requestId))
 }
 
-function passBy(response: Response, delivery: Delivery, wanted: DeliveryRequest): Delivered {
-  return { response: passedThrough(response, viewOf(delivery, wanted)), cache: 'BYPASS' }
+function bypassCache(response: Response, delivery: Delivery, wanted: DeliveryRequest): Delivered {
+  return { response: passThrough(response, viewOf(delivery, wanted)), cache: 'BYPASS' }
 }
 
 type SmallBody =

@@ -17,7 +17,7 @@ import { fromCache, storedHeaders, viewOf } from './client-answer.ts'
 import type { DeliveryRequest } from './delivery-request.ts'
 import type { Delivered, EdgeExchange } from './exchange.ts'
 import { mutable } from './forward.ts'
-import { type FetchOrigin, namesRequest } from './origin.ts'
+import { type FetchOrigin, hasRequestId } from './origin.ts'
 import { cacheTagOf, type Purge } from './purge.ts'
 import { isUrlRefused } from './storing.ts'
 
@@ -115,7 +115,7 @@ export async function handleMiss(
       { clientAddress: client, requestId, traceparent: detail('traceparent') },
     ))
   if (isFailure(asked)) return failureResponse(asked, requestId)
-  const life = !namesRequest(asked)
+  const life = !hasRequestId(asked)
     ? 0
     : asked.status === 200
       ? Math.min(freshSeconds, parseLifetime(asked.headers.get(LIFETIME_HEADER))?.seconds ?? freshSeconds)

@@ -170,9 +170,9 @@ function compareSettings(edge: Config, origin: Config): readonly Finding[] {
     ['presetsOnly', edge.presetsOnly, origin.presetsOnly],
   ] as const
   // In development, `pnpm start` sets the public URLs of the origin.
-  const isTold = (name: string) => name === 'publicUrl' && origin.nodeEnv === 'development'
+  const isDerived = (name: string) => name === 'publicUrl' && origin.nodeEnv === 'development'
   return pairs
-    .filter(([name, atEdge, atOrigin]) => atEdge !== atOrigin && !(isTold(name) && atOrigin === ''))
+    .filter(([name, atEdge, atOrigin]) => atEdge !== atOrigin && !(isDerived(name) && atOrigin === ''))
     .map(([name, atEdge, atOrigin]) =>
       warning(
         `worker ${name}`,

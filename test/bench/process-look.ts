@@ -10,7 +10,7 @@ export interface ProcessLook {
   readonly children: number
 }
 
-export function lookAt(pid: number): ProcessLook {
+export function inspectProcess(pid: number): ProcessLook {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8')
   return {
     rssMib: Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1]) / 1024,

@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { expect } from 'vitest'
-import { lookAt, type ProcessLook } from '../bench/process-look.ts'
+import { inspectProcess, type ProcessLook } from '../bench/process-look.ts'
 import { patient } from '../patience.ts'
 import { until } from '../until.ts'
 
@@ -18,11 +18,11 @@ const MAX_GROWTH_MIB = 150
 
 /** Returns the resources of a process once it is idle: no children, and no socket that is still closing. */
 export async function lookAtRest(pid: number): Promise<ProcessLook> {
-  let last = lookAt(pid)
+  let last = inspectProcess(pid)
   let since = performance.now()
   const restMs = patient(REST_MS)
   await until(() => {
-    const look = lookAt(pid)
+    const look = inspectProcess(pid)
     if (look.files !== last.files || look.children > 0) since = performance.now()
     last = look
     return performance.now() - since > restMs
@@ -40,10 +40,10 @@ export async function expectNothingKept(
 ): Promise<void> {
   // A timeout here is not a failure yet. The checks below show what was kept.
   await until(() => {
-    const { files, children } = lookAt(pid)
+    const { files, children } = inspectProcess(pid)
     return files <= before.files && children <= before.children
   }).catch(() => undefined)
-  const after = lookAt(pid)
+  const after = inspectProcess(pid)
   expect(after.files).toBeLessThanOrEqual(before.files)
   expect(after.children).toBeLessThanOrEqual(before.children)
   expect(after.rssMib).toBeLessThan(before.rssMib + MAX_GROWTH_MIB)

@@ -13,7 +13,7 @@ import { seededRandom } from '../seeded-random.ts'
 /** Use another seed or more requests with `RAW_SEED=7 RAW_REQUESTS=50000 pnpm test raw-differential`. */
 const REQUESTS = Number(process.env.RAW_REQUESTS ?? 5000)
 const SEED = Number(process.env.RAW_SEED ?? 1)
-const AT_ONCE = 8
+const CONCURRENT_REQUESTS = 8
 
 const METHODS = 'GET GET GET GET GET HEAD HEAD OPTIONS POST PUT DELETE PATCH TRACE'.split(' ')
 const PICTURE_KEYS =
@@ -152,7 +152,7 @@ it(
           if (origin[name] !== edge[name]) differences.push([bytes, name, origin[name], edge[name]])
       }
     }
-    await Promise.all(Array.from({ length: AT_ONCE }, askBoth))
+    await Promise.all(Array.from({ length: CONCURRENT_REQUESTS }, askBoth))
     expect(differences).toEqual([])
     // The requests reach the expected parts of the service.
     expect([...statuses].sort()).toEqual(

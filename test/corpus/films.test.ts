@@ -21,7 +21,7 @@ const SECRET = 'a-secret-for-tests'
 const TOLERANCE = 6
 /** FFmpeg shows HDR pale when it is not configured to tone map. */
 const HDR_TOLERANCE = 20
-const MOST_OUTPUT_BYTES = 512 * 1024 * 1024
+const MAX_OUTPUT_BYTES = 512 * 1024 * 1024
 
 const files = corpusFolders()
   .filter((folder) => folder !== 'hostile')
@@ -141,7 +141,7 @@ async function playedSeconds(file: string): Promise<number> {
 function ffmpeg(file: string, args: readonly string[]) {
   return run(FFMPEG ?? '', ['-nostdin', '-hide_banner', '-i', pathOf(file), ...args], {
     encoding: 'buffer',
-    maxBuffer: MOST_OUTPUT_BYTES,
+    maxBuffer: MAX_OUTPUT_BYTES,
   })
 }
 

@@ -121,8 +121,8 @@ const GEOMETRY: readonly Mutant[] = [
   mutant(
     'a turn goes the other way',
     'image/render-stages.ts',
-    'turned.rotate(rotate)',
-    'turned.rotate(360 - rotate)',
+    'flipped.rotate(rotate)',
+    'flipped.rotate(360 - rotate)',
   ),
   mutant(
     'a crop is of the corner',

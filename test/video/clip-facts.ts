@@ -5,7 +5,7 @@ import { promisify } from 'node:util'
 import { FFMPEG, withFile } from '../videos.ts'
 
 const run = promisify(execFile)
-const MOST_BYTES = 512 * 2 ** 20
+const MAX_BYTES = 512 * 2 ** 20
 
 export interface ClipFacts {
   readonly video: string | undefined
@@ -29,7 +29,7 @@ async function ffmpeg(
   if (FFMPEG === undefined) throw new Error('there is no FFmpeg')
   const { stdout, stderr } = await run(FFMPEG, ['-nostdin', '-hide_banner', ...words], {
     encoding: 'buffer',
-    maxBuffer: MOST_BYTES,
+    maxBuffer: MAX_BYTES,
   })
   return { stdout, stderr: stderr.toString() }
 }

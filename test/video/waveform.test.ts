@@ -25,7 +25,7 @@ const BYTES = 256
  * The most that a lossy codec changes a peak, of 255. Bare AAC does not declare its padding samples, so its
  * parts are shifted.
  */
-const MOST_DIFFERENCE = { flac: 1, mp3: 7, ogg: 6, aac: 90 } as const
+const MAX_DIFFERENCE = { flac: 1, mp3: 7, ogg: 6, aac: 90 } as const
 /** One second each of silence, half of the full amplitude, and silence. */
 const BURST = "aevalsrc='if(between(t,1,2),0.5*sin(2*PI*400*t),0)':s=48000:d=3"
 
@@ -193,12 +193,12 @@ describe.skipIf(libav === undefined)('waveforms (need libav)', () => {
 
   it.skipIf(CORPUS === undefined)('are nearly the same for one recording in several codecs', async () => {
     const [reference, ...others] = await Promise.all(
-      ['wav', ...Object.keys(MOST_DIFFERENCE)].map(async (extension) =>
+      ['wav', ...Object.keys(MAX_DIFFERENCE)].map(async (extension) =>
         waveformOf(`tos.${extension}`, await readFile(join(CORPUS ?? '', `audio/tos.${extension}`))),
       ),
     )
     expect(reference).toHaveLength(BYTES)
-    for (const [index, most] of Object.values(MOST_DIFFERENCE).entries()) {
+    for (const [index, most] of Object.values(MAX_DIFFERENCE).entries()) {
       const differences = [...(reference ?? [])].map((peak, at) =>
         Math.abs(peak - (others[index]?.[at] ?? 999)),
       )

@@ -5,7 +5,7 @@ import { predictPreview, predictSheet } from './video-cost.ts'
 const MIB = 1024 * 1024
 const RENDER: CostRender = {
   ...{ width: 480, height: 270, format: 'webp', quality: 80, frames: 60, encodes: 1, blur: 0 },
-  ...{ sharpened: false, arranged: false, laid: false },
+  ...{ sharpened: false, buffered: false, flattened: false },
 }
 const FULL_HD = { width: 1920, height: 1080 }
 

@@ -20,7 +20,7 @@ import type { Cost } from './jobs.ts'
 
 /**
  * Predicts the cost of one frame of a video of this size and of its rendition, and of `samples` further
- * frames, which are decoded no larger than `MOST_SAMPLE_PIXELS`.
+ * frames, which are decoded no larger than `MAX_SAMPLE_PIXELS`.
  */
 export function predictStill(video: Size, render: CostRender, samples = 0): Cost {
   const encoder = ENCODERS[encoderOf({ ...video, palette: false, hasAlpha: false, lossless: false }, render)]
@@ -30,12 +30,12 @@ export function predictStill(video: Size, render: CostRender, samples = 0): Cost
       VIDEO_BASE_BYTES +
         video.width * video.height * VIDEO_BYTES_PER_PIXEL +
         renderedPixels *
-          (encoder.bytesPerPixel + (render.arranged || render.encodes > 1 ? HELD_BYTES_PER_PIXEL : 0)) +
-        samples * Math.min(video.width * video.height, MOST_SAMPLE_PIXELS) * SAMPLE_BYTES_PER_PIXEL,
+          (encoder.bytesPerPixel + (render.buffered || render.encodes > 1 ? HELD_BYTES_PER_PIXEL : 0)) +
+        samples * Math.min(video.width * video.height, MAX_SAMPLE_PIXELS) * SAMPLE_BYTES_PER_PIXEL,
     ),
     cpuSeconds:
       VIDEO_SECONDS +
-      Math.min(MOST_SAMPLES_SECONDS, samples * SAMPLE_SECONDS) +
+      Math.min(MAX_SAMPLES_SECONDS, samples * SAMPLE_SECONDS) +
       (renderedPixels / 1e6) * (encoder.secondsPerMegapixel * render.encodes + filterSeconds(render)),
   }
 }
@@ -60,7 +60,7 @@ export function predictSheet({ video, decodedSize, frames, held, render }: Sheet
         Math.min(frames, held) * framePixels * SAMPLE_BYTES_PER_PIXEL +
         render.width * render.height * SAMPLE_BYTES_PER_PIXEL,
     ),
-    cpuSeconds: still.cpuSeconds + Math.min(MOST_SAMPLES_SECONDS, frames * SAMPLE_SECONDS),
+    cpuSeconds: still.cpuSeconds + Math.min(MAX_SAMPLES_SECONDS, frames * SAMPLE_SECONDS),
   }
 }
 
@@ -70,14 +70,14 @@ const VIDEO_BYTES_PER_PIXEL = 36
 /** A group of pictures is decoded up to the wanted frame. The metadata does not state how far that is. */
 const VIDEO_SECONDS = 4
 /** The largest frame that is only analysed, in pixels: a larger one is scaled down by its decoder. */
-const MOST_SAMPLE_PIXELS = (4 * 224) ** 2
+const MAX_SAMPLE_PIXELS = (4 * 224) ** 2
 const SAMPLE_BYTES_PER_PIXEL = 4
 /**
  * The CPU seconds of another frame of the same video. For many frames the sum is capped at what fits into a
  * deadline.
  */
 const SAMPLE_SECONDS = 1
-const MOST_SAMPLES_SECONDS = 20
+const MAX_SAMPLES_SECONDS = 20
 
 export interface VideoClipCost {
   readonly format: ClipFormat

@@ -17,7 +17,7 @@ export interface ScannerOptions {
 }
 
 /** The images to scan. */
-export interface Looked {
+export interface ExaminedMedia {
   /** The input of the model: consecutive images. */
   readonly images: Uint8Array
   /** Undefined for a still image, which is then scanned on several backgrounds. */
@@ -33,7 +33,11 @@ export interface Scanner {
    * scanning is disabled, or when a scan failed and `failClosed` is off. Fails with `scan-failed` when it is
    * on, or with the failure of the signal.
    */
-  scan(contentHash: string, looked: Looked, signal: AbortSignal): Promise<Verdict | Failure | undefined>
+  scan(
+    contentHash: string,
+    looked: ExaminedMedia,
+    signal: AbortSignal,
+  ): Promise<Verdict | Failure | undefined>
 }
 
 /** A verdict is a few numbers, so a hundred thousand of them take a few megabytes. */
@@ -77,7 +81,7 @@ const ROUND_IMAGES = 4
 /** Scans the images in order, a few at a time, until one flags the source or none is left. */
 async function look(
   classifier: Classifier,
-  { images, durationSeconds }: Looked,
+  { images, durationSeconds }: ExaminedMedia,
   score: ScoreOptions,
   signal: AbortSignal,
 ): Promise<Verdict | Failure> {

@@ -6,7 +6,7 @@
 import { type Failure, fail, failOpenly, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { audioOnlyKind, type MediaKind, videoKindOf } from '../../media/kinds.ts'
 import type { Size } from '../../media/size.ts'
-import { FREE, oneAfterTheOther } from '../cost.ts'
+import { FREE, sequentialCost } from '../cost.ts'
 import type { Cost, Deferred, ExamineJob } from '../jobs.ts'
 import { predictWaveform } from '../video-cost.ts'
 import { type Admission, admit } from './admit.ts'
@@ -55,7 +55,7 @@ export interface Examined {
 }
 
 /** Twice the side of the model's input image. A placeholder needs less. */
-const LOOK_SIDE_PIXELS = 448
+const ANALYSIS_SIDE_PIXELS = 448
 
 /**
  * Examines a source, or returns the predicted cost when it exceeds the admitted cost. Fails with
@@ -112,16 +112,16 @@ async function examineImage(
     format: kind.format,
     maxBytes: limits.sourceBytes,
     // Only single frames are decoded, also of a sequence, so the number of frames is not checked.
-    validate: (info, seen) => {
+    validate: (info, available) => {
       const rejected = validateInfo(info, { limits, animated: false })
       if (rejected !== undefined) return rejected
       const isPlayed = isSequence(info) && (info.frames > 1 || info.ownDecoder === 'sequence')
       const decodes = scan && !isSequence(info) ? scanDecodes(info, scanFrames, limits) : 1
-      const still = predictThumbnails(info, seen, decodes)
-      const others = scan && isSequence(info) ? otherImages(seen.bytes) : []
-      const stills = others.map(() => still).reduce(oneAfterTheOther, still)
+      const still = predictThumbnails(info, available, decodes)
+      const others = scan && isSequence(info) ? otherImages(available.bytes) : []
+      const stills = others.map(() => still).reduce(sequentialCost, still)
       return admit(
-        scan && isPlayed ? oneAfterTheOther(stills, predictAnalysis(info, scanFrames + 1)) : stills,
+        scan && isPlayed ? sequentialCost(stills, predictAnalysis(info, scanFrames + 1)) : stills,
         admission,
       )
     },
@@ -131,20 +131,20 @@ async function examineImage(
   const sequence = isSequence(info) ? readSequence(bytes) : undefined
   const decodeStill = createStillDecoder(tools)
   const decodeFirst = (file: Uint8Array, header: ImageInfo) =>
-    decodeImage(file, header, { frame: 0, maxSidePixels: LOOK_SIDE_PIXELS }, decodeStill)
+    decodeImage(file, header, { frame: 0, maxSidePixels: ANALYSIS_SIDE_PIXELS }, decodeStill)
   const isPlayed = sequence !== undefined || info.frames > 1
-  const maxSidePixels = LOOK_SIDE_PIXELS * (scan && !isPlayed ? partsOf(info) : 1)
+  const maxSidePixels = ANALYSIS_SIDE_PIXELS * (scan && !isPlayed ? partsOf(info) : 1)
   const whole = await decodeImage(bytes, info, { frame: 0, maxSidePixels }, decodeStill)
   if (isFailure(whole)) return whole
   const parts = scan && !isPlayed ? await cutIntoParts(whole) : []
   if (isFailure(parts)) return parts
-  const first = await shrink(whole, LOOK_SIDE_PIXELS)
+  const first = await shrink(whole, ANALYSIS_SIDE_PIXELS)
   if (isFailure(first)) return first
   const size = { width: info.width, height: info.height }
   const others = scan && isSequence(info) ? await readOthers(bytes, info, limits, decodeFirst) : []
   if (isFailure(others)) return others
   if (sequence !== undefined) {
-    const played = await lookAtSequence(sequence, options)
+    const played = await examineSequence(sequence, options)
     if (isFailure(played)) return played
     const { durationSeconds, frames } = played
     return {
@@ -180,7 +180,7 @@ async function examineImage(
  * Decodes frames of the video track of an image sequence. The still image of the same file may show something
  * else, so both are scanned.
  */
-async function lookAtSequence(
+async function examineSequence(
   sequence: ImageSequence,
   { scan, scanFrames, tools }: ExamineOptions,
 ): Promise<{ readonly durationSeconds: number; readonly frames: readonly RawImage[] } | Failure> {
@@ -189,7 +189,7 @@ async function lookAtSequence(
   try {
     const { durationSeconds = 0 } = video.info
     if (!scan) return { durationSeconds, frames: [] }
-    const first = await video.readFrame(undefined, sizeWithin(video.info.video, LOOK_SIDE_PIXELS))
+    const first = await video.readFrame(undefined, sizeWithin(video.info.video, ANALYSIS_SIDE_PIXELS))
     const frames = isFailure(first)
       ? first
       : await readScanFrames(video, first, { most: scanFrames, poster: false })
@@ -262,14 +262,14 @@ async function examineOpenedVideo(
   const rejected = acceptAnyAudio ? undefined : validateAudioCodecs(video.info.audio, 'video')
   if (rejected !== undefined) return rejected
   const { width, height } = video.info.video
-  const shownAt = sizeWithin(video.info.video, LOOK_SIDE_PIXELS)
+  const shownAt = sizeWithin(video.info.video, ANALYSIS_SIDE_PIXELS)
   const looks = [
     predictAnalysis(video.info.video, scan ? scanSamples(scanFrames) : 0),
     ...(scan ? video.info.others.map((other) => predictAnalysis(other, OTHER_SAMPLES)) : []),
   ]
-  const seen = looks.reduce(oneAfterTheOther)
+  const analysisCost = looks.reduce(sequentialCost)
   const waveformCost = wantsWaveform ? predictWaveform(video.info.durationSeconds ?? 0) : FREE
-  const deferred = admit(oneAfterTheOther(seen, waveformCost), admission)
+  const deferred = admit(sequentialCost(analysisCost, waveformCost), admission)
   if (deferred !== undefined) return deferred
   const first = await video.readFrame(undefined, shownAt)
   if (isFailure(first)) return first
@@ -290,7 +290,7 @@ async function examineOpenedVideo(
 
 /** Predicts the cost of the first frame of a video and of `samples` more for the scan. */
 function predictAnalysis(video: Size, samples: number): Cost {
-  const plan = { ...sizeWithin(video, LOOK_SIDE_PIXELS), mode: 'exact', gravity: 'centre' } as const
+  const plan = { ...sizeWithin(video, ANALYSIS_SIDE_PIXELS), mode: 'exact', gravity: 'centre' } as const
   return predictRawImage(video, { plan, format: 'jpeg', quality: 80, animated: false }, samples)
 }
 

@@ -13,14 +13,14 @@ import type { VideoTools } from './video/video.ts'
 
 type Extras = Pick<Extract<ResultOf<'examine'>, { readonly kind: 'examined' }>, ExtraName>
 
-const LOOKS = {
+const VISUAL_EXTRAS = {
   blurhash: blurHashOf,
   palette: paletteOf,
   phash: perceptualHashOf,
 } as const
 
-function isLook(name: ExtraName): name is keyof typeof LOOKS {
-  return Object.hasOwn(LOOKS, name)
+function isVisualExtra(name: ExtraName): name is keyof typeof VISUAL_EXTRAS {
+  return Object.hasOwn(VISUAL_EXTRAS, name)
 }
 
 /** Returns the requested extras that apply to the media. Fails with `undecodable`. */
@@ -40,8 +40,8 @@ async function collect(
 ): Promise<Extras | Failure> {
   let collected = extras
   for (const name of names) {
-    if (!isLook(name)) continue
-    const value = await LOOKS[name](first)
+    if (!isVisualExtra(name)) continue
+    const value = await VISUAL_EXTRAS[name](first)
     if (isFailure(value)) return value
     if (value !== undefined) collected = { ...collected, [name]: value }
   }

@@ -18,10 +18,10 @@ import { type Render, renderRaw } from './image/render-image.ts'
 import { countWholeFrames } from './image/whole-frames.ts'
 import { openImage } from './open-image.ts'
 import type { RawImage } from './pixels/raw-image.ts'
-import { type AvailableBytes, MOST_SECONDS, predictImage, predictRawImage } from './predict.ts'
+import { type AvailableBytes, MAX_SECONDS, predictImage, predictRawImage } from './predict.ts'
 import type { MediaSource } from './source/media-source.ts'
 import { createStillDecoder } from './stills.ts'
-import { threeFrames, threeMoments } from './timestamps/timestamps.ts'
+import { threeFrames, threeTimestamps } from './timestamps/timestamps.ts'
 import { readThreeFrames } from './video/frames.ts'
 import { playSequence } from './video/play-sequence.ts'
 import { openVideo, type Video, type VideoTools } from './video/video.ts'
@@ -91,9 +91,9 @@ async function imageFiles(
     maxBytes: limits.sourceBytes,
     // A still image is returned unchanged.
     intact: true,
-    validate: (info, seen) =>
+    validate: (info, available) =>
       validateInfo(info, { limits, animated: false }) ??
-      (info.frames === 1 ? undefined : admit(predictFrames(info, seen, limits), admission)),
+      (info.frames === 1 ? undefined : admit(predictFrames(info, available, limits), admission)),
   })
   if (!('info' in opened)) return opened
   const { bytes, info } = opened
@@ -102,8 +102,8 @@ async function imageFiles(
   const times = sequence === undefined ? await animationTimes(bytes, info) : sequenceTimes(sequence)
   const decodes = affordableDecodes(info, limits)
   const reachable = (frames: number) => {
-    const moments = threeMoments(times[frames] ?? 0)
-    const wanted = moments.map((moment) => Math.min(frames - 1, frameAt(times, moment)))
+    const timestamps = threeTimestamps(times[frames] ?? 0)
+    const wanted = timestamps.map((timestamp) => Math.min(frames - 1, frameAt(times, timestamp)))
     return reachableFrames(threeFrames(wanted, frames), decodes)
   }
   if (sequence !== undefined) {
@@ -137,12 +137,12 @@ const FRAMES = 3
  * Predicts the cost of three frames: near the start, in the middle, and at the end. All are held in memory,
  * and each is decoded again from the first frame.
  */
-function predictFrames(info: ImageInfo, seen: AvailableBytes, limits: MediaLimits): Cost {
-  const one = predictImage(info, jpegRender(info), { frames: 1, cutLate: false }, seen)
+function predictFrames(info: ImageInfo, available: AvailableBytes, limits: MediaLimits): Cost {
+  const one = predictImage(info, jpegRender(info), { frames: 1, cutLate: false }, available)
   const decodes = Math.min(affordableDecodes(info, limits), (FRAMES * info.frames) / 2 + FRAMES)
   return {
     memoryBytes: one.memoryBytes + (FRAMES - 1) * info.width * info.height * 4,
-    cpuSeconds: Math.min(MOST_SECONDS, one.cpuSeconds * decodes),
+    cpuSeconds: Math.min(MAX_SECONDS, one.cpuSeconds * decodes),
   }
 }
 
@@ -192,10 +192,10 @@ interface ShownFrame {
  * The largest sum of all JPEG files, in bytes. In base64 inside JSON they stay below the 512 KiB that clients
  * accept.
  */
-const MOST_BYTES = 380_000
+const MAX_BYTES = 380_000
 /** The file size falls a little more slowly than the number of pixels. */
 const SHRINK_FURTHER = 0.94
-const MOST_TRIES = 5
+const MAX_TRIES = 5
 
 async function jpegFiles(shown: readonly ShownFrame[]): Promise<readonly FrameFile[] | Failure> {
   let scale = 1
@@ -207,8 +207,8 @@ async function jpegFiles(shown: readonly ShownFrame[]): Promise<readonly FrameFi
       files.push({ timestampSeconds, mime: 'image/jpeg', bytes })
     }
     const total = files.reduce((sum, { bytes }) => sum + bytes.length, 0)
-    if (total <= MOST_BYTES || tries === MOST_TRIES) return files
-    scale *= Math.sqrt(MOST_BYTES / total) * SHRINK_FURTHER
+    if (total <= MAX_BYTES || tries === MAX_TRIES) return files
+    scale *= Math.sqrt(MAX_BYTES / total) * SHRINK_FURTHER
   }
 }
 

@@ -19,7 +19,7 @@ export interface OpenedImage extends Repaired {
  * Validates a header and the planned rendition. Returns the result with which the job ends, or undefined when
  * it continues.
  */
-export type Validate = (info: ImageInfo, seen: AvailableBytes) => Failure | Deferred | undefined
+export type Validate = (info: ImageInfo, available: AvailableBytes) => Failure | Deferred | undefined
 
 export interface OpenImageOptions {
   readonly format: SourceFormat

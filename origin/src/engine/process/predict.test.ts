@@ -13,8 +13,8 @@ async function costOf(content: string, availableBytes = Number.POSITIVE_INFINITY
   const svg = Buffer.from(`<svg xmlns="http://www.w3.org/2000/svg" width="400" height="300">${content}</svg>`)
   const info = await readInfo(svg, 'svg')
   if (isFailure(info)) throw new Error(info.detail)
-  const seen = { bytes: svg.subarray(0, availableBytes), sizeBytes: svg.length }
-  return predictImage(info, render, { frames: 1, cutLate: false }, seen)
+  const available = { bytes: svg.subarray(0, availableBytes), sizeBytes: svg.length }
+  return predictImage(info, render, { frames: 1, cutLate: false }, available)
 }
 
 it('an embedded photograph costs less than SVG of its size, even when only the start is read', async () => {

@@ -1,7 +1,7 @@
 /** Predicts the cost of a job from what its process knows about the source. */
 
 import type { Size } from '../../media/size.ts'
-import { type CostRender, type CostSource, FREE, oneAfterTheOther, predictRender } from '../cost.ts'
+import { type CostRender, type CostSource, FREE, predictRender, sequentialCost } from '../cost.ts'
 import { BASE_BYTES, MIB } from '../cost-tables.ts'
 import type { Cost } from '../jobs.ts'
 import { predictStill } from '../video-cost.ts'
@@ -13,7 +13,7 @@ import { MAX_ENCODES } from './image/fit-bytes.ts'
 import type { ImageInfo } from './image/inspect.ts'
 import { seeksFaces, sizeOf } from './image/layout.ts'
 import type { Render } from './image/render-image.ts'
-import { isHeld } from './image/render-stages.ts'
+import { isBuffered } from './image/render-stages.ts'
 import { coarseSize, isWholeWebp } from './image/shrink-on-load.ts'
 
 /** The bytes of a source that are available when its header has been read. */
@@ -36,35 +36,36 @@ export function predictImage(
   info: ImageInfo,
   render: Render,
   { frames, cutLate }: Decoding,
-  seen: AvailableBytes,
+  available: AvailableBytes,
 ): Cost {
   // The positions of faces are not known yet, but the crop will use only a part of the image.
   const isCutEarly = render.part !== undefined || seeksFaces(render)
-  const embedded = predictSvgImages(info, seen)
+  const embedded = predictSvgImages(info, available)
   const source = {
     ...info,
     frames,
-    turned: info.orientation > 1,
+    rotated: info.orientation > 1,
     played: frames > 1 || info.hidesDefault === true,
-    held: heldOfWebp(info, render),
-    filtered: info.format === 'svg' && hasFilters(seen.bytes),
+    held: predictWebpBuffer(info, render),
+    filtered: info.format === 'svg' && hasFilters(available.bytes),
     cut: cutLate ? ('late' as const) : isCutEarly ? ('early' as const) : undefined,
-    sourceBytes: seen.sizeBytes - embedded.sourceBytes,
+    sourceBytes: available.sizeBytes - embedded.sourceBytes,
   }
   const plain = predictRender(source, { ...costRender(render), frames })
   const drawn = {
-    memoryBytes: plain.memoryBytes + treeBytes(info, seen) + tilesBytes(info, seen) + embedded.memoryBytes,
+    memoryBytes:
+      plain.memoryBytes + treeBytes(info, available) + tilesBytes(info, available) + embedded.memoryBytes,
     cpuSeconds: plain.cpuSeconds + embedded.cpuSeconds,
   }
-  const cost = oneAfterTheOther(drawn, predictReading(info, seen))
-  return seeksFaces(render) ? withLook(cost, info, seen) : cost
+  const cost = sequentialCost(drawn, predictReading(info, available))
+  return seeksFaces(render) ? withFaceDetection(cost, info, available) : cost
 }
 
 /**
  * Returns the pixels in memory of a WebP that its codec does not scale to the exact size. Pixels that it
  * scales partly are held twice.
  */
-function heldOfWebp(info: ImageInfo, render: Render): CostSource['held'] {
+function predictWebpBuffer(info: ImageInfo, render: Render): CostSource['held'] {
   const { width, height } = info
   const coarse = coarseSize(info, render)
   if (coarse !== undefined) return { width: coarse.width, pixels: 2 * coarse.width * coarse.height }
@@ -188,8 +189,8 @@ export function predictKeptPixels(cost: Cost, keptBytes: number, { sizeBytes }: 
 const FACES_BYTES = 12 * 2 ** 20
 const FACES_SECONDS = 0.3
 
-function withLook(cost: Cost, info: ImageInfo, seen: AvailableBytes): Cost {
-  const look = predictThumbnails(info, seen, 1)
+function withFaceDetection(cost: Cost, info: ImageInfo, available: AvailableBytes): Cost {
+  const look = predictThumbnails(info, available, 1)
   return {
     memoryBytes: Math.max(cost.memoryBytes, look.memoryBytes) + FACES_BYTES,
     cpuSeconds: cost.cpuSeconds + look.cpuSeconds + FACES_SECONDS,
@@ -208,8 +209,8 @@ export function costRender(render: Render): CostRender {
     ...{ format, ...sizeOf(render), frames: 1, quality, blur },
     sharpened: sharpen !== undefined,
     // Selecting frames for a lower frame rate copies them, as rotating does.
-    arranged: isHeld(render) || render.fps !== undefined,
-    laid: background !== undefined,
+    buffered: isBuffered(render) || render.fps !== undefined,
+    flattened: background !== undefined,
     encodes: maxBytes === undefined ? 1 : MAX_ENCODES,
   }
 }
@@ -223,18 +224,18 @@ export function predictRawImage(video: Size, render: Render, samples = 0): Cost 
  * The upper bound of the predicted CPU time of many frames, in seconds. It is longer than any deadline
  * allows.
  */
-export const MOST_SECONDS = 20
+export const MAX_SECONDS = 20
 
 /**
  * Predicts the cost of an image at the size that a scan or a placeholder needs. `decodes` is the number of
  * frames that are decoded for it.
  */
-export function predictThumbnails(info: ImageInfo, seen: AvailableBytes, decodes: number): Cost {
+export function predictThumbnails(info: ImageInfo, available: AvailableBytes, decodes: number): Cost {
   const plan = { width: 448, height: 448, mode: 'exact', gravity: 'centre' } as const
   const small = info.drawing === undefined ? info : { ...info, width: plan.width, height: plan.height }
   const render = { plan, format: 'jpeg', quality: 80, animated: false } as const
-  const one = predictImage(small, render, { frames: 1, cutLate: false }, seen)
-  const two = predictImage(small, render, { frames: 2, cutLate: false }, seen)
+  const one = predictImage(small, render, { frames: 1, cutLate: false }, available)
+  const two = predictImage(small, render, { frames: 2, cutLate: false }, available)
   const cpuSeconds = one.cpuSeconds + (decodes - 1) * (two.cpuSeconds - one.cpuSeconds)
-  return { ...one, cpuSeconds: Math.max(one.cpuSeconds, Math.min(MOST_SECONDS, cpuSeconds)) }
+  return { ...one, cpuSeconds: Math.max(one.cpuSeconds, Math.min(MAX_SECONDS, cpuSeconds)) }
 }

@@ -57,15 +57,15 @@ export async function renderImageJob(
   const opened = await openImage(source, {
     format: sourceFormat,
     maxBytes: limits.sourceBytes,
-    validate(info, seen) {
+    validate(info, available) {
       const wanted = wantedOf(info)
       if (isFailure(wanted)) return wanted
       return (
         validateSize(sizeOf(wanted.render), limits) ??
         validateInfo(wanted.drawn, { limits, animated: keepsAnimation(info, wanted.render) }) ??
-        (mayBeUntouched(info, options, wanted.render, seen.sizeBytes)
+        (mayBeUntouched(info, options, wanted.render, available.sizeBytes)
           ? undefined
-          : admit(costWithin(admission.allowance, costsOf(info, wanted, seen, source.kept)), admission))
+          : admit(costWithin(admission.allowance, costsOf(info, wanted, available, source.kept)), admission))
       )
     },
   })
@@ -81,11 +81,11 @@ export async function renderImageJob(
     const untouched = { kind: 'rendered', format, bytes: undefined } as const
     if (isUntouched && !mayFailLate(bytes, info.format)) return untouched
     // One of its frames is decoded at a small size, to check that it decodes.
-    const seen = { bytes, sizeBytes: bytes.length }
-    const deferred = admit(isUntouched ? predictThumbnails(info, seen, 1) : cost, admission)
+    const available = { bytes, sizeBytes: bytes.length }
+    const deferred = admit(isUntouched ? predictThumbnails(info, available, 1) : cost, admission)
     if (deferred !== undefined) return deferred
     if (isUntouched) {
-      const decoded = await decodePaged(bytes, info, 0, LOOK.maxSidePixels)
+      const decoded = await decodePaged(bytes, info, 0, FACE_DETECTION_INPUT.maxSidePixels)
       return isFailure(decoded) ? decoded : untouched
     }
   }
@@ -144,12 +144,12 @@ async function cutLayout(
 ): Promise<Layout | Failure> {
   if (!seeksFaces(wanted)) return wanted
   if (info.drawing !== undefined) return { ...wanted, plan: { ...wanted.plan, gravity: 'attention' } }
-  const looked = await decodeImage(bytes, info, LOOK, decodeStill)
+  const looked = await decodeImage(bytes, info, FACE_DETECTION_INPUT, decodeStill)
   return isFailure(looked) ? looked : towardsFaces(wanted, info, looked)
 }
 
 /** The faces of an animation are searched in its first frame. */
-const LOOK = { frame: 0, maxSidePixels: 512 } as const
+const FACE_DETECTION_INPUT = { frame: 0, maxSidePixels: 512 } as const
 
 /** What to render from an image. */
 interface RenderPlan {
@@ -225,13 +225,13 @@ interface Costs {
 function costsOf(
   info: ImageInfo,
   { render, drawn, cutLate }: RenderPlan,
-  seen: AvailableBytes,
+  available: AvailableBytes,
   kept: SharedPixels | undefined,
 ): Costs {
   const frames = keepsAnimation(info, render) ? info.frames : 1
-  const alone = predictImage(drawn, render, { frames, cutLate }, seen)
+  const alone = predictImage(drawn, render, { frames, cutLate }, available)
   if (kept?.wanted !== true) return { alone, kept: alone }
-  return { alone, kept: predictKeptPixels(alone, bytesToKeep(info, render), seen) }
+  return { alone, kept: predictKeptPixels(alone, bytesToKeep(info, render), available) }
 }
 
 /**

@@ -69,8 +69,8 @@ export async function renderPixels(
   const { options } = job
   const part = await cutPixels(image, options)
   if (isFailure(part)) return part
-  const laid = layoutOf(withCrop(options, undefined), part)
-  if (isFailure(laid)) return laid
-  const layout = seeksFaces(laid) ? await towardsFaces(laid, part, part) : laid
+  const initial = layoutOf(withCrop(options, undefined), part)
+  if (isFailure(initial)) return initial
+  const layout = seeksFaces(initial) ? await towardsFaces(initial, part, part) : initial
   return isFailure(layout) ? layout : renderRaw(part, renderOf(job, format, layout), source)
 }

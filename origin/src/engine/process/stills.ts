@@ -95,7 +95,7 @@ async function decodeWithLibav(
  * the image.
  */
 const MARGIN = 2
-const LEAST_PIXELS = 1_000_000
+const MIN_PIXELS = 1_000_000
 
 async function decode(
   libav: Libav,
@@ -103,7 +103,7 @@ async function decode(
   info: ImageInfo,
   pixels: number,
 ): Promise<DecodedStill | Failure> {
-  const maxPixels = Math.max(LEAST_PIXELS, pixels * MARGIN)
+  const maxPixels = Math.max(MIN_PIXELS, pixels * MARGIN)
   const { format } = info
   switch (format) {
     case 'png':

@@ -14,7 +14,7 @@ const UNIT: IRational = { num: 1, den: CLIP_HERTZ }
 /** How long before the moment it is needed for an audio frame may start, in seconds. */
 const LEAD_SECONDS = 0.5
 /** Gaps shorter than this are rounding of the container's timestamps. */
-const LEAST_GAP_SECONDS = 0.01
+const MIN_GAP_SECONDS = 0.01
 
 /** Opens the track. The caller disposes of it. */
 export function openAudioTrack(libav: Libav, stream: Stream, options: VideoClipOptions): Track {
@@ -50,7 +50,7 @@ class EncodedAudio implements Track {
         source: `time_base=1/${CLIP_HERTZ}:sample_rate=${CLIP_HERTZ}:sample_fmt=${samples}:channel_layout=stereo`,
         filters: [
           // Fills gaps with silence, so that the audio after them stays in sync.
-          `aresample=async=1:first_pts=0:min_hard_comp=${LEAST_GAP_SECONDS}`,
+          `aresample=async=1:first_pts=0:min_hard_comp=${MIN_GAP_SECONDS}`,
           `aformat=sample_fmts=${samples}`,
           `atrim=duration=${lastSeconds - span.startSeconds}`,
           `asetnsamples=n=${frameSamples}:p=0`,

@@ -25,7 +25,7 @@ const KEY_INTERVAL = 1000
 export function encodeMovingAvif(libav: Libav, strip: Strip, quality: Exclude<Quality, 'lossless'>): Buffer {
   const { constants } = libav
   const { width, height, timing } = strip
-  using muxer = openMuxer(libav, 'avif', { loop: Math.min(timing.loop ?? 0, MOST_LOOPS) })
+  using muxer = openMuxer(libav, 'avif', { loop: Math.min(timing.loop ?? 0, MAX_LOOPS) })
   const kinds = isTransparent(strip) ? (['colour', 'alpha'] as const) : (['colour'] as const)
   using stack = new DisposableStack()
   const tracks = kinds.map((kind) => {
@@ -59,7 +59,7 @@ export function encodeMovingAvif(libav: Libav, strip: Strip, quality: Exclude<Qu
 }
 
 /** The highest loop count of the muxer. An animated PNG may have a higher one. */
-const MOST_LOOPS = 2 ** 31 - 1
+const MAX_LOOPS = 2 ** 31 - 1
 
 /** The smallest side that the encoder accepts, in pixels. */
 export const MOVING_AVIF_SIDE = 16

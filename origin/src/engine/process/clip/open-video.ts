@@ -19,7 +19,7 @@ export interface VideoInput extends OpenedStreams {
  * again to search for a key frame, or when video and audio lie far apart. For a small file, a few buffers
  * exceed its size.
  */
-export function mostBytesRead(sizeBytes: number): number {
+export function maxBytesRead(sizeBytes: number): number {
   return 2 * sizeBytes + REREAD_BYTES
 }
 
@@ -43,7 +43,7 @@ export function openVideoInput(
     opened[Symbol.dispose]()
     return info
   }
-  opened.bytes.allow(mostBytesRead(source.sizeBytes))
+  opened.bytes.allow(maxBytesRead(source.sizeBytes))
   const { num, den } = opened.stream?.avgFrameRate ?? { num: 0, den: 1 }
   return { ...opened, info, frameRate: num > 0 && den > 0 ? num / den : USUAL_RATE }
 }

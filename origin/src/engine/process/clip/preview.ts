@@ -87,7 +87,7 @@ function createSampler(painter: Painter, span: Span, frameRate: number): Sampler
   function takeUntil(seconds: number): void {
     if (shown === undefined) return
     let painted: RawImage | Failure | undefined
-    while (taken.length < wanted && momentOf(taken.length) + ROUNDING < seconds) {
+    while (taken.length < wanted && timestampOf(taken.length) + ROUNDING < seconds) {
       painted ??= painter.paint(shown)
       if (isFailure(painted)) {
         failure ??= painted
@@ -97,7 +97,7 @@ function createSampler(painter: Painter, span: Span, frameRate: number): Sampler
     }
   }
 
-  const momentOf = (index: number) => span.startSeconds + index / frameRate
+  const timestampOf = (index: number) => span.startSeconds + index / frameRate
 
   return {
     handleFrame(frame, seconds) {

@@ -97,7 +97,7 @@ function copyPackets(
       if (isVideo && isPastEnd) output.muxed.holdUntil(endTicks, output.source.timeBase)
       const leftTicks = endTicks - packet.pts
       // Other frames depend on it, but it is shown long after the end.
-      if (isVideo && !output.isOver && secondsOf(output.source, -leftTicks) > MOST_LATE_SECONDS)
+      if (isVideo && !output.isOver && secondsOf(output.source, -leftTicks) > MAX_LATE_SECONDS)
         return undefined
       if (isVideo && packet.duration > leftTicks) packet.duration = leftTicks > 1n ? leftTicks : 1n
       if (!output.isOver) {
@@ -111,7 +111,7 @@ function copyPackets(
 }
 
 /** How far frames that are decoded out of order may be shown after the end of a clip. */
-const MOST_LATE_SECONDS = 0.25
+const MAX_LATE_SECONDS = 0.25
 
 interface Output {
   readonly source: Stream

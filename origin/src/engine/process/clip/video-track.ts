@@ -136,8 +136,8 @@ class EncodedVideo implements Track {
     const ownSeconds =
       untilSeconds > seconds ? untilSeconds - seconds : Number(frame.duration) * this.#tickSeconds
     // The rate filter must not drop the only frame.
-    const leastSeconds = this.#count === 0 ? 1 / frameRate : 0
-    const shownSeconds = Math.max(leastSeconds, ownSeconds > 0 ? ownSeconds : 1 / sourceRate)
+    const minSeconds = this.#count === 0 ? 1 / frameRate : 0
+    const shownSeconds = Math.max(minSeconds, ownSeconds > 0 ? ownSeconds : 1 / sourceRate)
     const early = this.#options.frameRate === undefined ? 0 : ROUNDED_TICKS
     frame.pts = BigInt(ticks - this.#chainStart - early)
     frame.duration = BigInt(

@@ -10,7 +10,7 @@ import { type AudioTrack, playedAudio } from '../libav/stream-info.ts'
 import { seekToStart, startOf } from '../libav/stream-start.ts'
 import { type AudioFilter, openAudioFilter } from './audio-filter.ts'
 import { asFailure } from './libav-rejection.ts'
-import { mostBytesRead } from './open-video.ts'
+import { maxBytesRead } from './open-video.ts'
 import { openAudioDecoder } from './read-video.ts'
 
 /** The bytes of a waveform. Each is the peak of an equal part of the duration. */
@@ -21,11 +21,11 @@ const SAMPLES_PER_PEAK = 64
  * The most peaks that are kept: ten minutes at 48 kHz at first, and 1024 per byte of the waveform when there
  * are more.
  */
-const MOST_PEAKS = 2 ** 19
+const MAX_PEAKS = 2 ** 19
 const LOUDEST = 255
 
 /** Gaps shorter than this are rounding of the container's timestamps. */
-const LEAST_PAUSE_SECONDS = 0.1
+const MIN_PAUSE_SECONDS = 0.1
 /** Demuxers of bare streams, whose timestamps are guesses. */
 const UNTIMED: ReadonlySet<string> = new Set(['mp3', 'aac'])
 
@@ -44,7 +44,7 @@ export function readWaveform(
   using file = opened
   const track = playedAudio(libav, file.tracks)
   if (track === undefined) return undefined
-  file.bytes.allow(mostBytesRead(source.sizeBytes))
+  file.bytes.allow(maxBytesRead(source.sizeBytes))
   const { stream } = track
   for (const other of file.context.streams)
     if (other.index !== stream.index) other.discard = libav.constants.AVDISCARD_ALL
@@ -69,7 +69,7 @@ export function readWaveform(
         const at =
           fileSeconds === undefined || UNTIMED.has(file.demuxer.name) ? coveredSeconds : fileSeconds - start
         const pause = Math.min(at, durationSeconds) - coveredSeconds
-        if (pause > LEAST_PAUSE_SECONDS) peaks.pause(pause * hertz)
+        if (pause > MIN_PAUSE_SECONDS) peaks.pause(pause * hertz)
         // Timestamps may go back, for example where recordings were joined.
         coveredSeconds = Math.max(coveredSeconds, at + seconds)
         samplesInAll = durationSeconds * hertz
@@ -152,7 +152,7 @@ function decodeAudio(
  * of any length.
  */
 function createPeaks() {
-  const peaks = new Uint8Array(MOST_PEAKS)
+  const peaks = new Uint8Array(MAX_PEAKS)
   let samplesPerPeak = SAMPLES_PER_PEAK
   let count = 0
   let loudest = 0
@@ -162,11 +162,11 @@ function createPeaks() {
     count += 1
     loudest = 0
     peakSamples = 0
-    if (count === MOST_PEAKS) halve()
+    if (count === MAX_PEAKS) halve()
   }
   const halve = () => {
     samplesPerPeak *= 2
-    count = MOST_PEAKS / 2
+    count = MAX_PEAKS / 2
     for (let at = 0; at < count; at += 1) peaks[at] = Math.max(peaks[2 * at] ?? 0, peaks[2 * at + 1] ?? 0)
   }
   const addSilence = (samples: number) => {

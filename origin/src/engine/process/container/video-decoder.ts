@@ -55,7 +55,7 @@ export interface VideoDecoder {
  * A moment in seconds from the start. It refers to the frame that a player shows then: the last one whose
  * timestamp is not later. Past the end it is the last frame, and undefined means the first one.
  */
-export type Moment = number | undefined
+export type Timestamp = number | undefined
 
 export interface DecodedFile {
   readonly info: ContainerInfo
@@ -63,7 +63,7 @@ export interface DecodedFile {
    * Returns one result per moment, for the cost of the last one when no key frames lie in between. A result
    * fails with `undecodable`, `unsupported-codec`, or as the bytes do.
    */
-  readFrames(moments: readonly Moment[], options: DecodeOptions): Promise<readonly (Frame | Failure)[]>
+  readFrames(timestamps: readonly Timestamp[], options: DecodeOptions): Promise<readonly (Frame | Failure)[]>
   close(): Promise<void>
 }
 

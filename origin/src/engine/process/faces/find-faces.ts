@@ -8,14 +8,14 @@ import { readFileSync } from 'node:fs'
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { FACE_MODEL } from '../../../paths/paths.ts'
 import type { Part } from '../image/layout.ts'
-import { smallOf } from '../image/small-image.ts'
+import { shrinkToRgba } from '../image/small-image.ts'
 import type { RawImage } from '../pixels/raw-image.ts'
 import { type Graph, readGraph } from './graph.ts'
 import { runGraph } from './network.ts'
 
 const SIDE = 128
 /** The lowest sigmoid of a score that counts as a face. */
-const LEAST_SCORE = 0.5
+const MIN_SCORE = 0.5
 /** The values of each box: centre, size, and six points of the face, which are not used. */
 const BOX_VALUES = 16
 
@@ -24,7 +24,7 @@ const BOX_VALUES = 16
  * `undecodable`.
  */
 export async function findFaces(image: RawImage): Promise<readonly Part[] | Failure> {
-  const small = await smallOf(image, { maxSidePixels: SIDE, background: 'white' })
+  const small = await shrinkToRgba(image, { maxSidePixels: SIDE, background: 'white' })
   if (isFailure(small)) return small
   const [boxes = EMPTY, scores = EMPTY] = runGraph(loadGraph(), inputOf(small))
   const scale = image.width / small.width
@@ -32,7 +32,7 @@ export async function findFaces(image: RawImage): Promise<readonly Part[] | Fail
     score: 1 / (1 + Math.exp(-(scores[index] ?? 0))),
     box: boxOf(boxes.subarray(index * BOX_VALUES), anchor, scale),
   }))
-    .filter(({ score }) => score >= LEAST_SCORE)
+    .filter(({ score }) => score >= MIN_SCORE)
     .sort((a, b) => b.score - a.score)
     .map(({ box }) => box)
 }

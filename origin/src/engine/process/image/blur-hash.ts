@@ -1,7 +1,7 @@
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { encode } from 'blurhash'
 import type { RawImage } from '../pixels/raw-image.ts'
-import { smallOf } from './small-image.ts'
+import { shrinkToRgba } from './small-image.ts'
 
 /** The largest side of the encoded image. More pixels make no visible difference to the hash. */
 const MAX_SIDE_PIXELS = 64
@@ -13,7 +13,7 @@ const COMPONENTS_DOWN = 3
  * components. Fails with `undecodable`.
  */
 export async function blurHashOf(image: RawImage): Promise<string | Failure> {
-  const small = await smallOf(image, { maxSidePixels: MAX_SIDE_PIXELS, background: 'white' })
+  const small = await shrinkToRgba(image, { maxSidePixels: MAX_SIDE_PIXELS, background: 'white' })
   if (isFailure(small)) return small
   const { data, width, height } = small
   return encode(Uint8ClampedArray.from(data), width, height, COMPONENTS_ACROSS, COMPONENTS_DOWN)

@@ -21,14 +21,14 @@ export async function decodeCmykJpeg(bytes: Uint8Array, info: ImageInfo): Promis
       .raw({ depth: 'uchar' })
       .toBuffer({ resolveWithObject: true })
     const { width, height } = decoded
-    return { data: asLight(data), width, height, channels: 3 }
+    return { data: convertCmykToRgb(data), width, height, channels: 3 }
   } catch (error) {
     return decodingFailure(error)
   }
 }
 
 /** Converts CMYK to RGB in place: the light that the paper reflects through an ink and through black. */
-function asLight(inks: Uint8Array): Uint8Array {
+function convertCmykToRgb(inks: Uint8Array): Uint8Array {
   let to = 0
   for (let from = 0; from + INKS <= inks.length; from += INKS, to += 3) {
     const paper = FULL - (inks[from + 3] ?? 0)

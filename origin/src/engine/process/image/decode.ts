@@ -11,14 +11,14 @@ import { openFile } from './open-file.ts'
 
 /** Whether Sharp, when it decodes a still, would not return the first displayed frame. */
 export function needsOwnDecoder(info: ImageInfo): boolean {
-  return isOther(info) || info.hidesDefault === true
+  return isUnsupportedBySharp(info) || info.hidesDefault === true
 }
 
-function isOther({ format, ownDecoder }: ImageInfo): boolean {
-  return OTHERS.has(format) || ownDecoder !== undefined
+function isUnsupportedBySharp({ format, ownDecoder }: ImageInfo): boolean {
+  return UNSUPPORTED_BY_SHARP.has(format) || ownDecoder !== undefined
 }
 
-const OTHERS: ReadonlySet<SourceFormat> = new Set(['heic', 'jxl', 'bmp'])
+const UNSUPPORTED_BY_SHARP: ReadonlySet<SourceFormat> = new Set(['heic', 'jxl', 'bmp'])
 
 /** Decodes the still of a format that Sharp does not decode: in display orientation, 8-bit sRGB. */
 export type DecodeStill = (bytes: Uint8Array, info: ImageInfo) => Promise<RawImage | Failure>
@@ -70,7 +70,7 @@ export async function decodeFrame(
   frame: number,
   decodeStill: DecodeStill,
 ): Promise<RawImage | Failure> {
-  if (isOther(info)) return decodeStill(bytes, info)
+  if (isUnsupportedBySharp(info)) return decodeStill(bytes, info)
   const apng = readApng(bytes)
   if (isFailure(apng)) return apng
   let index = 0

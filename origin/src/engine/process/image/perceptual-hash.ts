@@ -1,6 +1,6 @@
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { RawImage } from '../pixels/raw-image.ts'
-import { smallOf } from './small-image.ts'
+import { shrinkToRgba } from './small-image.ts'
 
 /** The image is scaled to `SIDE` pixels per side, and the lowest `KEPT` frequencies per side are kept. */
 const SIDE = 32
@@ -15,7 +15,7 @@ const KEPT = 8
  * `undecodable`.
  */
 export async function perceptualHashOf(image: RawImage): Promise<string | Failure> {
-  const small = await smallOf(image, { squarePixels: SIDE, background: 'white' })
+  const small = await shrinkToRgba(image, { squarePixels: SIDE, background: 'white' })
   if (isFailure(small)) return small
   const grey = Float64Array.from({ length: SIDE * SIDE }, (_, at) => luma(small.data, at))
   const frequencies = lowFrequencies(grey)

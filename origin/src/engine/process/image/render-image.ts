@@ -6,21 +6,21 @@ import { freeBuffer } from '../../../streams/free-buffer.ts'
 import { wrapInTiff } from '../formats/tiff/tiff-wrap.ts'
 import type { RawImage } from '../pixels/raw-image.ts'
 import { sharp, UNLIMITED_PIXELS } from '../pixels/sharp.ts'
-import { awaitingBackground, inItsColours } from './background.ts'
+import { deferBackground, withColourBands } from './background.ts'
 import { type DecodeStill, decodeFrame, needsOwnDecoder } from './decode.ts'
 import type { ImageInfo } from './inspect.ts'
 import { openFile } from './open-file.ts'
 import { bytesToKeep, type SharedPixels } from './pixel-cache.ts'
 import { renderAnimation } from './render-animation.ts'
 import {
-  arrange,
   filter,
-  isArranged,
+  isBuffered,
   isFiltered,
-  isHeld,
+  needsRotateFlipPad,
   openRaw,
   pixelsOf,
   type Render,
+  rotateFlipPad,
   run,
   type SourceImageInfo,
   scale,
@@ -76,12 +76,12 @@ async function finish(
 ): Promise<Uint8Array | Failure> {
   const scaled = scale(opened, info, inside)
   // Backgrounds are blended in sRGB, as browsers do.
-  if (!isHeld(render) && inside === render) return run(filter(scaled, render), info, render)
+  if (!isBuffered(render) && inside === render) return run(filter(scaled, render), info, render)
   const pixels = await pixelsOf(scaled)
   if (isFailure(pixels)) return pixels
-  const arranged = isArranged(render) ? arrange(openRaw(pixels), render) : openRaw(pixels)
-  if (render.pad === undefined || !isFiltered(render)) return run(filter(arranged, render), info, render)
-  const padded = await pixelsOf(arranged)
+  const framed = needsRotateFlipPad(render) ? rotateFlipPad(openRaw(pixels), render) : openRaw(pixels)
+  if (render.pad === undefined || !isFiltered(render)) return run(filter(framed, render), info, render)
+  const padded = await pixelsOf(framed)
   freeBuffer(pixels.data)
   return isFailure(padded) ? padded : run(filter(openRaw(padded), render), info, render)
 }
@@ -99,7 +99,7 @@ export function keepsAnimation(info: ImageInfo, render: Pick<Render, 'animated' 
 }
 
 function openStill(bytes: Uint8Array, info: ImageInfo, render: Render): Sharp {
-  return inItsColours(readFully(openFile(bytes, info, { pages: 1 }), info, render), info, render)
+  return withColourBands(readFully(openFile(bytes, info, { pages: 1 }), info, render), info, render)
 }
 
 /** Renders a still that its codec scales while decoding. */
@@ -133,7 +133,7 @@ async function renderStill(
   const coarse = coarseSize(info, render)
   if (coarse !== undefined) return renderCoarse(bytes, info, render, coarse)
   if (kept?.wanted !== true || bytesToKeep(info, render) === 0)
-    return finish(openStill(bytes, info, render), info, render, awaitingBackground(render, info))
+    return finish(openStill(bytes, info, render), info, render, deferBackground(render, info))
   // Kept as a file: libvips scales raw pixels in other regions at a time, and rounds some of its sums
   // differently. At one of sixty widths that changes one in a thousand samples by one level.
   const file = await kept.read(async () => {

@@ -4,7 +4,7 @@ import { readApng } from '../formats/png/apng.ts'
 import { playApng } from '../formats/png/apng-compose.ts'
 import type { RawImage } from '../pixels/raw-image.ts'
 import { coarseFirst, scanCount } from '../timestamps/scan-choice.ts'
-import { evenMoments } from '../timestamps/timestamps.ts'
+import { evenTimestamps } from '../timestamps/timestamps.ts'
 import { frameAt } from './animation-frames.ts'
 import { decodePaged, shrink } from './decode.ts'
 import { affordableDecodes, reachableFrames } from './frame-budget.ts'
@@ -67,7 +67,7 @@ export async function decodeScanFrames(
   return [...still, ...coarseFirst([...played, ...decodedFrames].slice(0, most + 1))]
 }
 
-interface Looked {
+interface DecodedFrames {
   readonly decodedFrames: readonly RawImage[]
   /** The last frame before the first broken one. */
   readonly whole: number
@@ -82,7 +82,7 @@ interface Looked {
 export function framesToScan(times: readonly number[], frames: number, most: number): readonly number[] {
   const seconds = times.at(-1) ?? 0
   const count = scanCount(seconds, most)
-  const byTime = evenMoments(seconds, count).map((moment) => frameAt(times, moment))
+  const byTime = evenTimestamps(seconds, count).map((timestamp) => frameAt(times, timestamp))
   // A frame that is shown for long takes several of the evenly spaced times. Frames that are evenly spaced by
   // index are scanned instead.
   const byIndex = Array.from(
@@ -96,7 +96,11 @@ export function framesToScan(times: readonly number[], frames: number, most: num
 /**
  * Decodes the wanted frames of an APNG. Every frame is composed on the previous one, so all are decoded once.
  */
-async function playedFrames(bytes: Uint8Array, info: ImageInfo, wanted: readonly number[]): Promise<Looked> {
+async function playedFrames(
+  bytes: Uint8Array,
+  info: ImageInfo,
+  wanted: readonly number[],
+): Promise<DecodedFrames> {
   const apng = readApng(bytes)
   if (isFailure(apng)) return { decodedFrames: [], whole: 0 }
   const decodedFrames: RawImage[] = []
@@ -114,7 +118,11 @@ async function playedFrames(bytes: Uint8Array, info: ImageInfo, wanted: readonly
   return { decodedFrames, whole: last }
 }
 
-async function pagedFrames(bytes: Uint8Array, info: ImageInfo, wanted: readonly number[]): Promise<Looked> {
+async function pagedFrames(
+  bytes: Uint8Array,
+  info: ImageInfo,
+  wanted: readonly number[],
+): Promise<DecodedFrames> {
   const decodedFrames: RawImage[] = []
   let whole = 0
   let broken: number | undefined

@@ -13,7 +13,7 @@ type SmallOptions = (
 }
 
 /** Returns an image as RGBA at the small size that an analysis needs. Fails with `undecodable`. */
-export async function smallOf(
+export async function shrinkToRgba(
   image: RawImage,
   { maxSidePixels, squarePixels, background }: SmallOptions,
 ): Promise<RawImage | Failure> {

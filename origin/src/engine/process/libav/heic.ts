@@ -96,7 +96,7 @@ function decodeItem(libav: Libav, options: ItemOptions): Frame | Failure {
   if (grid === undefined || grid.width * grid.height > maxPixels) return fail('undecodable', 'grid')
   const tiles = file.sourcesOf(item)
   if (tiles.length !== grid.rows * grid.columns) return fail('undecodable', `${tiles.length} tiles`)
-  return putTogether(libav, { ...options, grid, tiles })
+  return assembleGrid(libav, { ...options, grid, tiles })
 }
 
 interface Grid extends Size {
@@ -117,7 +117,7 @@ function gridOf(file: HeifFile, item: HeifItem): Grid | undefined {
   return width > 0 && height > 0 ? grid : undefined
 }
 
-function putTogether(
+function assembleGrid(
   libav: Libav,
   {
     file,
@@ -214,13 +214,13 @@ function decodeMask(libav: Libav, options: ItemOptions, of: HeifItem): Buffer | 
   const mask = converter.convert(frame)
   const { file, item } = options
   const isLimited = item.type === 'av01' && isFullRangeAv1(file.bytesOf(item) ?? Buffer.alloc(0)) === false
-  return isFailure(mask) || !isLimited ? mask : expanded(mask)
+  return isFailure(mask) || !isLimited ? mask : expandToFullRange(mask)
 }
 
 const [BLACK, WHITE] = [16, 235]
 
 /** Expands a mask from limited to full range. */
-function expanded(mask: Buffer): Buffer {
+function expandToFullRange(mask: Buffer): Buffer {
   const full = Uint8Array.from({ length: 256 }, (_, value) =>
     Math.max(0, Math.min(255, Math.round(((value - BLACK) * 255) / (WHITE - BLACK)))),
   )

@@ -19,7 +19,7 @@ import { videoInfo } from './stream-info.ts'
 
 /** How often the bytes of a file in memory may be read: for the demuxer's index, the still and the frames. */
 const READ_FACTOR = 4
-const LEAST_READ_BYTES = 1024 * 1024
+const MIN_READ_BYTES = 1024 * 1024
 
 /**
  * Plays a sequence from its first frame. A caller that stops before the end calls `return` (a `for` loop
@@ -37,7 +37,7 @@ export function* playFrames(
     read: (start: number, end: number) => file.subarray(start, end),
   }
   using bytes = openRangeIo(libav, source)
-  bytes.allow(Math.max(LEAST_READ_BYTES, file.length * READ_FACTOR))
+  bytes.allow(Math.max(MIN_READ_BYTES, file.length * READ_FACTOR))
   const context = new libav.library.FormatContext()
   const demuxer = demuxerOf('mp4')
   const tracks: Track[] = []

@@ -9,7 +9,7 @@ export function isSideways(orientation: number): boolean {
 }
 
 /** Returns an RGBA image in display orientation. `orientation` is 2..8. */
-export function turned(frame: Uint8Array, stored: Size, orientation: number): RawImage {
+export function orientPixels(frame: Uint8Array, stored: Size, orientation: number): RawImage {
   const isTransposed = isSideways(orientation)
   const [width, height] = isTransposed ? [stored.height, stored.width] : [stored.width, stored.height]
   const from = new DataView(frame.buffer, frame.byteOffset, frame.byteLength)

@@ -14,7 +14,7 @@ import type { RawImage } from '../pixels/raw-image.ts'
  */
 const LONG = 3
 /** The largest number of parts. The parts of a longer image are themselves elongated. */
-const MOST_PARTS = 8
+const MAX_PARTS = 8
 
 /**
  * Returns the number of parts of an image. It is also the factor by which the image has to be decoded longer
@@ -22,7 +22,7 @@ const MOST_PARTS = 8
  */
 export function partsOf({ width, height }: Size): number {
   const ratio = Math.max(width, height) / Math.max(1, Math.min(width, height))
-  return ratio > LONG ? Math.min(MOST_PARTS, Math.ceil(ratio)) : 1
+  return ratio > LONG ? Math.min(MAX_PARTS, Math.ceil(ratio)) : 1
 }
 
 /**

@@ -11,12 +11,12 @@ import { type ImageInfo, readInfo, validateInfo } from '../image/inspect.ts'
 import type { RawImage } from '../pixels/raw-image.ts'
 
 /** The largest number of other images that are scanned. */
-const MOST_OTHERS = 16
+const MAX_OTHERS = 16
 
 /** Returns the item IDs of the other images; alternatives to the primary one come first. */
 export function otherImages(bytes: Uint8Array): readonly number[] {
   const others = readHeif(bytes)?.others ?? []
-  return others.slice(0, MOST_OTHERS).map(({ id }) => id)
+  return others.slice(0, MAX_OTHERS).map(({ id }) => id)
 }
 
 /** Decodes the other images, and skips those that do not decode. Fails with `too-large-dimensions`. */

@@ -35,12 +35,12 @@ const LIGHT = 224
 /**
  * Of 255: a pixel with less alpha than `SEEN` is invisible, and one with more than `OPAQUE` hides the page.
  */
-const SEEN = 8
+const VISIBLE_ALPHA = 8
 const OPAQUE = 248
 /**
  * The largest share of visible pixels that may change with the page: the edges and shadows of cut-out images.
  */
-const MOST_CHANGING = 1 / 8
+const MAX_CHANGING_SHARE = 1 / 8
 
 /** Returns the backgrounds on which the model has to see an image. */
 function backgroundsOf({ data, channels }: RawImage): readonly string[] {
@@ -53,11 +53,11 @@ function backgroundsOf({ data, channels }: RawImage): readonly string[] {
     light += least * alpha
     weight += alpha
     hidden += 255 - alpha
-    if (alpha < SEEN) continue
+    if (alpha < VISIBLE_ALPHA) continue
     seen += 1
     if (alpha < OPAQUE || least > LIGHT) changing += 1
   }
   if (hidden === 0 || weight === 0) return [WHITE]
   if (light / weight > LIGHT) return [BLACK]
-  return changing > MOST_CHANGING * seen ? [WHITE, BLACK] : [WHITE]
+  return changing > MAX_CHANGING_SHARE * seen ? [WHITE, BLACK] : [WHITE]
 }

@@ -42,7 +42,7 @@ export async function loadScan(options: ModelOptions): Promise<Scan> {
   }
 
   // Many exported models accept one image at a time.
-  const scan = input.shape[0] === 1 ? oneByOne(run) : run
+  const scan = input.shape[0] === 1 ? withoutBatches(run) : run
   // A model that loads but expects other input fails here instead of at the first upload.
   await scan(new Uint8Array(MODEL_IMAGE_BYTES))
   return scan
@@ -51,7 +51,7 @@ export async function loadScan(options: ModelOptions): Promise<Scan> {
 /** A softmax may exceed 1 by a rounding error. */
 const MAX_PROBABILITY = 1.001
 
-function oneByOne(run: Scan): Scan {
+function withoutBatches(run: Scan): Scan {
   return async (images) => {
     const all: number[] = []
     for (let at = 0; at < images.length; at += MODEL_IMAGE_BYTES)

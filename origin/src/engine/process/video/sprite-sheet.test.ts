@@ -11,10 +11,10 @@ it('a sprite sheet holds few frames at a time, and replaces an undecodable frame
   // The only parts of a video that a sheet uses.
   const video = {
     info: { durationSeconds: 20 },
-    async readFrames(moments: readonly number[]) {
-      read.push(moments.length)
-      return moments.map((moment) =>
-        moment === 0 || moment === 7 ? fail('undecodable') : frameOf(Math.round(moment)),
+    async readFrames(timestamps: readonly number[]) {
+      read.push(timestamps.length)
+      return timestamps.map((timestamp) =>
+        timestamp === 0 || timestamp === 7 ? fail('undecodable') : frameOf(Math.round(timestamp)),
       )
     },
   } as unknown as Video

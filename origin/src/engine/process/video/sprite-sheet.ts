@@ -47,15 +47,18 @@ export async function drawSpriteSheet(
   size: Size,
 ): Promise<SpriteSheet | Failure> {
   const intervalSeconds = spriteInterval(video.info.durationSeconds, sprite)
-  const moments = Array.from({ length: sprite.columns * sprite.rows }, (_, index) => index * intervalSeconds)
+  const timestamps = Array.from(
+    { length: sprite.columns * sprite.rows },
+    (_, index) => index * intervalSeconds,
+  )
   const { width, height } = sheetSize(size, sprite)
   const data = Buffer.alloc(width * height * 4)
   let shown: Buffer | undefined
   let failure: Failure | undefined
   /** The places before the first frame that can be decoded, which show that frame. */
   const waiting: number[] = []
-  for (let start = 0; start < moments.length; start += SHEET_FRAMES_HELD) {
-    const read = await video.readFrames(moments.slice(start, start + SHEET_FRAMES_HELD), size)
+  for (let start = 0; start < timestamps.length; start += SHEET_FRAMES_HELD) {
+    const read = await video.readFrames(timestamps.slice(start, start + SHEET_FRAMES_HELD), size)
     for (const [at, frame] of read.entries()) {
       if (isFailure(frame)) failure ??= frame
       else shown = await tileOf(frame, size)

@@ -108,7 +108,9 @@ function parse(file: Buffer): HeifFile | undefined {
   const primary =
     ofIds(masters.flatMap(({ to }) => to)).find(({ type }) => IMAGE_ITEM_TYPES.has(type)) ?? declared
   const parts = new Set(
-    references.flatMap(({ type, from, to }) => (type === 'dimg' ? to : BELONGS.has(type) ? [from] : [])),
+    references.flatMap(({ type, from, to }) =>
+      type === 'dimg' ? to : AUXILIARY_REFERENCES.has(type) ? [from] : [],
+    ),
   )
   const exchanged = ofIds(alternativesOf(meta, primary.id))
   const others = new Set([declared, ...exchanged, ...[...items.values()].filter(({ id }) => !parts.has(id))])
@@ -169,7 +171,7 @@ export function withPrimary(bytes: Uint8Array, id: number): Uint8Array {
     if (idAt(entry, FULL_BOX, entry[0] === 3) === id) entry[3] = (entry[3] ?? 0) & ~HIDDEN_FLAG
   const list = childOf(meta, 'iref')
   for (const { type, data } of boxesOf(list?.subarray(FULL_BOX) ?? Buffer.alloc(0))) {
-    if (!BELONGS.has(type) || idAt(data, 0, list?.[0] !== 0) !== id) continue
+    if (!AUXILIARY_REFERENCES.has(type) || idAt(data, 0, list?.[0] !== 0) !== id) continue
     file.write('skip', data.byteOffset - file.byteOffset - 4, 'latin1')
   }
   return file
@@ -177,7 +179,7 @@ export function withPrimary(bytes: Uint8Array, id: number): Uint8Array {
 
 const HIDDEN_FLAG = 1
 /** Reference types that make an item a part of another one. */
-const BELONGS: ReadonlySet<string> = new Set(['auxl', 'thmb'])
+const AUXILIARY_REFERENCES: ReadonlySet<string> = new Set(['auxl', 'thmb'])
 
 function isAlpha({ properties }: HeifItem): boolean {
   const type = properties.find((property) => property.type === 'auxC')?.data.toString('latin1', FULL_BOX)

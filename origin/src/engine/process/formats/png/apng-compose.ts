@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises'
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
 import { freeBuffer } from '../../../../streams/free-buffer.ts'
 import { hasDeepProfile, toScreen } from '../../colours/deep-profile.ts'
-import { turned } from '../../pixels/orient-pixels.ts'
+import { orientPixels } from '../../pixels/orient-pixels.ts'
 import type { RawImage } from '../../pixels/raw-image.ts'
 import { sharp, UNLIMITED_PIXELS } from '../../pixels/sharp.ts'
 import type { Apng, ApngFrame } from './apng.ts'
@@ -25,7 +25,7 @@ export async function* playApng(apng: Apng, orientation = 1): AsyncGenerator<Raw
     }
     yield orientation === 1
       ? { data: canvas.data, width, height, channels: RGBA }
-      : turned(canvas.data, { width, height }, orientation)
+      : orientPixels(canvas.data, { width, height }, orientation)
     if (restored !== undefined) {
       freeBuffer(canvas.data)
       canvas.data = restored

@@ -78,14 +78,14 @@ function withWholeWindow(bytes: Uint8Array): Uint8Array | undefined {
   const method = first?.id === 'IDAT' && first.data.length > 1 ? first.data[0] : undefined
   if (first === undefined || method === undefined || first.end > bytes.length) return undefined
   const windowBytes = 256 << (method >> WINDOW_AT)
-  if (windowBytes >= Math.min(dataBytes, MOST_WINDOW_BYTES)) return undefined
+  if (windowBytes >= Math.min(dataBytes, MAX_WINDOW_BYTES)) return undefined
   const data = Buffer.from(first.data)
   data.set(WHOLE_WINDOW)
   const [start, end] = [first.end - data.length - 12, first.end]
   return Buffer.concat([bytes.subarray(0, start), encodePngChunk('IDAT', data), bytes.subarray(end)])
 }
 
-const MOST_WINDOW_BYTES = 32 * 1024
+const MAX_WINDOW_BYTES = 32 * 1024
 
 /** Returns whether a chunk is complete and its checksum correct. */
 function hasRightChecksum({ data, end }: PngChunk, bytes: Uint8Array): boolean {
