@@ -18,7 +18,6 @@ import { type FocalPoint, parametersOfPoint } from './focal-point.ts'
 import { createFocus } from './focus.ts'
 import { IMAGES_AND_VIDEOS, load } from './load.ts'
 import { renderMetadata } from './metadata-panel.ts'
-import { createVideoControls } from './moments.ts'
 import { renderSamples } from './samples.ts'
 import { renderSheet } from './sheet.ts'
 import { createStage } from './stage.ts'
@@ -34,6 +33,7 @@ import {
 } from './state.ts'
 import { createTheme } from './theme.ts'
 import { createUploading } from './uploading.ts'
+import { createVideoControls } from './video-controls.ts'
 import { createZoom } from './zoom.ts'
 
 const RENDER_DELAY_MS = 120
