@@ -19,7 +19,7 @@ export const SAMPLE_KEYS = {
   portrait: 'attachments/1/1/portrait.jpg',
   lying: 'attachments/1/1/harbour.jpg',
   video: 'attachments/1/1/day.mp4',
-  sound: 'attachments/1/1/chime.wav',
+  audio: 'attachments/1/1/chime.wav',
   theme: 'themes/00c0ffee00c0ffee.css',
 } as const
 
@@ -59,7 +59,7 @@ const MAKERS: Readonly<Record<keyof typeof SAMPLE_KEYS, () => Promise<Uint8Array
     portrait: () => photograph('portrait.jpg'),
     lying: lyingImage,
     video: dayVideo,
-    sound: chime,
+    audio: chime,
     theme: () => Buffer.from(':root { --brand: #5865f2; --background: #1e1f22; --text: #dbdee1; }\n'),
   }
 

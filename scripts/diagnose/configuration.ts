@@ -88,7 +88,7 @@ export async function checkWorker(sources: WorkerSources, origin: Config): Promi
     Object.assign(environment, parseEnv(text))
     read.push(file)
   }
-  return [...findings, ...compareDoors(environment, read, origin)]
+  return [...findings, ...compareServices(environment, read, origin)]
 }
 
 /** Returns the variables in `wrangler.toml`, or a finding when it cannot be read. */
@@ -104,7 +104,7 @@ function declaredVariables(
   }
 }
 
-function compareDoors(
+function compareServices(
   environment: Readonly<Record<string, unknown>>,
   read: readonly string[],
   origin: Config,

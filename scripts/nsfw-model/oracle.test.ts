@@ -29,8 +29,8 @@ beforeAll(async () => {
 })
 afterAll(() => classifier.close())
 
-async function compare(picture: Sharp): Promise<void> {
-  const { data, info } = await picture.toColourspace('srgb').raw().toBuffer({ resolveWithObject: true })
+async function compare(image: Sharp): Promise<void> {
+  const { data, info } = await image.toColourspace('srgb').raw().toBuffer({ resolveWithObject: true })
   const { width, height } = info
   const squares = await modelPixels({ data, width, height, channels: info.channels === 4 ? 4 : 3 })
   if (isFailure(squares)) throw new Error(JSON.stringify(squares))

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { expect } from 'vitest'
 import { inspectProcess, type ProcessLook } from '../bench/process-look.ts'
-import { patient } from '../patience.ts'
+import { scaleTimeout } from '../patience.ts'
 import { until } from '../until.ts'
 
 /** Open files, children and memory of another process are readable only on Linux. */
@@ -20,7 +20,7 @@ const MAX_GROWTH_MIB = 150
 export async function lookAtRest(pid: number): Promise<ProcessLook> {
   let last = inspectProcess(pid)
   let since = performance.now()
-  const restMs = patient(REST_MS)
+  const restMs = scaleTimeout(REST_MS)
   await until(() => {
     const look = inspectProcess(pid)
     if (look.files !== last.files || look.children > 0) since = performance.now()

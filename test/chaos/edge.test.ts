@@ -2,7 +2,7 @@
 
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { type Door, openFilesystemOrigin } from '../doors.ts'
+import { openFilesystemOrigin, type Service } from '../doors.ts'
 import { halvesPng } from '../fixtures.ts'
 import { send } from '../http.ts'
 import { until } from '../until.ts'
@@ -14,7 +14,7 @@ const SETTINGS = {
 }
 const DAY_MS = 86_400_000
 
-let origin: Door
+let origin: Service
 let edge: { readonly url: string; close(): Promise<unknown> }
 
 beforeAll(async () => {

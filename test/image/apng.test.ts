@@ -313,10 +313,10 @@ describe('single frames', () => {
     ] as const) {
       const info = await inspectImage(bytes, format, { limits, animated: true })
       if (isFailure(info)) throw new Error(info.detail)
-      const picture = await decodeImage(bytes, info, { frame, maxSidePixels: 20 }, noStills)
-      if (isFailure(picture)) throw new Error(picture.detail)
-      expect([picture.width, picture.height]).toEqual([20, 15])
-      const [r = 0, , b = 0] = picture.data
+      const image = await decodeImage(bytes, info, { frame, maxSidePixels: 20 }, noStills)
+      if (isFailure(image)) throw new Error(image.detail)
+      expect([image.width, image.height]).toEqual([20, 15])
+      const [r = 0, , b = 0] = image.data
       expect(Math.abs(r - red) + Math.abs(b - blue)).toBeLessThan(20)
     }
   })

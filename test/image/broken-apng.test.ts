@@ -11,7 +11,7 @@ import {
 } from '@media-proxy/origin/engine/process/formats/png/png-chunks.ts'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Door, openFilesystemOrigin } from '../doors.ts'
+import { openFilesystemOrigin, type Service } from '../doors.ts'
 import { animatedPng, type PngFrame } from '../fixtures.ts'
 import { send } from '../http.ts'
 
@@ -52,19 +52,22 @@ const CASES: readonly (readonly [
 ]
 
 describe('an animated PNG', () => {
-  let door: Door
+  let service: Service
   beforeAll(async () => {
-    door = await openFilesystemOrigin()
+    service = await openFilesystemOrigin()
     for (const [index, [, change]] of CASES.entries())
-      await door.put(`attachments/1/${index}.png`, await broken(change))
+      await service.put(`attachments/1/${index}.png`, await broken(change))
   })
-  afterAll(() => door.close())
+  afterAll(() => service.close())
 
   it.each(CASES.map(([name, , still, frames], index) => [name, index, still, frames] as const))(
     'with %s is shown',
     async (_, index, still, frames) => {
       const path = `/attachments/1/${index}.png?width=8&format=webp&quality=lossless`
-      const [first, moving] = [await send(door.url, path), await send(door.url, `${path}&animated=true`)]
+      const [first, moving] = [
+        await send(service.url, path),
+        await send(service.url, `${path}&animated=true`),
+      ]
       expect([first.status, moving.status]).toEqual([200, 200])
       for (const { body } of [first, moving])
         expect([...(await sharp(body).removeAlpha().raw().toBuffer()).subarray(0, 3)].join()).toBe(still)

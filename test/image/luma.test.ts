@@ -34,14 +34,14 @@ function lumaTiff(): Buffer {
 }
 
 it('a TIFF of luma and chroma has the right colours', async () => {
-  const door = await openFilesystemOrigin({})
-  await door.put('attachments/1/luma.tiff', lumaTiff())
+  const service = await openFilesystemOrigin({})
+  await service.put('attachments/1/luma.tiff', lumaTiff())
   const answers = await Promise.all(
     ['format=png', 'format=webp&quality=lossless&width=8'].map((query) =>
-      send(door.url, `/attachments/1/luma.tiff?${query}`),
+      send(service.url, `/attachments/1/luma.tiff?${query}`),
     ),
   )
-  await door.close()
+  await service.close()
   for (const { status, body } of answers) {
     expect(status).toBe(200)
     const { data, info } = await sharp(body).removeAlpha().raw().toBuffer({ resolveWithObject: true })

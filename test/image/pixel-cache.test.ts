@@ -141,7 +141,7 @@ describe('the pixels of a shared still', () => {
         }),
     }
     const kind = await sniff(file, '')
-    if (kind?.kind !== 'image') throw new Error('no picture')
+    if (kind?.kind !== 'image') throw new Error('no image')
     const [options] = WANTED
     if (options === undefined) throw new Error('nothing is wanted')
     const rendered = await renderImageJob(

@@ -1,4 +1,4 @@
-/** Faults in the renderer that once were not noticed by any picture test, and similar ones. */
+/** Faults in the renderer that no golden image test noticed before, and similar ones. */
 
 export interface Mutant {
   /** What the service does wrong with this fault. */

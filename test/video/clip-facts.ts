@@ -44,7 +44,7 @@ export async function inspectClip(clip: Buffer, decoder?: string): Promise<ClipF
     ]),
   )
   const video = /Stream #0:\d.*: Video: (\w+)(?: \(([^)]*)\))?.*?, (yuva?\w+)/.exec(stderr)
-  const sound = /Stream #0:\d.*: Audio: (\w+).*? Hz, ([^,]+)/.exec(stderr)
+  const audio = /Stream #0:\d.*: Audio: (\w+).*? Hz, ([^,]+)/.exec(stderr)
   const size = /Video: .*?, (\d+)x(\d+)/.exec(stderr)
   const times = [...stderr.matchAll(/pts_time:(-?[\d.]+)/g)].map(([, time]) => Number(time))
   const [, hours, minutes, seconds] = /Duration: (\d+):(\d+):([\d.]+)/.exec(stderr) ?? []
@@ -53,8 +53,8 @@ export async function inspectClip(clip: Buffer, decoder?: string): Promise<ClipF
     video: video?.[1],
     profile: video?.[2],
     pixels: video?.[3],
-    audio: sound?.[1],
-    channels: sound?.[2],
+    audio: audio?.[1],
+    channels: audio?.[2],
     width: Number(size?.[1]),
     height: Number(size?.[2]),
     seconds: duration,

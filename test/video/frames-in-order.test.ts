@@ -86,8 +86,8 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
 
     it('are read in one pass when there is one key frame', async () => {
       const coder = ['-c:v', 'libx264', '-pix_fmt', 'yuv420p', '-bf', '3', '-g', '9999', '-sc_threshold', '0']
-      const film = await makeVideo('mp4', 'testsrc2=s=320x192:r=30,noise=alls=20:allf=t', coder, 20)
-      const parts = partsOf(film)
+      const videoFile = await makeVideo('mp4', 'testsrc2=s=320x192:r=30,noise=alls=20:allf=t', coder, 20)
+      const parts = partsOf(videoFile)
       let bytesRead = 0
       const counted = {
         sizeBytes: parts.sizeBytes,
@@ -101,7 +101,7 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
       await video.readFrames(Array.from({ length: 19 }, (_, second) => second + second / 30))
       await video.close()
       // Two seconds are read again for each of nineteen moments.
-      expect(bytesRead / film.length).toBeLessThan(4)
+      expect(bytesRead / videoFile.length).toBeLessThan(4)
     })
 
     it('may be early by a tolerance only when the exact frame is expensive to reach', async () => {

@@ -89,9 +89,9 @@ export function observeScanner(scanner: Scanner, observer: Observer): Scanner {
   return {
     enabled: scanner.enabled,
     known: (contentHash) => scanner.known(contentHash),
-    scan(contentHash, looked, signal) {
-      const scan = () => scanner.scan(contentHash, looked, signal)
-      if (!scanner.enabled || looked.images.length === 0 || scanner.known(contentHash) !== undefined)
+    scan(contentHash, media, signal) {
+      const scan = () => scanner.scan(contentHash, media, signal)
+      if (!scanner.enabled || media.images.length === 0 || scanner.known(contentHash) !== undefined)
         return scan()
       return observer.observe({ span: 'nsfw scan', metric: 'media_proxy.nsfw.scan.duration' }, scan)
     },

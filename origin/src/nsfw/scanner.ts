@@ -33,11 +33,7 @@ export interface Scanner {
    * scanning is disabled, or when a scan failed and `failClosed` is off. Fails with `scan-failed` when it is
    * on, or with the failure of the signal.
    */
-  scan(
-    contentHash: string,
-    looked: ExaminedMedia,
-    signal: AbortSignal,
-  ): Promise<Verdict | Failure | undefined>
+  scan(contentHash: string, media: ExaminedMedia, signal: AbortSignal): Promise<Verdict | Failure | undefined>
 }
 
 /** A verdict is a few numbers, so a hundred thousand of them take a few megabytes. */
@@ -56,11 +52,11 @@ export function createScanner({ classifier, score, failClosed, log }: ScannerOpt
   return {
     enabled: classifier !== undefined,
     known: (contentHash) => verdicts.get(contentHash),
-    async scan(contentHash, looked, signal) {
-      if (classifier === undefined || looked.images.length === 0) return undefined
+    async scan(contentHash, media, signal) {
+      if (classifier === undefined || media.images.length === 0) return undefined
       const known = verdicts.get(contentHash)
       if (known !== undefined) return known
-      const verdict = await look(classifier, looked, score, signal)
+      const verdict = await look(classifier, media, score, signal)
       if (isFailure(verdict)) {
         const left = verdict.code === 'client-gone' || verdict.code === 'deadline'
         return left ? verdict : failed(verdict)
