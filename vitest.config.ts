@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
-import { measureTimeoutFactor, scaleTimeout } from './test/patience.ts'
+import { measureTimeoutFactor, scaleTimeout } from './test/timeouts.ts'
 
 // Sharp's work runs on this pool, as in the service itself.
 process.env.UV_THREADPOOL_SIZE ??= String(availableParallelism() + 4)

@@ -1,5 +1,5 @@
 import { vi } from 'vitest'
-import { scaleTimeout } from './patience.ts'
+import { scaleTimeout } from './timeouts.ts'
 
 /**
  * Polls until the answer is true. An exception of `ask` is passed on. It is for conditions without an event,

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { describeApi } from '@media-proxy/origin/api/description.ts'
 import { FAILURE_CODES, fail, statusOf } from '@media-proxy/shared/response/failure.ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openEdge, openFilesystemOrigin, type Service } from '../doors.ts'
+import { openEdge, openFilesystemOrigin, type Service } from '../services.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 const vectors = JSON.parse(readFileSync(join(ROOT, 'clients/vectors.json'), 'utf8'))

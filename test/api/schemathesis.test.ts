@@ -11,9 +11,9 @@ import { signExternalTarget } from '@media-proxy/shared/signing/external-url.ts'
 import { createBase64KeyRing, createKeyRing } from '@media-proxy/shared/signing/hmac.ts'
 import { signUploadToken } from '@media-proxy/shared/signing/upload-token.ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openEdge, openFilesystemOrigin, type Service } from '../doors.ts'
 import { halvesPng } from '../fixtures.ts'
-import { scaleTimeout } from '../patience.ts'
+import { openEdge, openFilesystemOrigin, type Service } from '../services.ts'
+import { scaleTimeout } from '../timeouts.ts'
 import { files, openUpstreamServer, type UpstreamServer } from '../upstream-server.ts'
 
 const COMMAND = process.env.SCHEMATHESIS

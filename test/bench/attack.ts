@@ -9,7 +9,7 @@ import sharp from 'sharp'
 import { noisePng } from '../fixtures.ts'
 import { percentile } from './latency.ts'
 import type { BenchRow } from './measure.ts'
-import { largestChildMib, treeMib } from './process-look.ts'
+import { largestChildMib, treeMib } from './process-snapshot.ts'
 import { createTimedClient, startService } from './service.ts'
 
 const CONCURRENT_REQUESTS = 10

@@ -14,7 +14,7 @@ import { SNIFF_BYTES, sniff } from '@media-proxy/origin/media/sniff.ts'
 import type { ImageFormat } from '@media-proxy/shared/formats.ts'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import { LIMITS } from '../video-tools.ts'
-import { CODINGS, type Coding, type Content, sidesOf } from './cost-pictures.ts'
+import { CODINGS, type Coding, type Content, sidesOf } from './cost-images.ts'
 import type { BenchRow } from './measure.ts'
 
 /**

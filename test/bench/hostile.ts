@@ -12,7 +12,7 @@ import { seededRandom } from '../seeded-random.ts'
 import { percentile } from './latency.ts'
 import { type BenchRow, inFlightWhile } from './measure.ts'
 import { mutate, type NamedFile } from './mutate.ts'
-import { largestEngineMib } from './process-look.ts'
+import { largestEngineMib } from './process-snapshot.ts'
 import { type BenchService, startService } from './service.ts'
 
 /** The number of files is `BENCH_HOSTILE_FILES`, and the seed of the first one is `BENCH_HOSTILE_SEED`. */

@@ -8,7 +8,7 @@ import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { nativeEnvironment, ORIGIN_ARGUMENTS } from '@media-proxy/scripts/origin-process.ts'
 import { Agent, request } from 'undici'
-import { scaleTimeout } from '../patience.ts'
+import { scaleTimeout } from '../timeouts.ts'
 import type { Sample } from './latency.ts'
 
 export interface BenchService {

@@ -9,7 +9,7 @@ import { lineChart } from './chart.ts'
 import { dayOfRequests, fillChat } from './chat.ts'
 import { rateRow, type Sample } from './latency.ts'
 import { type BenchRow, inFlightWhile } from './measure.ts'
-import { inspectProcess, treeMib } from './process-look.ts'
+import { inspectProcess, treeMib } from './process-snapshot.ts'
 import { createTimedClient, startService } from './service.ts'
 
 /** Set with `BENCH_SOAK_MINUTES`. */

@@ -14,9 +14,9 @@ import {
 } from '@media-proxy/client'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { FilesystemService } from '../doors.ts'
-import { scaleTimeout } from '../patience.ts'
-import { PLAYGROUND_SERVICES, SECRET } from '../playground/doors.ts'
+import { PLAYGROUND_SERVICES, SECRET } from '../playground/services.ts'
+import type { FilesystemService } from '../services.ts'
+import { scaleTimeout } from '../timeouts.ts'
 import { CHROMIUM, openBrowser } from './chromium.ts'
 
 const AVATARS = 100

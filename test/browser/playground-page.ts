@@ -2,8 +2,8 @@
 
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll } from 'vitest'
-import type { FilesystemService } from '../doors.ts'
-import { scaleTimeout } from '../patience.ts'
+import type { FilesystemService } from '../services.ts'
+import { scaleTimeout } from '../timeouts.ts'
 import { openBrowser } from './chromium.ts'
 
 /** Registers a service and a browser for the tests of a suite. Returns a function that opens the page. */

@@ -3,7 +3,7 @@
 import type { Page } from 'playwright-core'
 import { describe, expect, it } from 'vitest'
 import { halvesPng } from '../fixtures.ts'
-import { PLAYGROUND_SERVICES } from '../playground/doors.ts'
+import { PLAYGROUND_SERVICES } from '../playground/services.ts'
 import { CHROMIUM, NO_CHROMIUM } from './chromium.ts'
 import { usePlayground } from './playground-page.ts'
 

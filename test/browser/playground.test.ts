@@ -4,7 +4,7 @@ import { PARAMETER_GUIDE } from '@media-proxy/shared/request/parameter-guide.ts'
 import axe from 'axe-core'
 import type { Page } from 'playwright-core'
 import { describe, expect, it } from 'vitest'
-import { PLAYGROUND_SERVICES } from '../playground/doors.ts'
+import { PLAYGROUND_SERVICES } from '../playground/services.ts'
 import { CHROMIUM, NO_CHROMIUM } from './chromium.ts'
 import { settled, usePlayground } from './playground-page.ts'
 

@@ -3,7 +3,7 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import sharp from 'sharp'
-import { PLAYGROUND_SERVICES } from '../playground/doors.ts'
+import { PLAYGROUND_SERVICES } from '../playground/services.ts'
 import { CHROMIUM, NO_CHROMIUM, openBrowser } from './chromium.ts'
 
 const FOLDER = join(import.meta.dirname, '../../docs/pictures')

@@ -3,8 +3,8 @@
 import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { expect } from 'vitest'
-import { inspectProcess, type ProcessLook } from '../bench/process-look.ts'
-import { scaleTimeout } from '../patience.ts'
+import { inspectProcess, type ProcessSnapshot } from '../bench/process-snapshot.ts'
+import { scaleTimeout } from '../timeouts.ts'
 import { until } from '../until.ts'
 
 /** Open files, children and memory of another process are readable only on Linux. */
@@ -17,7 +17,7 @@ export const HAS_PROC = existsSync('/proc/self/task')
 const MAX_GROWTH_MIB = 150
 
 /** Returns the resources of a process once it is idle: no children, and no socket that is still closing. */
-export async function lookAtRest(pid: number): Promise<ProcessLook> {
+export async function lookAtRest(pid: number): Promise<ProcessSnapshot> {
   let last = inspectProcess(pid)
   let since = performance.now()
   const restMs = scaleTimeout(REST_MS)
@@ -35,7 +35,7 @@ const REST_MS = 100
 /** Passes once the process holds no more than before, and its temporary folder is empty. */
 export async function expectNothingKept(
   pid: number,
-  before: ProcessLook,
+  before: ProcessSnapshot,
   temporaryFolder?: string,
 ): Promise<void> {
   // A timeout here is not a failure yet. The checks below show what was kept.

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { inspectProcess, type ProcessLook } from '../bench/process-look.ts'
+import { inspectProcess, type ProcessSnapshot } from '../bench/process-snapshot.ts'
 import { type BenchService, startService } from '../bench/service.ts'
 import { halvesPng } from '../fixtures.ts'
 import { send } from '../http.ts'
@@ -22,7 +22,7 @@ const WHY = `needs /proc, and ulimit -n of ${CONNECTIONS + SPARE_FILES}`
 describe.skipIf(!HAS_PROC || !ENOUGH_FILES)(`${CONNECTIONS} idle connections (${WHY})`, () => {
   let service: BenchService
   let url: URL
-  let before: ProcessLook
+  let before: ProcessSnapshot
 
   beforeAll(async () => {
     service = await startService({ MEDIA_PROXY_NSFW_ENABLED: 'false' })

@@ -2,10 +2,10 @@
 
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { type BenchService, startService } from '../bench/service.ts'
-import { openEdgeBefore, type Service } from '../doors.ts'
 import { halvesPng } from '../fixtures.ts'
 import { send } from '../http.ts'
-import { scaleTimeout } from '../patience.ts'
+import { openEdgeBefore, type Service } from '../services.ts'
+import { scaleTimeout } from '../timeouts.ts'
 import { until } from '../until.ts'
 import { expectNothingKept, HAS_PROC, lookAtRest } from './counts.ts'
 

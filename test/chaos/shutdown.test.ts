@@ -11,7 +11,7 @@ import { createTimedClient, startService } from '../bench/service.ts'
 import { pathOf, SETTINGS, token } from '../e2e/relay-tokens.ts'
 import { noisePng } from '../fixtures.ts'
 import { send } from '../http.ts'
-import { scaleTimeout } from '../patience.ts'
+import { scaleTimeout } from '../timeouts.ts'
 import { until } from '../until.ts'
 
 it('answers every accepted request, and exits with 0', async () => {

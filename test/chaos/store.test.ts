@@ -7,10 +7,10 @@ import { createServer, type RequestListener } from 'node:http'
 import { type AddressInfo, createServer as createTcpServer } from 'node:net'
 import { createS3Store } from '@media-proxy/shared/store/s3.ts'
 import { afterEach, describe, expect, it } from 'vitest'
-import { openOrigin, openS3Server, type Service } from '../doors.ts'
 import { declaredPng, halvesPng } from '../fixtures.ts'
 import { send } from '../http.ts'
-import { scaleTimeout } from '../patience.ts'
+import { openOrigin, openS3Server, type Service } from '../services.ts'
+import { scaleTimeout } from '../timeouts.ts'
 
 const closers: (() => Promise<unknown>)[] = []
 afterEach(async () => {

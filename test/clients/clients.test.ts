@@ -10,9 +10,9 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { clientVectors } from '@media-proxy/scripts/documents/client-vectors.ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openEdge, openFilesystemOrigin, type Service } from '../doors.ts'
 import { halvesPng } from '../fixtures.ts'
-import { scaleTimeout } from '../patience.ts'
+import { openEdge, openFilesystemOrigin, type Service } from '../services.ts'
+import { scaleTimeout } from '../timeouts.ts'
 import { files, openUpstreamServer, type UpstreamServer } from '../upstream-server.ts'
 
 const CLIENTS = join(import.meta.dirname, '../../clients')

@@ -4,11 +4,11 @@
  */
 
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { type FilesystemService, openEdge } from '../doors.ts'
 import { halvesPng } from '../fixtures.ts'
-import { scaleTimeout } from '../patience.ts'
 import { exchange, type RawAnswer } from '../raw-exchange.ts'
 import { seededRandom } from '../seeded-random.ts'
+import { type FilesystemService, openEdge } from '../services.ts'
+import { scaleTimeout } from '../timeouts.ts'
 
 /** Use another seed or more requests with `RAW_SEED=7 RAW_REQUESTS=50000 pnpm test raw-differential`. */
 const REQUESTS = Number(process.env.RAW_REQUESTS ?? 5000)

@@ -4,9 +4,9 @@
  */
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openEdge, type Service } from '../doors.ts'
 import { halvesPng } from '../fixtures.ts'
 import { exchange, type RawAnswer } from '../raw-exchange.ts'
+import { openEdge, type Service } from '../services.ts'
 
 const IMAGE = '/avatars/1/a.webp?size=32'
 const request = (line: string, headers: readonly string[] = ['Host: x']) =>

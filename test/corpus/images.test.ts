@@ -1,7 +1,7 @@
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openFilesystemOrigin, type Service } from '../doors.ts'
 import { send } from '../http.ts'
+import { openFilesystemOrigin, type Service } from '../services.ts'
 import { CORPUS, corpusFiles, readCorpus } from './corpus.ts'
 
 const IMAGES = ['photos', 'orientation', 'colour', 'animated', 'vector'].flatMap(corpusFiles)

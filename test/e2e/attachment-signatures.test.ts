@@ -4,10 +4,10 @@ import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import { serializeAttachmentSignature, signAttachment } from '@media-proxy/shared/signing/attachment-url.ts'
 import { createBase64KeyRing } from '@media-proxy/shared/signing/hmac.ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openEdge, openEdgeBefore, openFilesystemOrigin, type Service } from '../doors.ts'
 import { halvesPng } from '../fixtures.ts'
 import { type RawResponse, send } from '../http.ts'
-import { scaleTimeout } from '../patience.ts'
+import { openEdge, openEdgeBefore, openFilesystemOrigin, type Service } from '../services.ts'
+import { scaleTimeout } from '../timeouts.ts'
 import { until } from '../until.ts'
 
 const SECRET = Buffer.alloc(32, 5).toString('base64')

@@ -16,8 +16,8 @@ import {
 } from '@media-proxy/client'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openEdge, openFilesystemOrigin, type Service } from '../doors.ts'
 import { animatedGif, halvesPng } from '../fixtures.ts'
+import { openEdge, openFilesystemOrigin, type Service } from '../services.ts'
 
 const SECRET = 'client-secret'
 const RELAY_SECRET = Buffer.alloc(32, 9).toString('base64')

@@ -1,8 +1,8 @@
 import sharp from 'sharp'
 import { afterEach, describe, expect, it } from 'vitest'
-import { openEdge, openFilesystemOrigin, type Service, type Settings } from '../doors.ts'
 import { halvesPng } from '../fixtures.ts'
 import { send } from '../http.ts'
+import { openEdge, openFilesystemOrigin, type Service, type Settings } from '../services.ts'
 import { until } from '../until.ts'
 
 let service: Service | undefined

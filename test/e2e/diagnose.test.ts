@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Finding } from '@media-proxy/scripts/diagnose/finding.ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openS3Server } from '../doors.ts'
+import { openS3Server } from '../services.ts'
 import { answering, awsBucket, refuse } from '../stores/aws-server.ts'
 
 const ROOT = join(import.meta.dirname, '../..')

@@ -2,9 +2,9 @@ import { request as rawRequest } from 'node:http'
 import { createServer } from 'node:net'
 import sharp from 'sharp'
 import { afterEach, describe, expect, it } from 'vitest'
-import { openEdge, openEdgeBefore, openFilesystemOrigin, type Service, type Settings } from '../doors.ts'
 import { halvesPng } from '../fixtures.ts'
 import { send } from '../http.ts'
+import { openEdge, openEdgeBefore, openFilesystemOrigin, type Service, type Settings } from '../services.ts'
 import { until } from '../until.ts'
 
 const KEYS: Settings = { MEDIA_PROXY_SECRET_KEY: 'secret', MEDIA_PROXY_EDGE_SECRET_KEY: 'edge' }

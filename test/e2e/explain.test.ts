@@ -1,9 +1,9 @@
 import { chime } from '@media-proxy/scripts/moving-samples.ts'
 import { createExternalUrls } from '@media-proxy/shared/client/index.ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type FilesystemService, openEdge, openFilesystemOrigin } from '../doors.ts'
 import { halvesPng } from '../fixtures.ts'
 import { send } from '../http.ts'
+import { type FilesystemService, openEdge, openFilesystemOrigin } from '../services.ts'
 import { pathOf, SECRET, token } from './relay-tokens.ts'
 
 const KEY = 'explained'

@@ -4,10 +4,9 @@ import { signExternalPath, signExternalTarget } from '@media-proxy/shared/signin
 import { createKeyRing } from '@media-proxy/shared/signing/hmac.ts'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-
-import { openEdge, openFilesystemOrigin, type Service } from '../doors.ts'
 import { animatedGif, halvesPng, orientedJpeg, SVG } from '../fixtures.ts'
 import { send } from '../http.ts'
+import { openEdge, openFilesystemOrigin, type Service } from '../services.ts'
 import { files, openUpstreamServer, type UpstreamServer } from '../upstream-server.ts'
 import { FFMPEG, makeVideo, SECONDS } from '../videos.ts'
 import { KEYS, path, SECRET, v2 } from './external-paths.ts'

@@ -1,8 +1,8 @@
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openEdge, openFilesystemOrigin, type Service } from '../doors.ts'
 import { halvesPng } from '../fixtures.ts'
 import { send } from '../http.ts'
+import { openEdge, openFilesystemOrigin, type Service } from '../services.ts'
 
 const SERVICES = [
   ['the origin', openFilesystemOrigin],

@@ -1,9 +1,9 @@
 import { signEdgeRequest } from '@media-proxy/shared/signing/edge-request.ts'
 import { createKeyRing } from '@media-proxy/shared/signing/hmac.ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openEdge, openEdgeBefore, openFilesystemOrigin, type Service } from '../doors.ts'
 import { halvesPng } from '../fixtures.ts'
 import { send } from '../http.ts'
+import { openEdge, openEdgeBefore, openFilesystemOrigin, type Service } from '../services.ts'
 
 describe('an origin that accepts only the edge', () => {
   let service: Service

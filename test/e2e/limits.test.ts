@@ -1,10 +1,10 @@
 import { signExternalTarget } from '@media-proxy/shared/signing/external-url.ts'
 import { createKeyRing } from '@media-proxy/shared/signing/hmac.ts'
 import { afterEach, describe, expect, it } from 'vitest'
-import { openEdge, openFilesystemOrigin, type Service, type Settings } from '../doors.ts'
 import { halvesPng } from '../fixtures.ts'
 import { type RawResponse, send } from '../http.ts'
-import { scaleTimeout } from '../patience.ts'
+import { openEdge, openFilesystemOrigin, type Service, type Settings } from '../services.ts'
+import { scaleTimeout } from '../timeouts.ts'
 
 const BASE: Settings = {
   MEDIA_PROXY_SECRET_KEY: 'secret',

@@ -1,10 +1,10 @@
 /** Renditions that are made before they are requested. */
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openEdge, openFilesystemOrigin, type Service } from '../doors.ts'
 import { halvesPng } from '../fixtures.ts'
 import { send } from '../http.ts'
-import { scaleTimeout } from '../patience.ts'
+import { openEdge, openFilesystemOrigin, type Service } from '../services.ts'
+import { scaleTimeout } from '../timeouts.ts'
 
 const SECRET = 'a-secret-for-tests'
 const OBJECT = 'attachments/1/a.png'

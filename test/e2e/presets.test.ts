@@ -3,10 +3,10 @@ import { signExternalPath, signExternalTarget } from '@media-proxy/shared/signin
 import { createKeyRing } from '@media-proxy/shared/signing/hmac.ts'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openEdge, openFilesystemOrigin, type Service } from '../doors.ts'
 import { halvesPng } from '../fixtures.ts'
 import { send } from '../http.ts'
 import { seededRandom } from '../seeded-random.ts'
+import { openEdge, openFilesystemOrigin, type Service } from '../services.ts'
 
 const SERVICES = [
   ['the origin', openFilesystemOrigin],

@@ -2,9 +2,9 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { CHROMIUM, NO_CHROMIUM, openBrowser } from '../browser/chromium.ts'
-import { openEdge, openFilesystemOrigin, type Service } from '../doors.ts'
 import { halvesPng } from '../fixtures.ts'
 import { send } from '../http.ts'
+import { openEdge, openFilesystemOrigin, type Service } from '../services.ts'
 
 const SERVICES = [
   ['the origin', openFilesystemOrigin],

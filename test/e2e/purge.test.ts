@@ -11,9 +11,9 @@ import { createFilesystemStore } from '@media-proxy/origin/store/filesystem.ts'
 import type { ObjectStore } from '@media-proxy/shared/store/store.ts'
 import sharp from 'sharp'
 import { afterEach, describe, expect, it } from 'vitest'
-import { openEdge, openOrigin, type Settings } from '../doors.ts'
 import { halvesPng } from '../fixtures.ts'
 import { send } from '../http.ts'
+import { openEdge, openOrigin, type Settings } from '../services.ts'
 import { until } from '../until.ts'
 
 const closers: (() => Promise<unknown>)[] = []

@@ -2,8 +2,8 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createS3Store } from '@media-proxy/shared/store/s3.ts'
 import { describe, expect, it } from 'vitest'
-import { openOrigin, type Service } from '../doors.ts'
 import { send } from '../http.ts'
+import { openOrigin, type Service } from '../services.ts'
 import { pathOf, SETTINGS, token } from './relay-tokens.ts'
 
 describe('the store behind the relay', () => {

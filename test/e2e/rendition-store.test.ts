@@ -9,10 +9,10 @@ import { renditionKey } from '@media-proxy/shared/store/rendition-object.ts'
 import { createS3Store } from '@media-proxy/shared/store/s3.ts'
 import type { ObjectStore } from '@media-proxy/shared/store/store.ts'
 import { afterEach, describe, expect, it } from 'vitest'
-import { openOrigin, openS3Server, type Service } from '../doors.ts'
 import { halvesPng } from '../fixtures.ts'
 import { send } from '../http.ts'
-import { scaleTimeout } from '../patience.ts'
+import { openOrigin, openS3Server, type Service } from '../services.ts'
+import { scaleTimeout } from '../timeouts.ts'
 import { until } from '../until.ts'
 
 const SETTINGS = {

@@ -1,8 +1,8 @@
 import sharp from 'sharp'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { type FilesystemService, openFilesystemOrigin } from '../doors.ts'
 import { noisePng } from '../fixtures.ts'
 import { send } from '../http.ts'
+import { type FilesystemService, openFilesystemOrigin } from '../services.ts'
 
 const WIDTHS = [16, 32, 48, 64, 80, 96, 128, 160, 200, 256, 320, 400]
 

@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { type FilesystemService, openEdge } from '../doors.ts'
 import { halvesPng } from '../fixtures.ts'
+import { type FilesystemService, openEdge } from '../services.ts'
 
 const SETTINGS = {
   MEDIA_PROXY_SECRET_KEY: 'secret',

@@ -1,8 +1,8 @@
 import { createMediaClient } from '@media-proxy/client'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openEdge, openFilesystemOrigin, openS3Origin, type Service } from '../doors.ts'
 import { animatedGif, halvesJpeg, halvesPng, SVG, turnedHeic } from '../fixtures.ts'
 import { send } from '../http.ts'
+import { openEdge, openFilesystemOrigin, openS3Origin, type Service } from '../services.ts'
 
 const SECRET = 'internal-secret'
 

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openFilesystemOrigin, openS3Server, type Service } from '../doors.ts'
 import { send } from '../http.ts'
+import { openFilesystemOrigin, openS3Server, type Service } from '../services.ts'
 import { answering } from '../stores/aws-server.ts'
 import { createWorkerHarness } from '../worker-harness.ts'
 

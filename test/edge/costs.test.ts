@@ -1,9 +1,9 @@
 import { join } from 'node:path'
 import { type BilledOperations, EDGE_COSTS, priceOf } from '@media-proxy/shared/edge-costs.ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openFilesystemOrigin, type Service } from '../doors.ts'
 import { halvesPng } from '../fixtures.ts'
 import { send } from '../http.ts'
+import { openFilesystemOrigin, type Service } from '../services.ts'
 import { until } from '../until.ts'
 import { createWorkerHarness } from '../worker-harness.ts'
 

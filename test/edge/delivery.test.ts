@@ -2,9 +2,9 @@ import { createServer, type IncomingMessage, request, type ServerResponse } from
 import type { AddressInfo } from 'node:net'
 import { gzipSync } from 'node:zlib'
 import { afterEach, describe, expect, it } from 'vitest'
-import { openEdge, type Service, type Settings } from '../doors.ts'
 import { halvesPng } from '../fixtures.ts'
 import { send } from '../http.ts'
+import { openEdge, type Service, type Settings } from '../services.ts'
 import { until } from '../until.ts'
 import { openPlainWorker } from './plain-worker.ts'
 

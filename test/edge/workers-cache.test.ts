@@ -4,9 +4,9 @@
  */
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openEdge, type Service } from '../doors.ts'
 import { halvesPng } from '../fixtures.ts'
 import { type RawRequest, type RawResponse, send } from '../http.ts'
+import { openEdge, type Service } from '../services.ts'
 
 const KEYS = { MEDIA_PROXY_SECRET_KEY: 'secret', MEDIA_PROXY_EDGE_SECRET_KEY: 'edge' }
 const PATH = '/attachments/1/2/a%20b.png?width=32&format=webp'

@@ -5,8 +5,8 @@ import { pngChunks } from '@media-proxy/origin/engine/process/formats/png/png-ch
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { corpusFiles, readCorpus } from '../corpus/corpus.ts'
-import { openFilesystemOrigin, type Service } from '../doors.ts'
 import { send } from '../http.ts'
+import { openFilesystemOrigin, type Service } from '../services.ts'
 
 const SECRET = 'internal-secret'
 const [WIDTH, HEIGHT] = [24, 16]

@@ -2,9 +2,9 @@
 
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openFilesystemOrigin, type Service } from '../doors.ts'
 import { animatedGif } from '../fixtures.ts'
 import { send } from '../http.ts'
+import { openFilesystemOrigin, type Service } from '../services.ts'
 
 const GREY = { r: 90, g: 90, b: 90 }
 const grey = (alpha: number) =>

@@ -8,10 +8,10 @@ import { decodeScanFrames } from '@media-proxy/origin/engine/process/image/scan-
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openFilesystemOrigin, type Service } from '../doors.ts'
 import { animatedPng } from '../fixtures.ts'
 import { send } from '../http.ts'
 import { seededRandom } from '../seeded-random.ts'
+import { openFilesystemOrigin, type Service } from '../services.ts'
 
 const SECRET = 'internal-secret'
 const SIDE = 16

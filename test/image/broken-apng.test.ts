@@ -11,9 +11,9 @@ import {
 } from '@media-proxy/origin/engine/process/formats/png/png-chunks.ts'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openFilesystemOrigin, type Service } from '../doors.ts'
 import { animatedPng, type PngFrame } from '../fixtures.ts'
 import { send } from '../http.ts'
+import { openFilesystemOrigin, type Service } from '../services.ts'
 
 const FRAME = { left: 0, top: 0, width: 16, height: 12, delay: [1, 10], dispose: 0, blend: 0 } as const
 const [RED, GREEN, BLUE] = ['255,0,0', '0,255,0', '0,0,255']

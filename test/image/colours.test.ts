@@ -16,9 +16,9 @@ import sharp from 'sharp'
 
 import { thumbHashToAverageRGBA } from 'thumbhash'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openFilesystemOrigin, type Service } from '../doors.ts'
 import { noStills } from '../fixtures.ts'
 import { send } from '../http.ts'
+import { openFilesystemOrigin, type Service } from '../services.ts'
 
 const SECRET = 'internal-secret'
 const RED = [220, 30, 30] as const

@@ -8,10 +8,10 @@ import {
 } from '@media-proxy/origin/engine/process/formats/png/png-chunks.ts'
 import sharp, { type Metadata } from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openFilesystemOrigin, type Service } from '../doors.ts'
 import { animatedGif, movingPng } from '../fixtures.ts'
 import { send } from '../http.ts'
 import { seededRandom } from '../seeded-random.ts'
+import { openFilesystemOrigin, type Service } from '../services.ts'
 
 const SECRET = 'internal-secret'
 const [WIDTH, HEIGHT] = [160, 120]

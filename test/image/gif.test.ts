@@ -7,8 +7,8 @@ import { gifFrames } from '@media-proxy/origin/engine/process/formats/gif/gif-fr
 import { pngChunks } from '@media-proxy/origin/engine/process/formats/png/png-chunks.ts'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openFilesystemOrigin, type Service } from '../doors.ts'
 import { send } from '../http.ts'
+import { openFilesystemOrigin, type Service } from '../services.ts'
 
 const SIDE = 16
 const SECRET = 'internal-secret'

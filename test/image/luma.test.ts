@@ -3,8 +3,8 @@
 import { wrapInTiff } from '@media-proxy/origin/engine/process/formats/tiff/tiff-wrap.ts'
 import sharp from 'sharp'
 import { expect, it } from 'vitest'
-import { openFilesystemOrigin } from '../doors.ts'
 import { send } from '../http.ts'
+import { openFilesystemOrigin } from '../services.ts'
 
 const SIDE = 16
 /** Luma, blue and red chroma of (220, 30, 30) and (30, 60, 200), with the weights of TIFF 6.0, section 21. */

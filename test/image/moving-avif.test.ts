@@ -8,9 +8,9 @@ import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { CHROMIUM, openBrowser } from '../browser/chromium.ts'
 import { CORPUS } from '../corpus/corpus.ts'
-import { openFilesystemOrigin, type Service } from '../doors.ts'
 import { send } from '../http.ts'
 import { bouncing, FRAME_DELAYS_MS, FRAME_HEIGHT, FRAME_WIDTH } from '../pictures/drawings.ts'
+import { openFilesystemOrigin, type Service } from '../services.ts'
 
 const libav = await loadLibav()
 const SECRET = 'internal-secret'

@@ -10,8 +10,8 @@ import { greyProfile } from '@media-proxy/origin/engine/process/colours/icc-prof
 import { wrapInTiff } from '@media-proxy/origin/engine/process/formats/tiff/tiff-wrap.ts'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openFilesystemOrigin, type Service } from '../doors.ts'
 import { send } from '../http.ts'
+import { openFilesystemOrigin, type Service } from '../services.ts'
 
 const RED = [220, 30, 30] as const
 const GREY = [90, 90, 90] as const

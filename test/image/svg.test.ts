@@ -3,8 +3,8 @@
 import { gzipSync } from 'node:zlib'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openFilesystemOrigin, type Service } from '../doors.ts'
 import { send } from '../http.ts'
+import { openFilesystemOrigin, type Service } from '../services.ts'
 
 const SECRET = 'internal-secret'
 const NAMESPACE = 'xmlns="http://www.w3.org/2000/svg"'

@@ -2,8 +2,8 @@
 
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openFilesystemOrigin, type Service } from '../doors.ts'
 import { send } from '../http.ts'
+import { openFilesystemOrigin, type Service } from '../services.ts'
 
 const SIDE = 300
 

@@ -8,7 +8,7 @@ import { globSync } from 'node:fs'
 import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { measureTimeoutFactor, scaleTimeout } from '../patience.ts'
+import { measureTimeoutFactor, scaleTimeout } from '../timeouts.ts'
 import { MUTANTS, type Mutant } from './mutants.ts'
 import { mutated, pathIn } from './mutate.ts'
 

@@ -1,9 +1,9 @@
 import sharp from 'sharp'
 import { afterEach, describe, expect, it } from 'vitest'
-import { openFilesystemOrigin, type Service, type Settings } from '../doors.ts'
 import { KEYS, path, v2 } from '../e2e/external-paths.ts'
 import { halvesPng, noisePng } from '../fixtures.ts'
 import { send } from '../http.ts'
+import { openFilesystemOrigin, type Service, type Settings } from '../services.ts'
 import { files, openUpstreamServer, type UpstreamServer } from '../upstream-server.ts'
 import { FFMPEG, makeVideo, SECONDS } from '../videos.ts'
 

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { createOrigin } from '@media-proxy/origin/origin.ts'
 import { loadConfig } from '@media-proxy/shared/config/load.ts'
 import { pino } from 'pino'
-import { scaleTimeout } from '../patience.ts'
+import { scaleTimeout } from '../timeouts.ts'
 import type { GoldenCase } from './cases.ts'
 import { SOURCES } from './sources.ts'
 

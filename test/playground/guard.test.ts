@@ -6,9 +6,9 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type FilesystemService, openEdge, openFilesystemOrigin, openS3Origin } from '../doors.ts'
 import { type RawResponse, send } from '../http.ts'
-import { PLAYGROUND_SERVICES, SECRET } from './doors.ts'
+import { type FilesystemService, openEdge, openFilesystemOrigin, openS3Origin } from '../services.ts'
+import { PLAYGROUND_SERVICES, SECRET } from './services.ts'
 
 const ACTIONS = ['session', 'sign', 'upload', 'metadata', 'frames', 'progress']
 const json = (answer: RawResponse) => JSON.parse(answer.body.toString())

@@ -1,8 +1,8 @@
 /** Objects with unusual names, on third-party servers. miniflare and moto verify the signatures. */
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openOriginBefore, openS3Server, type Service } from '../doors.ts'
 import { send } from '../http.ts'
+import { openOriginBefore, openS3Server, type Service } from '../services.ts'
 import { STRANGE_NAMES } from './keys.ts'
 import { HAS_MOTO, MOTO_SKIPPED, openMoto } from './moto.ts'
 import { strictlyEncoded } from './s3-server.ts'

@@ -4,10 +4,10 @@
  */
 
 import { afterEach, describe, expect, it } from 'vitest'
-import { openOriginBefore, openS3Server, type Service } from '../doors.ts'
 import { pathOf, SETTINGS, token } from '../e2e/relay-tokens.ts'
 import { halvesPng } from '../fixtures.ts'
 import { send } from '../http.ts'
+import { openOriginBefore, openS3Server, type Service } from '../services.ts'
 import { type Answer, type AnsweringServer, answering, awsBucket, refuse } from './aws-server.ts'
 import { HAS_MOTO, MOTO_SKIPPED, openMoto } from './moto.ts'
 import type { S3Server } from './s3-server.ts'

@@ -2,8 +2,8 @@
 
 import { createS3Store } from '@media-proxy/shared/store/s3.ts'
 import { afterEach, describe, expect, it } from 'vitest'
-import { openOrigin, type Settings } from '../doors.ts'
 import { send } from '../http.ts'
+import { openOrigin, type Settings } from '../services.ts'
 import { answering } from './aws-server.ts'
 
 const closers: (() => Promise<unknown>)[] = []

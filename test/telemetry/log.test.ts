@@ -1,9 +1,9 @@
 import { signExternalTarget } from '@media-proxy/shared/signing/external-url.ts'
 import { createKeyRing } from '@media-proxy/shared/signing/hmac.ts'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { type FilesystemService, openFilesystemOrigin } from '../doors.ts'
 import { halvesPng, noisePng } from '../fixtures.ts'
 import { send } from '../http.ts'
+import { type FilesystemService, openFilesystemOrigin } from '../services.ts'
 import { files, openUpstreamServer, type UpstreamServer } from '../upstream-server.ts'
 
 const KEY = 'key-that-nobody-may-read'

@@ -5,9 +5,9 @@ import { signExternalTarget } from '@media-proxy/shared/signing/external-url.ts'
 import { createKeyRing } from '@media-proxy/shared/signing/hmac.ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
-import { openEdge, type Service } from '../doors.ts'
 import { halvesPng, noisePng } from '../fixtures.ts'
 import { send } from '../http.ts'
+import { openEdge, type Service } from '../services.ts'
 import { FFMPEG, makeVideo, SECONDS } from '../videos.ts'
 
 const ROOT = join(import.meta.dirname, '../..')

@@ -6,9 +6,9 @@ import { loadLibav } from '@media-proxy/origin/engine/process/libav/load.ts'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { CORPUS } from '../corpus/corpus.ts'
-import { openEdge, openFilesystemOrigin, type Service } from '../doors.ts'
 import { send } from '../http.ts'
 import { bouncing, FRAME_DELAYS_MS, FRAME_HEIGHT, FRAME_WIDTH } from '../pictures/drawings.ts'
+import { openEdge, openFilesystemOrigin, type Service } from '../services.ts'
 import { CORNERS, FFMPEG, makeVideo, remakeVideo, SECONDS, withFile } from '../videos.ts'
 import {
   type ClipFacts,

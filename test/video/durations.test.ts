@@ -2,8 +2,8 @@
 
 import { loadLibav } from '@media-proxy/origin/engine/process/libav/load.ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openFilesystemOrigin, type Service } from '../doors.ts'
 import { send } from '../http.ts'
+import { openFilesystemOrigin, type Service } from '../services.ts'
 import { FFMPEG, makeVideo } from '../videos.ts'
 
 const SECRET = 'a-secret-for-tests'

@@ -3,8 +3,8 @@
 import { loadLibav } from '@media-proxy/origin/engine/process/libav/load.ts'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openFilesystemOrigin, type Service } from '../doors.ts'
 import { send } from '../http.ts'
+import { openFilesystemOrigin, type Service } from '../services.ts'
 import { canEncode, FFMPEG, makeVideo } from '../videos.ts'
 
 const H264 = ['-c:v', 'libx264', '-pix_fmt', 'yuv420p', '-preset', 'ultrafast', '-g', '250']

@@ -7,10 +7,10 @@ import { decodeFile, decodeRuns } from '@media-proxy/origin/engine/process/ffmpe
 import { openVideo } from '@media-proxy/origin/engine/process/video/video.ts'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { descendantsOf, engineOf } from '../bench/process-look.ts'
-import { type FilesystemService, openFilesystemOrigin } from '../doors.ts'
+import { descendantsOf, engineOf } from '../bench/process-snapshot.ts'
 import { send } from '../http.ts'
 import { seededRandom } from '../seeded-random.ts'
+import { type FilesystemService, openFilesystemOrigin } from '../services.ts'
 import { ffmpeg, ffmpegTools } from '../video-tools.ts'
 import { CORNERS, FFMPEG, makeVideo, partsOf, withFile } from '../videos.ts'
 

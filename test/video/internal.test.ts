@@ -1,8 +1,8 @@
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openEdge, openFilesystemOrigin, openS3Origin, type Service, type Settings } from '../doors.ts'
 import { animatedGif, halvesPng } from '../fixtures.ts'
 import { type RawRequest, send } from '../http.ts'
+import { openEdge, openFilesystemOrigin, openS3Origin, type Service, type Settings } from '../services.ts'
 import { FFMPEG, makeVideo, SECONDS } from '../videos.ts'
 
 const SECRET = 'a-secret-for-tests'

@@ -8,9 +8,9 @@ import { mediaKindOfName } from '@media-proxy/origin/media/kinds.ts'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { CORPUS, corpusFiles, readCorpus } from '../corpus/corpus.ts'
-import { openFilesystemOrigin, type Service } from '../doors.ts'
-import { SECOND_COLOURS, secondsMp4, transparentWebm, VIDEO_HEIGHT, VIDEO_WIDTH } from '../films.ts'
 import { send } from '../http.ts'
+import { SECOND_COLOURS, secondsMp4, transparentWebm, VIDEO_HEIGHT, VIDEO_WIDTH } from '../sample-videos.ts'
+import { openFilesystemOrigin, type Service } from '../services.ts'
 
 const SECRET = 'a-secret-for-tests'
 const [RED, LIME, BLUE] = SECOND_COLOURS

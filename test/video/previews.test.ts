@@ -3,8 +3,8 @@
 import { loadLibav } from '@media-proxy/origin/engine/process/libav/load.ts'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openFilesystemOrigin, type Service } from '../doors.ts'
 import { send } from '../http.ts'
+import { openFilesystemOrigin, type Service } from '../services.ts'
 import { FFMPEG, makeVideo, SECONDS } from '../videos.ts'
 import { colourOf } from './clip-facts.ts'
 

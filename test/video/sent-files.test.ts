@@ -5,9 +5,9 @@ import { join } from 'node:path'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { CORPUS } from '../corpus/corpus.ts'
-import { openEdge, openFilesystemOrigin, type Service } from '../doors.ts'
 import { send } from '../http.ts'
-import { SENT_AUDIO, SENT_VIDEOS } from './sent-films.ts'
+import { openEdge, openFilesystemOrigin, type Service } from '../services.ts'
+import { SENT_AUDIO, SENT_VIDEOS } from './sent-videos.ts'
 
 const SECRET = 'a-secret-for-tests'
 const SERVICES = [

@@ -1,8 +1,8 @@
 /** Tests the audio of videos: which tracks are accepted, and what is rejected when none is. */
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openFilesystemOrigin, type Service } from '../doors.ts'
 import { send } from '../http.ts'
+import { openFilesystemOrigin, type Service } from '../services.ts'
 import { FFMPEG, makeVideo, SECONDS } from '../videos.ts'
 
 const SECRET = 'a-secret-for-tests'

@@ -1,5 +1,5 @@
 import { writeSamples } from '@media-proxy/scripts/samples.ts'
-import { type FilesystemService, openEdge, openFilesystemOrigin } from '../doors.ts'
+import { type FilesystemService, openEdge, openFilesystemOrigin } from '../services.ts'
 
 export const SECRET = 'playground-secret'
 

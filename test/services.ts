@@ -16,8 +16,8 @@ import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { ObjectStore } from '@media-proxy/shared/store/store.ts'
 import { Miniflare } from 'miniflare'
 import { pino } from 'pino'
-import { scaleTimeout } from './patience.ts'
 import { type S3Server, writerTo } from './stores/s3-server.ts'
+import { scaleTimeout } from './timeouts.ts'
 import { createWorkerHarness } from './worker-harness.ts'
 
 /** A way to reach the service: the origin itself, or the edge in front of it. */

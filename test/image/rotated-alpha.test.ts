@@ -7,8 +7,8 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import sharp from 'sharp'
 import { expect, it } from 'vitest'
-import { openFilesystemOrigin } from '../doors.ts'
 import { send } from '../http.ts'
+import { openFilesystemOrigin } from '../services.ts'
 
 it('an AVIF has its alpha rotated with its colours', async () => {
   const service = await openFilesystemOrigin({})
