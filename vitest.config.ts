@@ -1,20 +1,20 @@
 import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
-import { measurePatience, patient } from './test/patience.ts'
+import { measureTimeoutFactor, scaleTimeout } from './test/timeouts.ts'
 
 // Sharp's work runs on this pool, as in the service itself.
 process.env.UV_THREADPOOL_SIZE ??= String(availableParallelism() + 4)
-measurePatience()
+measureTimeoutFactor()
 
 export default defineConfig({
   test: {
     include: ['{shared,edge-worker,origin,playground,scripts}/**/*.test.ts', 'test/**/*.test.ts'],
     pool: 'forks',
     // They only end what hangs: the machine may become busy once the run has begun.
-    testTimeout: patient(120_000),
-    hookTimeout: patient(120_000),
+    testTimeout: scaleTimeout(120_000),
+    hookTimeout: scaleTimeout(120_000),
     // A browser takes more than the second that is the default.
-    expect: { poll: { timeout: patient(10_000) } },
+    expect: { poll: { timeout: scaleTimeout(10_000) } },
     maxWorkers: 2,
   },
 })

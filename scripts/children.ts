@@ -10,7 +10,7 @@ export interface Children {
   stop(): Promise<void>
 }
 
-const PATIENCE_MS = 10_000
+const KILL_DELAY_MS = 10_000
 
 /** Creates a group of children. `onExit` is called for a child that ends before it was told to stop. */
 export function createChildren(onExit: (name: string, code: number | null) => void): Children {
@@ -22,7 +22,7 @@ export function createChildren(onExit: (name: string, code: number | null) => vo
     const gone = Promise.all(running.values())
     const timer = setTimeout(() => {
       for (const child of running.keys()) signalGroup(child, 'SIGKILL')
-    }, PATIENCE_MS)
+    }, KILL_DELAY_MS)
     await gone
     clearTimeout(timer)
   }

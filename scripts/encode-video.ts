@@ -1,6 +1,6 @@
 /** Encodes videos with libav in this process, so that sample videos need no program besides the packages. */
 
-import { openChain, pictureSource } from '@media-proxy/origin/engine/process/clip/chain.ts'
+import { openChain, videoFilterSource } from '@media-proxy/origin/engine/process/clip/chain.ts'
 import { openEncoder } from '@media-proxy/origin/engine/process/clip/encoder.ts'
 import { openMuxer } from '@media-proxy/origin/engine/process/clip/muxer.ts'
 import type { Libav } from '@media-proxy/origin/engine/process/libav/load.ts'
@@ -8,7 +8,7 @@ import type { Libav } from '@media-proxy/origin/engine/process/libav/load.ts'
 type Packet = InstanceType<Libav['library']['Packet']>
 type Frame = InstanceType<Libav['library']['Frame']>
 
-export interface Film {
+export interface RawVideo {
   readonly width: number
   readonly height: number
   readonly framesPerSecond: number
@@ -28,50 +28,50 @@ const AAC_BITS_PER_SECOND = 64_000n
 const MONO_MASK = 4n
 
 /** Encodes a video. Throws when this build of libav cannot. */
-export async function encodeVideo(libav: Libav, film: Film, encoding: Encoding): Promise<Buffer> {
+export async function encodeVideo(libav: Libav, video: RawVideo, encoding: Encoding): Promise<Buffer> {
   const { library, constants } = libav
-  const { width, height, framesPerSecond, audio } = film
+  const { width, height, framesPerSecond, audio } = video
   const hasAlpha = encoding === 'webm'
   const format = hasAlpha ? constants.AV_PIX_FMT_RGBA : constants.AV_PIX_FMT_RGB24
   using muxer = openMuxer(libav, encoding)
-  using pictures = openPictures(libav, film, hasAlpha)
-  using sound = audio && openSound(libav, audio.rateHz)
-  const shown = muxer.addEncoded(pictures.context, { hasAlpha })
-  const heard = sound && muxer.addEncoded(sound.context)
+  using videoEncoder = openVideoEncoder(libav, video, hasAlpha)
+  using audioEncoder = audio && openAudioEncoder(libav, audio.rateHz)
+  const videoStream = muxer.addEncoded(videoEncoder.context, { hasAlpha })
+  const audioStream = audioEncoder && muxer.addEncoded(audioEncoder.context)
   muxer.begin()
   const unit = { num: 1, den: framesPerSecond }
   using chain = openChain(libav, {
-    kind: 'pictures',
-    source: pictureSource({ width, height, format }, framesPerSecond),
+    kind: 'video',
+    source: videoFilterSource({ width, height, format }, framesPerSecond),
     filters: [
       'scale=out_color_matrix=bt709:out_range=tv:flags=bicubic+full_chroma_int+accurate_rnd',
       `format=${hasAlpha ? 'yuva420p' : 'yuv420p'}`,
     ],
   })
-  const show = (packet: Packet) => {
+  const writeFrame = (packet: Packet) => {
     // Video encoders leave the duration to the muxer, which knows none for the last packet.
     if (packet.duration === 0n) packet.duration = 1n
-    shown.write(packet, unit)
+    videoStream.write(packet, unit)
   }
   let at = 0n
-  for await (const pixels of film.frames) {
+  for await (const pixels of video.frames) {
     using given = library.Frame.fromVideoBuffer(pixels, { width, height, format, pts: at })
-    chain.push(given, (picture) => pictures.encode(picture, show))
+    chain.push(given, (frame) => videoEncoder.encode(frame, writeFrame))
     at += 1n
   }
-  pictures.drain(show)
-  if (audio !== undefined && sound !== undefined) {
-    const hear = (packet: Packet) => heard?.write(packet, { num: 1, den: audio.rateHz })
-    for (const frame of audioFrames(libav, audio, sound.context.frameSize)) {
+  videoEncoder.drain(writeFrame)
+  if (audio !== undefined && audioEncoder !== undefined) {
+    const writeAudio = (packet: Packet) => audioStream?.write(packet, { num: 1, den: audio.rateHz })
+    for (const frame of audioFrames(libav, audio, audioEncoder.context.frameSize)) {
       using samples = frame
-      sound.encode(samples, hear)
+      audioEncoder.encode(samples, writeAudio)
     }
-    sound.drain(hear)
+    audioEncoder.drain(writeAudio)
   }
   return muxer.finish()
 }
 
-function openPictures(libav: Libav, { width, height, framesPerSecond }: Film, hasAlpha: boolean) {
+function openVideoEncoder(libav: Libav, { width, height, framesPerSecond }: RawVideo, hasAlpha: boolean) {
   const { library, constants } = libav
   return openEncoder(libav, hasAlpha ? 'libvpx-vp9' : 'libx264', (context) => {
     context.width = width
@@ -89,7 +89,7 @@ function openPictures(libav: Libav, { width, height, framesPerSecond }: Film, ha
   })
 }
 
-function openSound(libav: Libav, rateHz: number) {
+function openAudioEncoder(libav: Libav, rateHz: number) {
   const { library, constants } = libav
   return openEncoder(libav, 'aac', (context) => {
     context.sampleRate = rateHz
@@ -106,7 +106,7 @@ function mono({ constants }: Libav) {
 
 function* audioFrames(
   libav: Libav,
-  { samples, rateHz }: NonNullable<Film['audio']>,
+  { samples, rateHz }: NonNullable<RawVideo['audio']>,
   frameSamples: number,
 ): Generator<Frame> {
   const { library, constants } = libav

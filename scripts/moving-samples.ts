@@ -10,7 +10,7 @@ import { pipeline } from 'node:stream/promises'
 import { findFfmpeg } from '@media-proxy/origin/engine/ffmpeg-binary.ts'
 import { loadLibav } from '@media-proxy/origin/engine/process/libav/load.ts'
 import sharp from 'sharp'
-import { encodeVideo, type Film } from './encode-video.ts'
+import { encodeVideo, type RawVideo } from './encode-video.ts'
 
 const WIDTH_PIXELS = 640
 const HEIGHT_PIXELS = 360
@@ -36,7 +36,7 @@ export async function dayVideo(): Promise<Uint8Array | undefined> {
   }
 }
 
-function day(): Film {
+function day(): RawVideo {
   return {
     width: WIDTH_PIXELS,
     height: HEIGHT_PIXELS,

@@ -12,7 +12,7 @@ import { loadConfig } from '@media-proxy/shared/config/load.ts'
 import { PARAMETER_GUIDE } from '@media-proxy/shared/request/parameter-guide.ts'
 import { pino } from 'pino'
 import sharp from 'sharp'
-import { type DocumentedPicture, picturesOf } from './documents/parameters.ts'
+import { type ExampleImage, exampleImagesOf } from './documents/parameters.ts'
 import { ROOT } from './origin-process.ts'
 import { writeSamples } from './samples.ts'
 
@@ -21,8 +21,8 @@ const FOLDER = join(ROOT, 'docs/pictures')
 const MAX_DIFFERENCE = 3
 
 const check = process.argv.includes('--check')
-const pictures = PARAMETER_GUIDE.flatMap(picturesOf)
-const made = await makeAll(pictures)
+const examples = PARAMETER_GUIDE.flatMap(exampleImagesOf)
+const made = await makeAll(examples)
 await mkdir(FOLDER, { recursive: true })
 const stale: string[] = []
 for (const [{ file }, bytes] of made) {
@@ -35,7 +35,7 @@ for (const file of stale)
 if (stale.length === 0) console.log(`${made.length} pictures are fresh`)
 process.exitCode = check && stale.length > 0 ? 1 : 0
 
-async function makeAll(wanted: readonly DocumentedPicture[]) {
+async function makeAll(wanted: readonly ExampleImage[]) {
   const directory = await mkdtemp(join(tmpdir(), 'media-proxy-pictures-'))
   try {
     await writeSamples(directory)
@@ -48,12 +48,12 @@ async function makeAll(wanted: readonly DocumentedPicture[]) {
     if (!loaded.ok) throw new Error(loaded.faults.join('\n'))
     const app = await createOrigin({ config: loaded.config, log: pino({ level: 'silent' }) })
     return await Promise.all(
-      wanted.map(async (picture) => {
+      wanted.map(async (example) => {
         const response = await app.fetch(
-          new Request(new URL(`http://127.0.0.1${picture.path}`, 'http://docs.test')),
+          new Request(new URL(`http://127.0.0.1${example.path}`, 'http://docs.test')),
         )
-        if (!response.ok) throw new Error(`${picture.path}: ${response.status} ${await response.text()}`)
-        return [picture, Buffer.from(await response.arrayBuffer())] as const
+        if (!response.ok) throw new Error(`${example.path}: ${response.status} ${await response.text()}`)
+        return [example, Buffer.from(await response.arrayBuffer())] as const
       }),
     )
   } finally {

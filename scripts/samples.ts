@@ -19,7 +19,7 @@ export const SAMPLE_KEYS = {
   portrait: 'attachments/1/1/portrait.jpg',
   lying: 'attachments/1/1/harbour.jpg',
   video: 'attachments/1/1/day.mp4',
-  sound: 'attachments/1/1/chime.wav',
+  audio: 'attachments/1/1/chime.wav',
   theme: 'themes/00c0ffee00c0ffee.css',
 } as const
 
@@ -57,9 +57,9 @@ const MAKERS: Readonly<Record<keyof typeof SAMPLE_KEYS, () => Promise<Uint8Array
     sticker: () => draw(speech(), 400, 200).webp({ quality: 90 }).toBuffer(),
     photo: () => photograph('coffee.jpg'),
     portrait: () => photograph('portrait.jpg'),
-    lying: lyingPicture,
+    lying: lyingImage,
     video: dayVideo,
-    sound: chime,
+    audio: chime,
     theme: () => Buffer.from(':root { --brand: #5865f2; --background: #1e1f22; --text: #dbdee1; }\n'),
   }
 
@@ -68,7 +68,7 @@ function photograph(name: string): Promise<Uint8Array> {
 }
 
 /** Returns an image stored on its side with EXIF orientation 6, as from a phone held upright. */
-async function lyingPicture(): Promise<Uint8Array> {
+async function lyingImage(): Promise<Uint8Array> {
   const upright = await draw(hills(), 1600, 1200).png().toBuffer()
   return sharp(upright).rotate(-90).withMetadata({ orientation: 6 }).jpeg({ quality: 90 }).toBuffer()
 }

@@ -13,8 +13,8 @@ the limit of this machine's address is reached. --within: seconds until what was
 
 /** How long a response may take to become a cache hit, in milliseconds. */
 let hitWithinMs = 10_000
-const AT_ONCE = 32
-const MOST_REQUESTS = 3000
+const CONCURRENT_REQUESTS = 32
+const MAX_REQUESTS = 3000
 
 interface Answer {
   readonly status: number
@@ -124,11 +124,11 @@ async function checkHit(url: URL): Promise<readonly Check[]> {
 
 async function checkTogether(url: URL): Promise<readonly Check[]> {
   const wanted = rendition(url)
-  const answers = await Promise.all(Array.from({ length: AT_ONCE }, () => ask(wanted)))
+  const answers = await Promise.all(Array.from({ length: CONCURRENT_REQUESTS }, () => ask(wanted)))
   const count = (cache: string) => answers.filter((answer) => answer.cache === cache).length
   const found = ['MISS', 'COALESCED', 'HIT', 'BYPASS'].map((cache) => `${count(cache)} ${cache}`).join(', ')
   const ok = answers.every(({ status }) => status === 200) && count('MISS') <= 1 && count('BYPASS') === 0
-  return [{ name: `COALESCED: ${AT_ONCE} at once`, ok, found }]
+  return [{ name: `COALESCED: ${CONCURRENT_REQUESTS} at once`, ok, found }]
 }
 
 async function checkRange(url: URL): Promise<readonly Check[]> {
@@ -172,21 +172,24 @@ async function checkPurge(url: URL, object: string): Promise<readonly Check[]> {
 async function checkLimit(url: URL, _: string, exhaust: boolean): Promise<readonly Check[]> {
   const wanted = rendition(url)
   const { headers } = await becomesHit(wanted)
-  const told = headers.get('ratelimit-limit')
+  const declaredLimit = headers.get('ratelimit-limit')
   const name = 'limits'
   if (!exhaust)
     return [
       {
         name,
         ok: true,
-        found: told === null ? 'not told (the platform counts, or none is on)' : `${told} a window`,
+        found:
+          declaredLimit === null
+            ? 'not told (the platform counts, or none is on)'
+            : `${declaredLimit} a window`,
       },
     ]
-  for (let sent = 1; sent <= MOST_REQUESTS; sent += 1) {
+  for (let sent = 1; sent <= MAX_REQUESTS; sent += 1) {
     const answer = await ask(wanted)
     if (answer.status !== 429) continue
     const retry = answer.headers.get('retry-after')
     return [{ name, ok: retry !== null, found: `429 after ${sent} requests, Retry-After ${retry}` }]
   }
-  return [{ name, ok: false, found: `none in ${MOST_REQUESTS} requests` }]
+  return [{ name, ok: false, found: `none in ${MAX_REQUESTS} requests` }]
 }

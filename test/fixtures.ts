@@ -229,4 +229,4 @@ export function movingPng(width: number, height: number): Promise<Buffer> {
 export const turnedHeic = () => readFile(join(import.meta.dirname, 'media/turned-p3.heic'))
 
 /** The decoder of other images, for tests with images that Sharp decodes. It must not be called. */
-export const noStills = async () => fail('defect', 'no such picture here')
+export const noStills = async () => fail('defect', 'no such image here')

@@ -42,7 +42,7 @@ export function fromCache(cached: CachedResponse, view: ClientView, exchange: Ed
 }
 
 /** Passes on a response of the origin, with the headers that depend on the request. */
-export function passedThrough(response: Response, view: ClientView): Response {
+export function passThrough(response: Response, view: ClientView): Response {
   const copy = mutable(response)
   copy.headers.delete(URL_REFUSED_HEADER)
   if (!response.ok && response.status !== 304) return copy

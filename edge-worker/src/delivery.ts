@@ -25,43 +25,46 @@ const MAX_FLIGHTS = 5
 
 export async function deliver(
   delivery: Delivery,
-  wanted: DeliveryRequest,
+  deliveryRequest: DeliveryRequest,
   exchange: EdgeExchange,
 ): Promise<Delivered | Failure> {
   const { cache, localFlights } = delivery
-  const { known, purgedAt } = await exchange.timings.measure('cache', () => lookUp(delivery, wanted))
-  if (known?.fresh) return { response: fromCache(known, viewOf(delivery, wanted), exchange), cache: 'HIT' }
+  const { known, purgedAt } = await exchange.timings.measure('cache', () => lookUp(delivery, deliveryRequest))
+  if (known?.fresh)
+    return { response: fromCache(known, viewOf(delivery, deliveryRequest), exchange), cache: 'HIT' }
   await known?.body.cancel()
-  if (known === undefined && ((await cache.missingSince(wanted.url)) ?? 0) > purgedAt)
+  if (known === undefined && ((await cache.missingSince(deliveryRequest.url)) ?? 0) > purgedAt)
     return { response: failureResponse(fail('not-found'), exchange.requestId), cache: 'HIT' }
-  if (known === undefined && !wanted.whole && isPartial(exchange))
-    return deliverPart(delivery, wanted, exchange, purgedAt < delivery.now())
+  if (known === undefined && !deliveryRequest.whole && isPartial(exchange))
+    return deliverPart(delivery, deliveryRequest, exchange, purgedAt < delivery.now())
 
-  const local = localFlights.begin(wanted.url)
-  if (local !== undefined) return leadInIsolate(delivery, wanted, exchange, local)
-  const found = await exchange.timings.measure('flight', () => localFlights.wait(wanted.url))
+  const local = localFlights.begin(deliveryRequest.url)
+  if (local !== undefined) return leadInIsolate(delivery, deliveryRequest, exchange, local)
+  const found = await exchange.timings.measure('flight', () => localFlights.wait(deliveryRequest.url))
   if (found.kind !== 'slow') {
-    const shared = await follow(delivery, wanted, exchange, found)
+    const shared = await follow(delivery, deliveryRequest, exchange, found)
     if (shared !== undefined) return shared
   }
-  return deliverByCoordinator(delivery, wanted, exchange)
+  return deliverByCoordinator(delivery, deliveryRequest, exchange)
 }
 
 /** Sends the isolate's first request to the origin at once, and joins the coordinator if that takes long. */
 async function leadInIsolate(
   delivery: Delivery,
-  wanted: DeliveryRequest,
+  deliveryRequest: DeliveryRequest,
   exchange: EdgeExchange,
   local: LocalFlight,
 ): Promise<Delivered | Failure> {
   const { singleFlight } = delivery
-  const work = asLeader(delivery, wanted, exchange)
+  const work = asLeader(delivery, deliveryRequest, exchange)
   // The work continues when its client disconnects, because others wait for it.
   exchange.waitUntil(outcomeOf(work).then(local.end, () => local.end({ kind: 'abandoned' })))
   const quick = await Promise.race([work, pause(QUICK_MS)])
   if (quick !== undefined) return quick.delivered
 
-  const role = await exchange.timings.measure('flight', () => singleFlight.join(wanted.url, isClip(wanted)))
+  const role = await exchange.timings.measure('flight', () =>
+    singleFlight.join(deliveryRequest.url, isClip(deliveryRequest)),
+  )
   local.slow()
   if (role.kind === 'lead') {
     exchange.waitUntil(settleWith(role, outcomeOf(work)))
@@ -70,7 +73,7 @@ async function leadInIsolate(
   // Another isolate leads. The origin coalesces the request of this isolate with that of the leader.
   const first = await Promise.race([work, role.outcome])
   if ('delivered' in first) return first.delivered
-  const shared = await follow(delivery, wanted, exchange, first)
+  const shared = await follow(delivery, deliveryRequest, exchange, first)
   if (shared === undefined) return (await work).delivered
   exchange.waitUntil(
     work.then(({ delivered }) => (isFailure(delivered) ? undefined : delivered.response.body?.cancel())),
@@ -81,26 +84,31 @@ async function leadInIsolate(
 /** Delivers through the coordinator when another request of this isolate was first. */
 async function deliverByCoordinator(
   delivery: Delivery,
-  wanted: DeliveryRequest,
+  deliveryRequest: DeliveryRequest,
   exchange: EdgeExchange,
 ): Promise<Delivered | Failure> {
   for (let call = 0; call < MAX_FLIGHTS; call += 1) {
     const role = await exchange.timings.measure('flight', () =>
-      delivery.singleFlight.join(wanted.url, isClip(wanted)),
+      delivery.singleFlight.join(deliveryRequest.url, isClip(deliveryRequest)),
     )
     if (role.kind === 'lead') {
-      const work = asLeader(delivery, wanted, exchange)
+      const work = asLeader(delivery, deliveryRequest, exchange)
       exchange.waitUntil(settleWith(role, outcomeOf(work)))
       return (await work).delivered
     }
     const outcome = await exchange.timings.measure('flight', () => role.outcome)
     if (outcome.kind === 'uncached') break
-    const shared = await follow(delivery, wanted, exchange, outcome)
+    const shared = await follow(delivery, deliveryRequest, exchange, outcome)
     if (shared !== undefined) return shared
   }
-  const rejected = await wanted.beforeRender()
+  const rejected = await deliveryRequest.beforeRender()
   if (rejected !== undefined) return rejected
-  const { delivered } = await fetchWhole(delivery, wanted, exchange, await entryOf(delivery, wanted))
+  const { delivered } = await fetchWhole(
+    delivery,
+    deliveryRequest,
+    exchange,
+    await entryOf(delivery, deliveryRequest),
+  )
   return delivered
 }
 
@@ -113,7 +121,7 @@ async function outcomeOf(work: Promise<LeaderResult>): Promise<LeaderOutcome> {
  */
 async function follow(
   delivery: Delivery,
-  wanted: DeliveryRequest,
+  deliveryRequest: DeliveryRequest,
   exchange: EdgeExchange,
   outcome: LeaderOutcome,
 ): Promise<Delivered | undefined> {
@@ -123,8 +131,8 @@ async function follow(
     return { response: new Response(text, { status, headers: own }), cache: 'COALESCED' }
   }
   if (outcome.kind !== 'cached') return undefined
-  const { known } = await lookUp(delivery, wanted)
+  const { known } = await lookUp(delivery, deliveryRequest)
   return known === undefined
     ? undefined
-    : { response: fromCache(known, viewOf(delivery, wanted), exchange), cache: 'COALESCED' }
+    : { response: fromCache(known, viewOf(delivery, deliveryRequest), exchange), cache: 'COALESCED' }
 }

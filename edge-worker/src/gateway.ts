@@ -270,10 +270,10 @@ function serve(
   const whole = isRendition(request)
   const attempts = renderAttempts(request)
   const beforeRender = async () => (whole ? await limits.consume('renders', attempts) : undefined)
-  const wanted = { request, name, ...paths, whole, beforeRender }
+  const deliveryRequest = { request, name, ...paths, whole, beforeRender }
   return whole && workersCache !== undefined
-    ? deliverByWorkersCache(workersCache, wanted, exchange)
-    : deliver(delivery, wanted, exchange)
+    ? deliverByWorkersCache(workersCache, deliveryRequest, exchange)
+    : deliver(delivery, deliveryRequest, exchange)
 }
 
 /** Whether the response is a rendition, which is small. Other media have any size and are read in parts. */

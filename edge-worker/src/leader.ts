@@ -6,7 +6,7 @@ import type { CachedResponse, EntryInfo } from './cache.ts'
 import { fromCache, viewOf } from './client-answer.ts'
 import { type Delivery, type DeliveryRequest, entryOf, lookUp } from './delivery-request.ts'
 import type { Delivered, EdgeExchange } from './exchange.ts'
-import { namesRequest } from './origin.ts'
+import { hasRequestId } from './origin.ts'
 import type { LeaderOutcome } from './single-flight.ts'
 import type { StoredRendition } from './stored-renditions.ts'
 import { isUrlRefused, markValidated, shareFailure, store, storeBytes } from './storing.ts'
@@ -27,26 +27,28 @@ export interface LeaderResult {
  */
 export async function asLeader(
   delivery: Delivery,
-  wanted: DeliveryRequest,
+  deliveryRequest: DeliveryRequest,
   exchange: EdgeExchange,
 ): Promise<LeaderResult> {
-  const entry = await entryOf(delivery, wanted)
+  const entry = await entryOf(delivery, deliveryRequest)
   // The previous flight may have settled between the first cache lookup and joining this one.
-  const { known, purgedAt } = await lookUp(delivery, wanted)
+  const { known, purgedAt } = await lookUp(delivery, deliveryRequest)
   if (known?.fresh) {
-    const response = fromCache(known, viewOf(delivery, wanted), exchange)
+    const response = fromCache(known, viewOf(delivery, deliveryRequest), exchange)
     return { delivered: { response, cache: 'HIT' }, outcome: { kind: 'cached' } }
   }
-  if (known !== undefined) return revalidate(delivery, known, wanted, exchange, entry)
-  const stored = wanted.whole ? await findStored(delivery, wanted, exchange, purgedAt) : undefined
+  if (known !== undefined) return revalidate(delivery, known, deliveryRequest, exchange, entry)
+  const stored = deliveryRequest.whole
+    ? await findStored(delivery, deliveryRequest, exchange, purgedAt)
+    : undefined
   if (stored !== undefined) {
     // The source was last checked when the rendition was written.
     const written = { ...entry, requestedAt: stored.writtenAt }
-    return storeBytes(delivery, stored.bytes, stored.headers, wanted, exchange, written)
+    return storeBytes(delivery, stored.bytes, stored.headers, deliveryRequest, exchange, written)
   }
-  const rejected = await wanted.beforeRender()
+  const rejected = await deliveryRequest.beforeRender()
   if (rejected !== undefined) return { delivered: rejected, outcome: { kind: 'abandoned' } }
-  const { delivered, outcome } = await fetchWhole(delivery, wanted, exchange, entry)
+  const { delivered, outcome } = await fetchWhole(delivery, deliveryRequest, exchange, entry)
   return { delivered, outcome: entry.requestedAt > purgedAt ? outcome : withoutCached(outcome) }
 }
 
@@ -76,15 +78,15 @@ async function findStored(
 async function revalidate(
   delivery: Delivery,
   cached: CachedResponse,
-  wanted: DeliveryRequest,
+  deliveryRequest: DeliveryRequest,
   exchange: EdgeExchange,
   entry: EntryInfo,
 ): Promise<LeaderResult> {
   const { cache } = delivery
   const condition = cached.etag === undefined ? {} : { 'if-none-match': cached.etag }
-  const response = await askOrigin(delivery, wanted, condition, exchange)
+  const response = await askOrigin(delivery, deliveryRequest, condition, exchange)
   const asBefore = (kept: CachedResponse): Delivered => ({
-    response: fromCache(kept, viewOf(delivery, wanted), exchange),
+    response: fromCache(kept, viewOf(delivery, deliveryRequest), exchange),
     cache: 'HIT',
   })
   if (cached.usable && (isFailure(response) || saysNothingOfObject(response))) {
@@ -96,7 +98,7 @@ async function revalidate(
     return failed(response, exchange)
   }
   if (response.status === 304) {
-    const confirmed = markValidated(delivery, wanted.url, cached, entry)
+    const confirmed = markValidated(delivery, deliveryRequest.url, cached, entry)
     exchange.waitUntil(confirmed)
     return {
       delivered: asBefore({ ...cached, validatedAt: entry.requestedAt }),
@@ -105,8 +107,8 @@ async function revalidate(
   }
   await cached.body.cancel()
   if (response.status !== 200 && !saysNothingOfObject(response) && !isUrlRefused(response))
-    exchange.waitUntil(cache.delete(wanted.url))
-  return store(delivery, response, wanted, exchange, entry)
+    exchange.waitUntil(cache.delete(deliveryRequest.url))
+  return store(delivery, response, deliveryRequest, exchange, entry)
 }
 
 /**
@@ -115,17 +117,19 @@ async function revalidate(
  */
 function saysNothingOfObject(response: Response): boolean {
   const { status } = response
-  return status >= 500 || status === 429 || (status !== 304 && !namesRequest(response))
+  return status >= 500 || status === 429 || (status !== 304 && !hasRequestId(response))
 }
 
 export async function fetchWhole(
   delivery: Delivery,
-  wanted: DeliveryRequest,
+  deliveryRequest: DeliveryRequest,
   exchange: EdgeExchange,
   entry: EntryInfo,
 ): Promise<LeaderResult> {
-  const response = await askOrigin(delivery, wanted, {}, exchange)
-  return isFailure(response) ? failed(response, exchange) : store(delivery, response, wanted, exchange, entry)
+  const response = await askOrigin(delivery, deliveryRequest, {}, exchange)
+  return isFailure(response)
+    ? failed(response, exchange)
+    : store(delivery, response, deliveryRequest, exchange, entry)
 }
 
 async function failed(failure: Failure, { requestId }: EdgeExchange): Promise<LeaderResult> {

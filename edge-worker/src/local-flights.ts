@@ -24,7 +24,7 @@ export interface LocalFlight {
   end(outcome: LocalOutcome): void
 }
 
-const LOOK_EVERY_MS = 25
+const POLL_MS = 25
 /** The longest wait for the first request, which may have been cancelled with its client. In milliseconds. */
 const LONGEST_WAIT_MS = 25_000
 /** When a flight counts as lost: later than the coordinator gives up any leader. In milliseconds. */
@@ -57,9 +57,9 @@ export function createLocalFlights(now: () => number): LocalFlights {
 
     async wait(url) {
       const flight = flights.get(url)
-      for (let waited = 0; flight !== undefined && waited < LONGEST_WAIT_MS; waited += LOOK_EVERY_MS) {
+      for (let waited = 0; flight !== undefined && waited < LONGEST_WAIT_MS; waited += POLL_MS) {
         if (flight.outcome !== undefined) return flight.outcome
-        await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS))
+        await new Promise((resolve) => setTimeout(resolve, POLL_MS))
       }
       // Allows the next flight to start.
       if (flight !== undefined && flights.get(url) === flight) flights.delete(url)

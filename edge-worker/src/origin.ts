@@ -59,7 +59,7 @@ export function createOriginFetch({ originUrl, ring, fetch, now }: OriginOptions
         await response.body?.cancel()
         return unreachable(`it refuses this edge: ${refusal} signature; do the secrets and the clocks agree?`)
       }
-      if (isOrigins(response)) return decoded(response)
+      if (isPassedOnToClient(response)) return decoded(response)
       await response.body?.cancel()
       return unreachable(`something before it answers ${response.status}`)
     } catch (error) {
@@ -74,13 +74,13 @@ export function createOriginFetch({ originUrl, ring, fetch, now }: OriginOptions
  * with 522, a login page with a redirect. Its 2xx and 4xx responses are passed on, but they are not cached, and
  * nothing is concluded from them (`saysNothingOfObject` in `leader.ts`).
  */
-function isOrigins(response: Response): boolean {
+function isPassedOnToClient(response: Response): boolean {
   const { status } = response
-  return namesRequest(response) || status === 304 || status < 300 || (status >= 400 && status < 500)
+  return hasRequestId(response) || status === 304 || status < 300 || (status >= 400 && status < 500)
 }
 
 /** Whether a response has a request id. Every response of the origin has one, those of an ingress do not. */
-export function namesRequest({ headers }: Response): boolean {
+export function hasRequestId({ headers }: Response): boolean {
   return headers.has('x-request-id')
 }
 

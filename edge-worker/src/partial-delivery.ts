@@ -2,7 +2,7 @@
 
 import { CONDITIONAL_HEADERS } from '@media-proxy/shared/response/conditional.ts'
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
-import { passedThrough, viewOf } from './client-answer.ts'
+import { passThrough, viewOf } from './client-answer.ts'
 import {
   type Delivery,
   type DeliveryRequest,
@@ -25,35 +25,38 @@ export function isPartial({ method, headers }: EdgeExchange): boolean {
 /** Requests only the client's part of a file, and fetches the whole in the background to cache it. */
 export async function deliverPart(
   delivery: Delivery,
-  wanted: DeliveryRequest,
+  deliveryRequest: DeliveryRequest,
   exchange: EdgeExchange,
   isKept: boolean,
 ): Promise<Delivered | Failure> {
   const { method, headers, timings } = exchange
   const response = await timings.measure('origin', () =>
-    delivery.origin({ method, path: wanted.originPath, headers: pick(headers, PARTIAL_HEADERS) }, exchange),
+    delivery.origin(
+      { method, path: deliveryRequest.originPath, headers: pick(headers, PARTIAL_HEADERS) },
+      exchange,
+    ),
   )
   if (isFailure(response)) return response
   const total = /\/(\d+)$/.exec(response.headers.get('content-range') ?? '')?.[1]
   const fits = total !== undefined && Number(total) <= delivery.maxEntryBytes
   if (isKept && response.status === 206 && fits)
-    exchange.waitUntil(fetchWholeInBackground(delivery, wanted, exchange))
-  return { response: passedThrough(response, viewOf(delivery, wanted)), cache: 'BYPASS' }
+    exchange.waitUntil(fetchWholeInBackground(delivery, deliveryRequest, exchange))
+  return { response: passThrough(response, viewOf(delivery, deliveryRequest)), cache: 'BYPASS' }
 }
 
 /** Fetches the whole in the background. Players request only parts, which are never cached. */
 async function fetchWholeInBackground(
   delivery: Delivery,
-  wanted: DeliveryRequest,
+  deliveryRequest: DeliveryRequest,
   exchange: EdgeExchange,
 ): Promise<void> {
-  const local = delivery.localFlights.begin(wanted.url)
+  const local = delivery.localFlights.begin(deliveryRequest.url)
   if (local === undefined) return
   try {
-    const role = await delivery.singleFlight.join(wanted.url, isClip(wanted))
+    const role = await delivery.singleFlight.join(deliveryRequest.url, isClip(deliveryRequest))
     local.slow()
     if (role.kind !== 'lead') return
-    const outcome = storeWhole(delivery, wanted, exchange)
+    const outcome = storeWhole(delivery, deliveryRequest, exchange)
     await settleWith(role, outcome)
     await outcome
   } finally {
@@ -63,15 +66,15 @@ async function fetchWholeInBackground(
 
 async function storeWhole(
   delivery: Delivery,
-  wanted: DeliveryRequest,
+  deliveryRequest: DeliveryRequest,
   exchange: EdgeExchange,
 ): Promise<LeaderOutcome> {
-  const entry = await entryOf(delivery, wanted)
-  const { known } = await lookUp(delivery, wanted)
+  const entry = await entryOf(delivery, deliveryRequest)
+  const { known } = await lookUp(delivery, deliveryRequest)
   await known?.body.cancel()
   if (known?.fresh) return { kind: 'cached' }
-  const response = await delivery.origin({ method: 'GET', path: wanted.originPath }, exchange)
+  const response = await delivery.origin({ method: 'GET', path: deliveryRequest.originPath }, exchange)
   return isFailure(response)
     ? { kind: 'abandoned' }
-    : storeInBackground(delivery, response, wanted.url, entry)
+    : storeInBackground(delivery, response, deliveryRequest.url, entry)
 }

@@ -12,9 +12,9 @@ import type { Purges } from './purge-reader.ts'
  * The number of purges that are stored by name. Beyond it, the older half is dropped, and every response from
  * before the newest dropped purge counts as purged.
  */
-const MOST_PURGES = 2000
+const MAX_PURGES = 2000
 /** The age at which a purge is dropped, because no cache holds responses from before it. In milliseconds. */
-const FORGOTTEN_MS = 31 * 86_400_000
+const RETENTION_MS = 31 * 86_400_000
 
 /** The log, as one object for all locations. */
 export class PurgeLog extends DurableObject {
@@ -33,9 +33,9 @@ export class PurgeLog extends DurableObject {
         name,
         now,
       )
-    sql.exec('DELETE FROM purges WHERE at < ?', now - FORGOTTEN_MS)
+    sql.exec('DELETE FROM purges WHERE at < ?', now - RETENTION_MS)
     const [count] = sql.exec<{ n: number }>('SELECT COUNT(*) AS n FROM purges').toArray()
-    if ((count?.n ?? 0) > MOST_PURGES) await this.#forgetHalf(now)
+    if ((count?.n ?? 0) > MAX_PURGES) await this.#forgetHalf(now)
     return this.read()
   }
 
@@ -52,7 +52,7 @@ export class PurgeLog extends DurableObject {
   async #forgetHalf(now: number): Promise<void> {
     const { sql } = this.ctx.storage
     const [oldest] = sql
-      .exec<{ at: number }>('SELECT at FROM purges ORDER BY at DESC LIMIT 1 OFFSET ?', MOST_PURGES / 2)
+      .exec<{ at: number }>('SELECT at FROM purges ORDER BY at DESC LIMIT 1 OFFSET ?', MAX_PURGES / 2)
       .toArray()
     const floor = oldest?.at ?? now
     await this.ctx.storage.put('floor', floor)

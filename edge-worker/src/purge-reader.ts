@@ -17,7 +17,7 @@ export interface Purges {
   readonly names: Readonly<Record<SourceName, number>>
 }
 
-const NOTHING_HOLDS: Purges = { floor: Number.POSITIVE_INFINITY, names: {} }
+const NOTHING_VALID: Purges = { floor: Number.POSITIVE_INFINITY, names: {} }
 
 export interface PurgeReader {
   /**
@@ -80,7 +80,7 @@ export function createPurgeReader({
           if (memory.purges === undefined) remember({ floor: now(), names: {} })
         }
       }
-      const { floor, names } = memory.purges ?? NOTHING_HOLDS
+      const { floor, names } = memory.purges ?? NOTHING_VALID
       const at = names[name]
       return Math.max(floor, at === undefined ? 0 : at + originMemoryMs)
     },

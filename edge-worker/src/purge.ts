@@ -29,7 +29,7 @@ export async function cacheTagOf(name: SourceName): Promise<string> {
 }
 
 /** The number of tags that one call of the platform's purge accepts on every plan. */
-const TAGS_A_CALL = 30
+const TAGS_PER_CALL = 30
 /** The timeout of a call, in milliseconds. */
 const PURGE_MS = 10_000
 
@@ -43,12 +43,12 @@ export interface ZonePurgeOptions {
 export function createZonePurge({ zone, token, fetch }: ZonePurgeOptions): Purge {
   return async (names) => {
     const tags = await Promise.all(names.map(cacheTagOf))
-    for (let at = 0; at < tags.length; at += TAGS_A_CALL) {
+    for (let at = 0; at < tags.length; at += TAGS_PER_CALL) {
       const asked = fetch(`https://api.cloudflare.com/client/v4/zones/${zone}/purge_cache`, {
         method: 'POST',
         redirect: 'manual',
         headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-        body: JSON.stringify({ tags: tags.slice(at, at + TAGS_A_CALL) }),
+        body: JSON.stringify({ tags: tags.slice(at, at + TAGS_PER_CALL) }),
       })
       const refused = await refusalOf(asked)
       if (refused !== undefined)

@@ -41,7 +41,7 @@ export function createR2Store(
 type Answer = <T>(asked: Promise<T | null>) => Promise<T | Failure>
 
 /** How often an object may be replaced while a part of it is read. */
-const MOST_REPLACEMENTS = 3
+const MAX_REPLACEMENTS = 3
 
 function encodedObjects(bucket: R2Bucket, answer: Answer): EncodedObjects {
   return {
@@ -55,7 +55,7 @@ function encodedObjects(bucket: R2Bucket, answer: Answer): EncodedObjects {
         const object = await answer(bucket.get(key))
         return isFailure(object) ? object : { info: infoOf(object), body: object.body }
       }
-      for (let replaced = 0; replaced < MOST_REPLACEMENTS; replaced += 1) {
+      for (let replaced = 0; replaced < MAX_REPLACEMENTS; replaced += 1) {
         // For a range beyond the end, the bucket silently returns the whole object, so the size is read
         // first.
         const known = await answer(bucket.head(key))

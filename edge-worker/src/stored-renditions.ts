@@ -18,7 +18,7 @@ export interface StoredRendition {
 }
 
 /** The largest rendition that is read here. The origin, which has more memory, reads larger ones. */
-const MOST_BYTES = 8 * 1024 * 1024
+const MAX_BYTES = 8 * 1024 * 1024
 
 export interface StoredRenditions {
   /** Returns a fresh rendition that was written after `purgedAt`, in milliseconds since the epoch. */
@@ -46,7 +46,7 @@ export function createStoredRenditions({
       if (object === null) return undefined
       const writtenAt = object.uploaded.getTime()
       const isFresh = writtenAt > purgedAt && now() - writtenAt <= freshSeconds * 1000
-      if (!isFresh || object.size > MOST_BYTES) {
+      if (!isFresh || object.size > MAX_BYTES) {
         await object.body.cancel()
         return undefined
       }

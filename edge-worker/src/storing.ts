@@ -9,11 +9,11 @@ import { finish, type Representation } from '@media-proxy/shared/response/finish
 import { failureResponse, type HeaderRecord } from '@media-proxy/shared/response/headers.ts'
 import { URL_REFUSED_HEADER } from '@media-proxy/shared/signing/edge-request.ts'
 import type { CachedResponse, EntryInfo } from './cache.ts'
-import { describe, passedThrough, storedHeaders, viewOf } from './client-answer.ts'
+import { describe, passThrough, storedHeaders, viewOf } from './client-answer.ts'
 import type { Delivery, DeliveryRequest } from './delivery-request.ts'
 import type { Delivered, EdgeExchange } from './exchange.ts'
 import { HOP_HEADERS } from './forward.ts'
-import { namesRequest } from './origin.ts'
+import { hasRequestId } from './origin.ts'
 import { pause } from './pause.ts'
 import type { LeaderOutcome } from './single-flight.ts'
 import { slice } from './slice.ts'
@@ -42,34 +42,36 @@ const STALLED_MS = 30_000
 export async function store(
   delivery: Delivery,
   response: Response,
-  wanted: DeliveryRequest,
+  deliveryRequest: DeliveryRequest,
   exchange: EdgeExchange,
   entry: EntryInfo,
 ): Promise<Fetched> {
-  if (response.status !== 200) return shareRejection(delivery, response, wanted, exchange, entry)
+  if (response.status !== 200) return shareRejection(delivery, response, deliveryRequest, exchange, entry)
   const { body } = response
-  if (body !== null && !namesRequest(response))
-    return { delivered: passBy(response, delivery, wanted), outcome: { kind: 'uncached' } }
+  if (body !== null && !hasRequestId(response))
+    return { delivered: bypassCache(response, delivery, deliveryRequest), outcome: { kind: 'uncached' } }
   const declared = response.headers.get('content-length')
   const sizeBytes = Number(declared ?? Number.POSITIVE_INFINITY)
-  if (body === null) return { delivered: passBy(response, delivery, wanted), outcome: { kind: 'uncached' } }
+  if (body === null)
+    return { delivered: bypassCache(response, delivery, deliveryRequest), outcome: { kind: 'uncached' } }
   if (declared !== null && sizeBytes > delivery.maxEntryBytes) {
     // Too large to be cached, but the length is known, so the client gets the requested part.
-    const described = describe(storedHeaders(response), sizeBytes, viewOf(delivery, wanted))
+    const described = describe(storedHeaders(response), sizeBytes, viewOf(delivery, deliveryRequest))
     const answer = answerFrom(body, described, exchange)
     return { delivered: { response: answer, cache: 'BYPASS' }, outcome: { kind: 'uncached' } }
   }
   if (sizeBytes > BUFFERED_BYTES && declared !== null)
-    return storeStreamed(delivery, response, body, sizeBytes, wanted, exchange, entry)
+    return storeStreamed(delivery, response, body, sizeBytes, deliveryRequest, exchange, entry)
   const held = await readSmallBody(body)
-  if ('error' in held) return brokenOff(held.error, exchange)
+  if ('error' in held) return interruptedFailure(held.error, exchange)
   if (held.rest !== undefined) {
     const copy = new Response(held.rest, response)
-    return { delivered: passBy(copy, delivery, wanted), outcome: { kind: 'uncached' } }
+    return { delivered: bypassCache(copy, delivery, deliveryRequest), outcome: { kind: 'uncached' } }
   }
-  if (declared !== null && held.bytes.length !== sizeBytes) return brokenOff('another length', exchange)
+  if (declared !== null && held.bytes.length !== sizeBytes)
+    return interruptedFailure('another length', exchange)
   const headers = { ...storedHeaders(response), 'content-length': String(held.bytes.length) }
-  return storeBytes(delivery, held.bytes, headers, wanted, exchange, entry)
+  return storeBytes(delivery, held.bytes, headers, deliveryRequest, exchange, entry)
 }
 
 function storeStreamed(
@@ -77,16 +79,16 @@ function storeStreamed(
   response: Response,
   body: ReadableStream<Uint8Array>,
   sizeBytes: number,
-  wanted: DeliveryRequest,
+  deliveryRequest: DeliveryRequest,
   exchange: EdgeExchange,
   entry: EntryInfo,
 ): Fetched {
   const headers = storedHeaders(response)
   const [copy, sent] = body.tee()
-  const kept = putStream(delivery, copy, sizeBytes, headers, wanted.url, entry)
+  const kept = putStream(delivery, copy, sizeBytes, headers, deliveryRequest.url, entry)
   exchange.waitUntil(kept)
   const outcome = Promise.race([kept, pause(CACHE_WAIT_MS).then((): LeaderOutcome => ({ kind: 'uncached' }))])
-  const answer = answerFrom(sent, describe(headers, sizeBytes, viewOf(delivery, wanted)), exchange)
+  const answer = answerFrom(sent, describe(headers, sizeBytes, viewOf(delivery, deliveryRequest)), exchange)
   return { delivered: { response: answer, cache: 'MISS' }, outcome }
 }
 
@@ -110,16 +112,18 @@ export function storeBytes(
   delivery: Delivery,
   bytes: Uint8Array<ArrayBuffer>,
   headers: HeaderRecord,
-  wanted: DeliveryRequest,
+  deliveryRequest: DeliveryRequest,
   exchange: EdgeExchange,
   entry: EntryInfo,
 ): Fetched {
-  const answer = finish(exchange, describe(headers, bytes.length, viewOf(delivery, wanted)), (range) =>
-    range === undefined ? bytes : bytes.subarray(range.start, range.end + 1),
+  const answer = finish(
+    exchange,
+    describe(headers, bytes.length, viewOf(delivery, deliveryRequest)),
+    (range) => (range === undefined ? bytes : bytes.subarray(range.start, range.end + 1)),
   )
   return {
     delivered: { response: answer, cache: 'MISS' },
-    outcome: putBody(delivery, bytes, headers, wanted.url, entry),
+    outcome: putBody(delivery, bytes, headers, deliveryRequest.url, entry),
   }
 }
 
@@ -131,7 +135,7 @@ export async function storeInBackground(
   entry: EntryInfo,
 ): Promise<LeaderOutcome> {
   const sizeBytes = Number(response.headers.get('content-length') ?? Number.POSITIVE_INFINITY)
-  const isCacheable = response.status === 200 && namesRequest(response) && sizeBytes <= delivery.maxEntryBytes
+  const isCacheable = response.status === 200 && hasRequestId(response) && sizeBytes <= delivery.maxEntryBytes
   if (!isCacheable || response.body === null) {
     await response.body?.cancel()
     return { kind: 'uncached' }
@@ -181,7 +185,7 @@ async function shareRejection(
   entry: EntryInfo,
 ): Promise<Fetched> {
   if (isUrlRefused(response)) return { ...(await shareFailure(response)), outcome: { kind: 'abandoned' } }
-  if (response.status === 404 && namesRequest(response)) exchange.waitUntil(cache.putMissing(url, entry))
+  if (response.status === 404 && hasRequestId(response)) exchange.waitUntil(cache.putMissing(url, entry))
   return shareFailure(response)
 }
 
@@ -191,13 +195,13 @@ export function isUrlRefused({ headers }: Response): boolean {
 }
 
 /** Returns a failure for a body that broke off before anything was sent to the client. */
-function brokenOff(error: unknown, { requestId }: EdgeExchange): Promise<Fetched> {
+function interruptedFailure(error: unknown, { requestId }: EdgeExchange): Promise<Fetched> {
   const failure = fail('origin-unreachable', `its answer broke off: ${String(error)}`, { 'retry-after': '5' })
   return shareFailure(failureResponse(failure, requestId))
 }
 
-function passBy(response: Response, delivery: Delivery, wanted: DeliveryRequest): Delivered {
-  return { response: passedThrough(response, viewOf(delivery, wanted)), cache: 'BYPASS' }
+function bypassCache(response: Response, delivery: Delivery, deliveryRequest: DeliveryRequest): Delivered {
+  return { response: passThrough(response, viewOf(delivery, deliveryRequest)), cache: 'BYPASS' }
 }
 
 type SmallBody =

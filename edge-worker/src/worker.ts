@@ -129,7 +129,7 @@ async function prepare(bindings: Bindings): Promise<Isolate> {
 }
 
 /** The largest number of cached gateways. Without a `publicUrl`, clients can use any number of host names. */
-const MOST_GATEWAYS = 100
+const MAX_GATEWAYS = 100
 
 /**
  * Returns the gateway for a public URL and a location. It is cached, because it has no state of a request.
@@ -141,7 +141,7 @@ function gatewayOf(config: Config, keys: Keys, bindings: Bindings, request: Requ
   const known = gateways.get(name)
   if (known !== undefined) return known
   const gateway = assemble(config, keys, bindings, { publicUrl, location })
-  if (gateways.size < MOST_GATEWAYS) gateways.set(name, gateway)
+  if (gateways.size < MAX_GATEWAYS) gateways.set(name, gateway)
   return gateway
 }
 

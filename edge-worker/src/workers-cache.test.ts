@@ -19,7 +19,7 @@ import {
 const PATH = '/attachments/1/a.png?width=10'
 const request = parseRequest(new URL(`http://edge${PATH}`), { accept: null, assets: false }) as SourceRequest
 const name = sourceNameOf(request)
-const wanted = {
+const deliveryRequest = {
   ...{ request, name, url: PATH as CanonicalUrl, originPath: `${PATH}&ex=1`, whole: true },
   beforeRender: async () => undefined,
 }
@@ -60,7 +60,7 @@ function inside(answer: Response, changes: Partial<InnerOptions> = {}) {
   return { asked, urls, entrypoint, options }
 }
 
-const picture = (headers: Readonly<Record<string, string>> = {}) =>
+const image = (headers: Readonly<Record<string, string>> = {}) =>
   new Response('0123456789', {
     headers: {
       'content-type': 'image/webp',
@@ -74,14 +74,14 @@ const picture = (headers: Readonly<Record<string, string>> = {}) =>
 
 async function delivered(entrypoint: InnerEntrypoint, headers?: Readonly<Record<string, string>>) {
   const outer = { inner: entrypoint, publicUrl: 'https://m.example', now: () => 0 }
-  const found = await deliverByWorkersCache(outer, wanted, exchange(headers))
+  const found = await deliverByWorkersCache(outer, deliveryRequest, exchange(headers))
   if (isFailure(found)) throw new Error(found.code)
   return found
 }
 
 describe('a rendition in Workers Cache', () => {
   it('has one cache key for all clients, and the origin gets the request of the first client', async () => {
-    const { asked, urls, entrypoint } = inside(picture())
+    const { asked, urls, entrypoint } = inside(image())
     const { response, cache } = await delivered(entrypoint('MISS'))
     expect([cache, response.status, await response.text()]).toEqual(['MISS', 200, '0123456789'])
     expect(urls).toEqual([`https://m.example/.kept/1${PATH}`])
@@ -103,18 +103,18 @@ describe('a rendition in Workers Cache', () => {
     ['BYPASS', 'MISS'],
     ['', 'MISS'],
   ])('with the cache status %s counts as %s', async (status, cache) => {
-    expect((await delivered(inside(picture()).entrypoint(status))).cache).toBe(cache)
+    expect((await delivered(inside(image()).entrypoint(status))).cache).toBe(cache)
   })
 
   it('is validated outside the cache, for each client', async () => {
-    const known = await delivered(inside(picture()).entrypoint('HIT'), { 'if-none-match': '"e"' })
+    const known = await delivered(inside(image()).entrypoint('HIT'), { 'if-none-match': '"e"' })
     expect(known.response.status).toBe(304)
     expect(known.response.headers.get('x-request-id')).toBe('mine')
   })
 
   it.each([
-    ['as long as the edge may believe it', picture(), 'public, max-age=1000'],
-    ['no longer than its source', picture({ [LIFETIME_HEADER]: '60' }), 'public, max-age=60'],
+    ['as long as the edge may believe it', image(), 'public, max-age=1000'],
+    ['no longer than its source', image({ [LIFETIME_HEADER]: '60' }), 'public, max-age=60'],
     [
       'for a while where it is missing',
       new Response('Not Found', { status: 404, headers: { 'x-request-id': 'r' } }),
@@ -140,7 +140,7 @@ describe('a rendition in Workers Cache', () => {
       limits: () => true,
       consume: async () => ({ headers: {}, failure: fail('rate-limited') }),
     }
-    const { asked, entrypoint } = inside(picture(), { limiter })
+    const { asked, entrypoint } = inside(image(), { limiter })
     const { response } = await delivered(entrypoint('BYPASS'))
     expect([response.status, response.headers.get('cache-control'), asked]).toEqual([429, 'no-store', []])
   })

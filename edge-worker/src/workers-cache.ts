@@ -17,7 +17,7 @@ import { fromCache, storedHeaders, viewOf } from './client-answer.ts'
 import type { DeliveryRequest } from './delivery-request.ts'
 import type { Delivered, EdgeExchange } from './exchange.ts'
 import { mutable } from './forward.ts'
-import { type FetchOrigin, namesRequest } from './origin.ts'
+import { type FetchOrigin, hasRequestId } from './origin.ts'
 import { cacheTagOf, type Purge } from './purge.ts'
 import { isUrlRefused } from './storing.ts'
 
@@ -57,19 +57,19 @@ export interface OuterOptions {
 /** Delivers a rendition through the platform's cache. Fails as the origin does. */
 export async function deliverByWorkersCache(
   { inner, publicUrl, now }: OuterOptions,
-  wanted: DeliveryRequest,
+  deliveryRequest: DeliveryRequest,
   exchange: EdgeExchange,
 ): Promise<Delivered | Failure> {
   const headers = {
-    [DETAIL_HEADERS.path]: wanted.originPath,
+    [DETAIL_HEADERS.path]: deliveryRequest.originPath,
     [DETAIL_HEADERS.client]: exchange.clientAddress,
-    [DETAIL_HEADERS.tag]: await cacheTagOf(wanted.name),
-    [DETAIL_HEADERS.attempts]: String(renderAttempts(wanted.request)),
+    [DETAIL_HEADERS.tag]: await cacheTagOf(deliveryRequest.name),
+    [DETAIL_HEADERS.attempts]: String(renderAttempts(deliveryRequest.request)),
     [DETAIL_HEADERS.requestId]: exchange.requestId,
     [DETAIL_HEADERS.traceparent]: exchange.traceparent,
   }
   const response = await exchange.timings.measure('cache', () =>
-    inner.fetch(`${publicUrl}${KEY_PREFIX}${wanted.url}`, { headers }),
+    inner.fetch(`${publicUrl}${KEY_PREFIX}${deliveryRequest.url}`, { headers }),
   )
   const cache = HITS.has(response.headers.get('cf-cache-status') ?? '') ? 'HIT' : 'MISS'
   const kept = response.headers.get(STORED_HEADERS)
@@ -89,7 +89,7 @@ export async function deliverByWorkersCache(
     lastModified: lastModified === undefined ? undefined : new Date(lastModified),
     ...{ validatedAt: now(), fresh: true, usable: true, body: response.body },
   }
-  return { response: fromCache(answer, viewOf({ now }, wanted), exchange), cache }
+  return { response: fromCache(answer, viewOf({ now }, deliveryRequest), exchange), cache }
 }
 
 export interface InnerOptions {
@@ -115,7 +115,7 @@ export async function handleMiss(
       { clientAddress: client, requestId, traceparent: detail('traceparent') },
     ))
   if (isFailure(asked)) return failureResponse(asked, requestId)
-  const life = !namesRequest(asked)
+  const life = !hasRequestId(asked)
     ? 0
     : asked.status === 200
       ? Math.min(freshSeconds, parseLifetime(asked.headers.get(LIFETIME_HEADER))?.seconds ?? freshSeconds)

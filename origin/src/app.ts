@@ -156,7 +156,7 @@ async function handle(
   })
   // The rate limits of requests through the edge were applied there.
   const requestLimits = viaEdge
-    ? NOTHING_TO_SPEND
+    ? UNLIMITED
     : createRequestLimits(options.limiter, url.pathname, clientAddress)
   let body: ReadableStream<Uint8Array> | null | undefined
   const exchange: Exchange = {
@@ -216,7 +216,7 @@ function explained(answer: Answer, { requestId }: Exchange, { config }: AppOptio
 /** RFC 9112, section 3.2: a proxy in front of the origin may have used the other one. */
 const TWO_HOSTS = fail('bad-request', 'two Host headers')
 
-const NOTHING_TO_SPEND: RequestLimits = { consume: async () => undefined, headers: {} }
+const UNLIMITED: RequestLimits = { consume: async () => undefined, headers: {} }
 
 /**
  * Answers a request. Anything that is thrown is a defect: it

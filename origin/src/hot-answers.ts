@@ -86,7 +86,7 @@ const BYPASS_HEADERS = [
 export function createHotAnswers({ pipeline, gate, limiter, metrics, log }: HotAnswersOptions): HotAnswers {
   const answers = new LRUCache<string, HotAnswer>({ max: MAX_ANSWERS })
 
-  function holding({ url, etag, lastModified }: HotAnswer): Rendition | undefined {
+  function currentRendition({ url, etag, lastModified }: HotAnswer): Rendition | undefined {
     const rendition = pipeline.fresh(url)
     if (rendition?.etag !== etag || rendition.lastModified?.getTime() !== lastModified) return undefined
     return rendition
@@ -149,7 +149,7 @@ export function createHotAnswers({ pipeline, gate, limiter, metrics, log }: HotA
       const hot = answers.get(key)
       if (hot === undefined || BYPASS_HEADERS.some(headers.has) || countHosts(request.rawHeaders) !== 1)
         return false
-      const rendition = holding(hot)
+      const rendition = currentRendition(hot)
       if (rendition === undefined) {
         answers.delete(key)
         return false

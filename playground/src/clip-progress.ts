@@ -5,7 +5,7 @@ import { clipProgress } from './api.ts'
 import { byId, show } from './dom.ts'
 
 /** A clip that takes less time is complete before any progress would be visible. */
-const ASK_EVERY_MS = 700
+const POLL_MS = 700
 
 /** Shows a progress bar until the signal fires. Shows none when the service reports no progress. */
 export function watchClip(signal: AbortSignal): void {
@@ -17,7 +17,7 @@ export function watchClip(signal: AbortSignal): void {
     const [share] = answer.clips
     show(bar, share !== undefined)
     bar.value = share ?? 0
-  }, ASK_EVERY_MS)
+  }, POLL_MS)
   signal.addEventListener('abort', () => {
     clearInterval(timer)
     show(bar, false)

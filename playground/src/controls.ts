@@ -28,7 +28,7 @@ const OF_VIDEOS: ReadonlySet<string> = new Set(['time', 'sprite'])
 /** Parameters that only clips and previews have. */
 const CLIP_PARAMETERS: ReadonlySet<string> = new Set(['duration', 'fps', 'audio'])
 
-function isMoving({ format, animated }: Readonly<Record<string, string>>): boolean {
+function isAnimated({ format, animated }: Readonly<Record<string, string>>): boolean {
   return isClipFormat(format ?? '') || animated === 'true'
 }
 
@@ -55,7 +55,7 @@ export function createControls(
         row.element.hidden =
           !names.has(name) ||
           (OF_VIDEOS.has(name) && !bounds.isVideo) ||
-          (CLIP_PARAMETERS.has(name) && !isMoving(values))
+          (CLIP_PARAMETERS.has(name) && !isAnimated(values))
         row.set(values[name], bounds)
       }
     },

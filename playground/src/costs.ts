@@ -7,7 +7,7 @@ import { EDGE_COSTS, priceOf } from '@media-proxy/shared/edge-costs.ts'
 import { formatBytes } from './format.ts'
 import { type Loaded, readServerTiming } from './load.ts'
 
-export function costInWords({ headers, bytes }: Loaded): string {
+export function describeCost({ headers, bytes }: Loaded): string {
   const made = readServerTiming(headers.get('server-timing')).find(({ name }) => name === 'render-cpu')
   const work =
     made === undefined

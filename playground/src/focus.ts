@@ -17,13 +17,13 @@ export interface Focus {
 }
 
 export function createFocus(canvas: HTMLElement, onPoint: (point: FocalPoint) => void): Focus {
-  const picture = byId('original', HTMLImageElement)
+  const image = byId('original', HTMLImageElement)
   const toggle = byId('focus-toggle', HTMLButtonElement)
   const handle = byId('focus', HTMLButtonElement)
   let point: FocalPoint = { x: 0.5, y: 0.5 }
 
   function place(): void {
-    const shown = shownPart(picture)
+    const shown = shownPart(image)
     const { left, top } = canvas.getBoundingClientRect()
     handle.style.left = `${shown.left - left + point.x * shown.width}px`
     handle.style.top = `${shown.top - top + point.y * shown.height}px`
@@ -49,7 +49,7 @@ export function createFocus(canvas: HTMLElement, onPoint: (point: FocalPoint) =>
   })
   handle.addEventListener('pointermove', (event) => {
     if (!handle.hasPointerCapture(event.pointerId)) return
-    const { left, top, width, height } = shownPart(picture)
+    const { left, top, width, height } = shownPart(image)
     moveTo({ x: (event.clientX - left) / width, y: (event.clientY - top) / height })
   })
   // Browsers would drag the image below instead.
@@ -67,7 +67,7 @@ export function createFocus(canvas: HTMLElement, onPoint: (point: FocalPoint) =>
     onPoint(point)
   })
   // The image moves with the layout and with the zoom.
-  new ResizeObserver(place).observe(picture)
+  new ResizeObserver(place).observe(image)
   new MutationObserver(place).observe(canvas, { attributes: true, attributeFilter: ['style', 'data-view'] })
 
   return {

@@ -20,9 +20,9 @@ export interface Loaded {
 /** Larger responses are not read beyond their headers. A video plays from its own URL. */
 const MAX_SHOWN_BYTES = 48_000_000
 
-const PICTURES: ReadonlySet<'image' | 'video'> = new Set(['image'])
+const IMAGES: ReadonlySet<'image' | 'video'> = new Set(['image'])
 /** The types that a rendition may have. The video of an original plays from its own URL. */
-export const PICTURES_AND_CLIPS: ReadonlySet<'image' | 'video'> = new Set(['image', 'video'])
+export const IMAGES_AND_VIDEOS: ReadonlySet<'image' | 'video'> = new Set(['image', 'video'])
 
 /**
  * Loads a URL. It bypasses the cache of the browser, so that the headers and timings belong to this request.
@@ -30,7 +30,7 @@ export const PICTURES_AND_CLIPS: ReadonlySet<'image' | 'video'> = new Set(['imag
 export async function load(
   url: string,
   signal: AbortSignal,
-  shows: ReadonlySet<'image' | 'video'> = PICTURES,
+  shows: ReadonlySet<'image' | 'video'> = IMAGES,
 ): Promise<Loaded> {
   const startedAt = performance.now()
   const response = await fetch(url, { signal, cache: 'no-store' })

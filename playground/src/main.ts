@@ -9,16 +9,15 @@ import { watchClip } from './clip-progress.ts'
 import { createCode } from './code.ts'
 import { createControls } from './controls.ts'
 import { copy } from './copy.ts'
-import { costInWords } from './costs.ts'
+import { describeCost } from './costs.ts'
 import { byId, debounce, h, show } from './dom.ts'
 import { watchDrops } from './drop.ts'
 import { renderCaptions, renderFacts, renderSaving, renderTimings, type Shown } from './facts.ts'
 import { createFiles } from './files.ts'
 import { type FocalPoint, parametersOfPoint } from './focal-point.ts'
 import { createFocus } from './focus.ts'
-import { load, PICTURES_AND_CLIPS } from './load.ts'
+import { IMAGES_AND_VIDEOS, load } from './load.ts'
 import { renderMetadata } from './metadata-panel.ts'
-import { createMoments } from './moments.ts'
 import { renderSamples } from './samples.ts'
 import { renderSheet } from './sheet.ts'
 import { createStage } from './stage.ts'
@@ -34,6 +33,7 @@ import {
 } from './state.ts'
 import { createTheme } from './theme.ts'
 import { createUploading } from './uploading.ts'
+import { createVideoControls } from './video-controls.ts'
 import { createZoom } from './zoom.ts'
 
 const RENDER_DELAY_MS = 120
@@ -55,12 +55,12 @@ const metadataPanel = byId('metadata', HTMLDivElement)
 const code = createCode()
 const stage = createStage(({ seconds, width, height }) => {
   durationSeconds = seconds
-  moments.setDuration(seconds)
+  videoControls.setDuration(seconds)
   if (original !== undefined && width > 0) original = { ...original, width, height }
   renderControls()
   renderKnown()
 })
-const moments = createMoments({
+const videoControls = createVideoControls({
   onTime: (time) => setParameter('time', time),
   readFrames: () => framesOf(placeOf(state.source, session?.buckets.cdn ?? 'cdn')),
 })
@@ -75,14 +75,14 @@ const uploading = createUploading({
 })
 const canvas = byId('canvas', HTMLDivElement)
 const zoom = createZoom(canvas)
-const focus = createFocus(canvas, keepPoint)
+const focus = createFocus(canvas, setFocalPoint)
 const renderSoon = debounce(RENDER_DELAY_MS, () => void renderRendition())
 
 createTheme(byId('theme', HTMLButtonElement))
-const firstPicture = Promise.withResolvers<void>()
-renderSamples(byId('samples', HTMLUListElement), firstPicture.promise, chooseSource)
+const firstImage = Promise.withResolvers<void>()
+renderSamples(byId('samples', HTMLUListElement), firstImage.promise, chooseSource)
 wire()
-let opened = openTheSession()
+let opened = startSession()
 renderAll()
 
 function setParameter(name: string, value: string | undefined): void {
@@ -95,7 +95,7 @@ function setParameter(name: string, value: string | undefined): void {
 }
 
 /** Sets the parameters that keep a point of the source visible, for the requested size. */
-function keepPoint(point: FocalPoint): void {
+function setFocalPoint(point: FocalPoint): void {
   if (original?.width === undefined || original.height === undefined) return
   const [width, height] = [Number(state.parameters.width), Number(state.parameters.height)]
   const ratio = width > 0 && height > 0 ? width / height : undefined
@@ -105,9 +105,9 @@ function keepPoint(point: FocalPoint): void {
 }
 
 function chooseSource(source: string): void {
-  const isSound = /\.(mp3|ogg|opus|wav|flac|m4a|aac)$/i.test(source)
+  const isAudio = /\.(mp3|ogg|opus|wav|flac|m4a|aac)$/i.test(source)
   const { time: _, ...parameters } = state.parameters
-  state = { source, parameters: isSound ? {} : parameters }
+  state = { source, parameters: isAudio ? {} : parameters }
   history.pushState(null, '', serializeHash(state))
   renderAll()
 }
@@ -122,7 +122,7 @@ function renderAll(): void {
   original = undefined
   rendition = undefined
   durationSeconds = undefined
-  moments.reset()
+  videoControls.reset()
   zoom.reset()
   focus.reset()
   byId('sheet', HTMLDivElement).replaceChildren(
@@ -162,7 +162,7 @@ async function renderRendition(): Promise<void> {
   const waiting = new AbortController()
   if (isClipFormat(state.parameters.format ?? '')) watchClip(AbortSignal.any([signal, waiting.signal]))
   try {
-    const loaded = await load(urlOf(base, state), signal, PICTURES_AND_CLIPS)
+    const loaded = await load(urlOf(base, state), signal, IMAGES_AND_VIDEOS)
     waiting.abort()
     if (signal.aborted) return
     rendition = loaded.ok
@@ -171,13 +171,13 @@ async function renderRendition(): Promise<void> {
     if (!loaded.ok) stage.reject(loaded.status, await reasonOf(loaded))
     renderKnown()
     stage.busy(false)
-    firstPicture.resolve()
+    firstImage.resolve()
   } catch (error) {
     waiting.abort()
     if (signal.aborted) return
     stage.busy(false)
     stage.reject(undefined, error instanceof Error ? error.message : String(error))
-    firstPicture.resolve()
+    firstImage.resolve()
   }
 }
 
@@ -199,7 +199,7 @@ async function renderOriginal(url: string, signal: AbortSignal): Promise<void> {
     const [kind] = loaded.contentType.split('/')
     const player = loaded.ok && (kind === 'video' || kind === 'audio') ? kind : undefined
     stage.showPlayer(player, url)
-    moments.setKind(player)
+    videoControls.setKind(player)
     if (player === 'video' && familyOf(state.source) === 'transformation' && base !== undefined)
       void openSheet(base, signal)
     original = await stage.showOriginal(loaded)
@@ -215,13 +215,13 @@ async function renderOriginal(url: string, signal: AbortSignal): Promise<void> {
 
 /** Loaded after the rendition itself, because twelve frames take longer than one. */
 async function openSheet(path: string, signal: AbortSignal): Promise<void> {
-  await firstPicture.promise
+  await firstImage.promise
   try {
-    await moments.openSheet(path, signal)
+    await videoControls.openSheet(path, signal)
   } catch (error) {
     if (!signal.aborted && !(error instanceof TypeError)) throw error
   }
-  moments.setTime(state.parameters.time, durationSeconds)
+  videoControls.setTime(state.parameters.time, durationSeconds)
 }
 
 function originalUrl(path: string, metadata: Metadata | undefined): string {
@@ -253,8 +253,8 @@ function renderControls(): void {
   const sidePixels = Math.max(...sides) || undefined
   const shown = parametersOf(familyOf(state.source))
   const presets = session?.presets ?? []
-  controls.update(shown, state.parameters, { sidePixels, isVideo: moments.isVideo, presets })
-  moments.setTime(state.parameters.time, durationSeconds)
+  controls.update(shown, state.parameters, { sidePixels, isVideo: videoControls.isVideo, presets })
+  videoControls.setTime(state.parameters.time, durationSeconds)
 }
 
 function renderKnown(): void {
@@ -262,7 +262,7 @@ function renderKnown(): void {
   renderSaving(byId('saving', HTMLParagraphElement), original, rendition)
   renderTimings(byId('timings', HTMLDivElement), rendition)
   renderCaptions(original, rendition)
-  byId('cost', HTMLParagraphElement).textContent = rendition?.loaded.ok ? costInWords(rendition.loaded) : ''
+  byId('cost', HTMLParagraphElement).textContent = rendition?.loaded.ok ? describeCost(rendition.loaded) : ''
 }
 
 function renderUrl(): void {
@@ -277,7 +277,7 @@ function listObjects(paths: readonly string[]): void {
   files.list(paths, session?.maxObjects ?? paths.length)
 }
 
-async function openTheSession(): Promise<void> {
+async function startSession(): Promise<void> {
   const answer = await openSession()
   const badge = byId('access', HTMLParagraphElement)
   if (isClientFailure(answer)) {
@@ -313,7 +313,7 @@ function wire(): void {
   })
   byId('secret-use', HTMLButtonElement).addEventListener('click', async () => {
     useSecret(byId('secret', HTMLInputElement).value)
-    opened = openTheSession()
+    opened = startSession()
     renderAll()
   })
   byId('sheet-button', HTMLButtonElement).addEventListener('click', () => {

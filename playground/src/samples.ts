@@ -31,11 +31,11 @@ const SAMPLES: readonly Sample[] = [
 
 /**
  * Creates buttons for the samples. Those that are missing in the store are removed. The thumbnails are loaded
- * after `firstPicture`, because otherwise eight renders would run before the one that the user is looking at.
+ * after `firstImage`, because otherwise eight renders would run before the one that the user is looking at.
  */
 export function renderSamples(
   list: HTMLElement,
-  firstPicture: Promise<unknown>,
+  firstImage: Promise<unknown>,
   onChoose: (source: string) => void,
 ): void {
   list.replaceChildren(
@@ -46,7 +46,7 @@ export function renderSamples(
         button.append(h('span', { class: 'note', 'aria-hidden': 'true' }, '♪'))
       } else {
         const image = h('img', { alt: '', width: 40, height: 40 })
-        void firstPicture.then(() => {
+        void firstImage.then(() => {
           image.src = `${source}?${thumbnail}`
         })
         image.addEventListener('error', () => item.remove())

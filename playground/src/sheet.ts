@@ -9,7 +9,7 @@ import type { State } from './state.ts'
 const FORMATS = ['avif', 'webp', 'jpg', 'png', 'gif'] as const
 const QUALITIES = ['low', 'high', 'lossless'] as const
 /** The maximum number of concurrent renders. */
-const AT_ONCE = 3
+const CONCURRENT_LOADS = 3
 
 export async function renderSheet(
   container: HTMLElement,
@@ -46,7 +46,7 @@ export async function renderSheet(
       URL.revokeObjectURL(loaded.objectUrl)
     }
   }
-  await Promise.all(Array.from({ length: AT_ONCE }, work))
+  await Promise.all(Array.from({ length: CONCURRENT_LOADS }, work))
   const smallest = Math.min(...sizes.map(({ bytes }) => bytes))
   for (const { element, bytes } of sizes) element.classList.toggle('smallest', bytes === smallest)
 }

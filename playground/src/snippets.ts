@@ -18,7 +18,7 @@ export function snippet(language: Language, base: string, state: State): string 
     case 'img':
       return imgTag(base, state, '')
     case 'picture':
-      return pictureTag(base, state)
+      return pictureElement(base, state)
     case 'CSS':
       return cssRule(base, state)
     case 'TypeScript':
@@ -49,7 +49,7 @@ function imgTag(base: string, state: State, indent: string): string {
   return `${indent}<img\n${lines.map((line) => `${indent}  ${line}`).join('\n')}\n${indent}>`
 }
 
-function pictureTag(base: string, state: State): string {
+function pictureElement(base: string, state: State): string {
   const as = (format: string): State => ({ ...state, parameters: { ...state.parameters, format } })
   const sources = ['avif', 'webp'].map(
     (format) => `  <source type="image/${format}" srcset="${htmlQuoted(srcsetOf(base, as(format)))}">`,

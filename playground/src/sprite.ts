@@ -15,7 +15,7 @@ export interface Sprite {
   close(): void
 }
 
-export function createSprite(onMoment: (seconds: number) => void): Sprite {
+export function createSprite(onSelect: (seconds: number) => void): Sprite {
   const strip = byId('sprite', HTMLDivElement)
   let tiles: readonly HTMLButtonElement[] = []
   let interval = 0
@@ -63,7 +63,7 @@ export function createSprite(onMoment: (seconds: number) => void): Sprite {
     style.backgroundImage = `url("${url}")`
     style.backgroundSize = `${COLUMNS * 100}% ${ROWS * 100}%`
     style.backgroundPosition = `${((index % COLUMNS) / (COLUMNS - 1)) * 100}% ${(Math.floor(index / COLUMNS) / (ROWS - 1)) * 100}%`
-    tile.addEventListener('click', () => onMoment(seconds))
+    tile.addEventListener('click', () => onSelect(seconds))
     return tile
   }
 }

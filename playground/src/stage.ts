@@ -47,7 +47,7 @@ export function createStage(onVideo: (video: VideoInfo) => void): Stage {
   let wanted: View = 'slider'
   let player: 'video' | 'audio' | undefined
 
-  const arrange = () => {
+  const updateLayout = () => {
     const [a, b] = [ratioOf(images.original), ratioOf(images.rendition)]
     // Until both are loaded, the slider view stays, so that nothing has to move.
     const alike = a === undefined || b === undefined || Math.abs(a / b - 1) <= SAME_RATIO
@@ -66,7 +66,7 @@ export function createStage(onVideo: (video: VideoInfo) => void): Stage {
   moveCut()
   renderViews(views, (view) => {
     wanted = view
-    arrange()
+    updateLayout()
   })
   video.addEventListener('loadedmetadata', () => {
     const { duration, videoWidth, videoHeight } = video
@@ -87,7 +87,7 @@ export function createStage(onVideo: (video: VideoInfo) => void): Stage {
       })
     }
     release(before)
-    arrange()
+    updateLayout()
     const { naturalWidth: width, naturalHeight: height } = image
     return width === 0 ? { loaded, width: undefined, height: undefined } : { loaded, width, height }
   }
@@ -101,7 +101,7 @@ export function createStage(onVideo: (video: VideoInfo) => void): Stage {
     })
     clip.src = loaded.objectUrl ?? loaded.url
     await known
-    arrange()
+    updateLayout()
     const { videoWidth: width, videoHeight: height } = clip
     return width === 0 ? { loaded, width: undefined, height: undefined } : { loaded, width, height }
   }
@@ -129,7 +129,7 @@ export function createStage(onVideo: (video: VideoInfo) => void): Stage {
         }
       }
       canvas.dataset.player = kind ?? ''
-      arrange()
+      updateLayout()
     },
     reject(status, phrase) {
       images.rendition.removeAttribute('src')
@@ -140,7 +140,7 @@ export function createStage(onVideo: (video: VideoInfo) => void): Stage {
         h('p', {}, describeRejection(status, phrase)),
       )
       show(refusal, true)
-      arrange()
+      updateLayout()
     },
     busy: (isBusy) => canvas.setAttribute('aria-busy', String(isBusy)),
   }

@@ -40,15 +40,15 @@ export function createUploading({ onKept, onRefused }: UploadingOptions): Upload
       }
       const cancel = new AbortController()
       const progress = h('progress', { max: file.size, value: 0, 'aria-label': `Sending ${file.name}` })
-      const told = h('span', {}, '')
+      const label = h('span', {}, '')
       const stop = h('button', { type: 'button', class: 'quiet' }, 'Stop')
       stop.addEventListener('click', () => cancel.abort())
-      line.replaceChildren(progress, told, stop)
+      line.replaceChildren(progress, label, stop)
       show(line, true)
       said.textContent = `Sending ${file.name}`
       const kept = await upload(file, cancel.signal, (bytes) => {
         progress.value = bytes
-        told.textContent = `${formatBytes(bytes)} of ${formatBytes(file.size)}`
+        label.textContent = `${formatBytes(bytes)} of ${formatBytes(file.size)}`
       })
       show(line, false)
       said.textContent = isClientFailure(kept) ? '' : `${file.name} is there`

@@ -23,7 +23,7 @@ interface Point {
 
 export function createZoom(canvas: HTMLElement): Zoom {
   const whole = byId('zoom-reset', HTMLButtonElement)
-  const picture = byId('rendition', HTMLImageElement)
+  const image = byId('rendition', HTMLImageElement)
   const fingers = new Map<number, Point>()
   let scale = 1
   /** The offset of the image's centre from the middle, in fractions of its shown sides. */
@@ -57,7 +57,7 @@ export function createZoom(canvas: HTMLElement): Zoom {
 
   /** Returns the sides of the image as shown without zoom. Fractions refer to them. */
   function sides(): { readonly width: number; readonly height: number } {
-    const { offsetWidth, offsetHeight } = picture
+    const { offsetWidth, offsetHeight } = image
     return { width: offsetWidth || canvas.offsetWidth, height: offsetHeight || canvas.offsetHeight }
   }
 

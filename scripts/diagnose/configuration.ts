@@ -88,7 +88,7 @@ export async function checkWorker(sources: WorkerSources, origin: Config): Promi
     Object.assign(environment, parseEnv(text))
     read.push(file)
   }
-  return [...findings, ...compareDoors(environment, read, origin)]
+  return [...findings, ...compareServices(environment, read, origin)]
 }
 
 /** Returns the variables in `wrangler.toml`, or a finding when it cannot be read. */
@@ -104,7 +104,7 @@ function declaredVariables(
   }
 }
 
-function compareDoors(
+function compareServices(
   environment: Readonly<Record<string, unknown>>,
   read: readonly string[],
   origin: Config,
@@ -170,9 +170,9 @@ function compareSettings(edge: Config, origin: Config): readonly Finding[] {
     ['presetsOnly', edge.presetsOnly, origin.presetsOnly],
   ] as const
   // In development, `pnpm start` sets the public URLs of the origin.
-  const isTold = (name: string) => name === 'publicUrl' && origin.nodeEnv === 'development'
+  const isDerived = (name: string) => name === 'publicUrl' && origin.nodeEnv === 'development'
   return pairs
-    .filter(([name, atEdge, atOrigin]) => atEdge !== atOrigin && !(isTold(name) && atOrigin === ''))
+    .filter(([name, atEdge, atOrigin]) => atEdge !== atOrigin && !(isDerived(name) && atOrigin === ''))
     .map(([name, atEdge, atOrigin]) =>
       warning(
         `worker ${name}`,

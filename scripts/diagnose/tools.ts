@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { classifierOf } from '@media-proxy/origin/assembly/scan.ts'
 import { FFMPEG_VARIABLE, findFfmpeg } from '@media-proxy/origin/engine/ffmpeg-binary.ts'
 import { loadLibav } from '@media-proxy/origin/engine/process/libav/load.ts'
-import { MODEL_PICTURE_BYTES } from '@media-proxy/origin/engine/scan-model.ts'
+import { MODEL_IMAGE_BYTES } from '@media-proxy/origin/engine/scan-model.ts'
 import { modelOf } from '@media-proxy/origin/nsfw/model.ts'
 import { FONT_CONFIGURATION } from '@media-proxy/origin/paths/paths.ts'
 import type { Config } from '@media-proxy/shared/config/schema.ts'
@@ -146,7 +146,7 @@ export async function checkModel(config: Config): Promise<Finding> {
     if (fault !== undefined)
       return failed(check, `${model.path} is not loaded: ${fault.detail ?? fault.code}`, fix)
     const startedAt = performance.now()
-    const grey = new Uint8Array(MODEL_PICTURE_BYTES).fill(128)
+    const grey = new Uint8Array(MODEL_IMAGE_BYTES).fill(128)
     const scores = await classifier.classify(grey, AbortSignal.timeout(MODEL_TIMEOUT_MS))
     return isFailure(scores)
       ? failed(check, `${model.path} does not answer: ${scores.detail ?? scores.code}`, fix)

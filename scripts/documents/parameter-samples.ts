@@ -18,7 +18,7 @@ export type Parameters = Readonly<Record<string, Value>>
 const ANY_BASE = 'https://media.example.com'
 
 /** Texts that are similar to values of some parameter. */
-const STRANGE_VALUES = [
+const INVALID_VALUES = [
   ...[
     '',
     ' ',
@@ -74,7 +74,7 @@ const STRANGE_VALUES = [
 
 /** All texts to test for each parameter. */
 export const VALUES = [
-  ...new Set([...PARAMETER_GUIDE.flatMap(({ values }) => toldValues(values)), ...STRANGE_VALUES]),
+  ...new Set([...PARAMETER_GUIDE.flatMap(({ values }) => acceptedTexts(values)), ...INVALID_VALUES]),
 ]
 
 /** Returns the texts that the service accepts for each parameter of a family. It rejects the others. */
@@ -96,7 +96,7 @@ function isAccepted(family: 'asset' | 'transformation', name: string, value: str
   return !isFailure(parseRequest(url, { accept: null, assets: false, presetOf: anyPreset }))
 }
 
-function toldValues(values: ParameterValues): readonly string[] {
+function acceptedTexts(values: ParameterValues): readonly string[] {
   switch (values.kind) {
     case 'choice':
       return values.of

@@ -2,7 +2,7 @@
 
 import { PARAMETER_GUIDE, type ParameterGuide } from '@media-proxy/shared/request/parameter-guide.ts'
 
-export interface DocumentedPicture {
+export interface ExampleImage {
   /** The file name in docs/pictures. */
   readonly file: string
   /** The path and query of the request. */
@@ -50,11 +50,11 @@ const SHOWN: Readonly<Record<string, string>> = {
 }
 
 /** Parameters without a visible effect. */
-const HEARD: ReadonlySet<string> = new Set(['audio'])
+const AUDIO_PARAMETERS: ReadonlySet<string> = new Set(['audio'])
 
 /** Returns the image with the parameter, and one without it for comparison. */
-export function picturesOf({ name, example }: ParameterGuide): readonly DocumentedPicture[] {
-  if (HEARD.has(name)) return []
+export function exampleImagesOf({ name, example }: ParameterGuide): readonly ExampleImage[] {
+  if (AUDIO_PARAMETERS.has(name)) return []
   const source = SOURCES[name] ?? PHOTO
   const small = /\b(size|width|height)=/.test(example) ? example : `width=200&${example}`
   const query = /\bformat=/.test(small) || source === AVATAR ? small : `${small}&format=webp`
@@ -131,7 +131,7 @@ function valuesOf({ values }: ParameterGuide): string {
 
 function section(parameter: ParameterGuide): string {
   const { name, summary } = parameter
-  const [without, withIt] = picturesOf(parameter)
+  const [without, withIt] = exampleImagesOf(parameter)
   if (without === undefined || withIt === undefined)
     return `### ${name}
 

@@ -29,8 +29,8 @@ beforeAll(async () => {
 })
 afterAll(() => classifier.close())
 
-async function compare(picture: Sharp): Promise<void> {
-  const { data, info } = await picture.toColourspace('srgb').raw().toBuffer({ resolveWithObject: true })
+async function compare(image: Sharp): Promise<void> {
+  const { data, info } = await image.toColourspace('srgb').raw().toBuffer({ resolveWithObject: true })
   const { width, height } = info
   const squares = await modelPixels({ data, width, height, channels: info.channels === 4 ? 4 : 3 })
   if (isFailure(squares)) throw new Error(JSON.stringify(squares))
@@ -59,7 +59,7 @@ describe('predictions for generated images', () => {
 })
 
 const corpus = process.env.MEDIA_CORPUS
-const CORPUS_PICTURES = [
+const CORPUS_IMAGES = [
   'photos/barge-2725x2225.jpg',
   'photos/clic-097c.png',
   'photos/clic-100f.png',
@@ -85,7 +85,7 @@ const CORPUS_PICTURES = [
 describe.skipIf(corpus === undefined)(
   'predictions for images of the corpus (skipped unless MEDIA_CORPUS names its folder)',
   () => {
-    it.each(CORPUS_PICTURES)('%s', async (path) => {
+    it.each(CORPUS_IMAGES)('%s', async (path) => {
       await compare(sharp(await readFile(join(corpus ?? '', path))).autoOrient())
     })
   },

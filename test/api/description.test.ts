@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { describeApi } from '@media-proxy/origin/api/description.ts'
 import { FAILURE_CODES, fail, statusOf } from '@media-proxy/shared/response/failure.ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Door, openEdge, openFilesystemOrigin } from '../doors.ts'
+import { openEdge, openFilesystemOrigin, type Service } from '../services.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 const vectors = JSON.parse(readFileSync(join(ROOT, 'clients/vectors.json'), 'utf8'))
@@ -79,10 +79,10 @@ describe.each([
   ['the edge', openEdge],
   ['the origin', openFilesystemOrigin],
 ] as const)('%s', (_, open) => {
-  let door: Door
-  let closed: Door
+  let service: Service
+  let closed: Service
   beforeAll(async () => {
-    door = await open({
+    service = await open({
       MEDIA_PROXY_NODE_ENV: 'development',
       MEDIA_PROXY_PLAYGROUND_ENABLED: 'false',
       MEDIA_PROXY_SECRET_KEY: 'a-secret',
@@ -92,12 +92,12 @@ describe.each([
     closed = await open()
   })
   afterAll(async () => {
-    await door.close()
+    await service.close()
     await closed.close()
   })
 
   it('serves its description in development, with its own presets', async () => {
-    const answer = await fetch(`${door.url}/_openapi.json`)
+    const answer = await fetch(`${service.url}/_openapi.json`)
     expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'application/json'])
     const told = await answer.json()
     expect(Object.keys(told.paths)).toEqual(Object.keys(description.paths))

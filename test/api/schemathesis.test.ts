@@ -11,9 +11,9 @@ import { signExternalTarget } from '@media-proxy/shared/signing/external-url.ts'
 import { createBase64KeyRing, createKeyRing } from '@media-proxy/shared/signing/hmac.ts'
 import { signUploadToken } from '@media-proxy/shared/signing/upload-token.ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Door, openEdge, openFilesystemOrigin } from '../doors.ts'
 import { halvesPng } from '../fixtures.ts'
-import { patient } from '../patience.ts'
+import { openEdge, openFilesystemOrigin, type Service } from '../services.ts'
+import { scaleTimeout } from '../timeouts.ts'
 import { files, openUpstreamServer, type UpstreamServer } from '../upstream-server.ts'
 
 const COMMAND = process.env.SCHEMATHESIS
@@ -38,22 +38,22 @@ describe.skipIf(COMMAND === undefined).each([
   ['the edge', openEdge],
   ['the origin', openFilesystemOrigin],
 ] as const)('%s (skipped unless SCHEMATHESIS names its command)', (_, open) => {
-  let door: Door
+  let service: Service
   let far: UpstreamServer
   beforeAll(async () => {
-    const picture = await halvesPng(60, 40)
-    far = await openUpstreamServer(files({ '/far.png': picture }))
-    door = await open({ ...SETTINGS, MEDIA_PROXY_EXTERNAL_ALLOWED_HOSTS: far.host })
-    for (const key of OBJECTS) await door.put(key, picture)
-    await door.put('themes/0123456789abcdef.css', Buffer.from('a{}'))
-    await door.put('entrance-sounds/1/abc.mp3', Buffer.from('ID3'))
+    const image = await halvesPng(60, 40)
+    far = await openUpstreamServer(files({ '/far.png': image }))
+    service = await open({ ...SETTINGS, MEDIA_PROXY_EXTERNAL_ALLOWED_HOSTS: far.host })
+    for (const key of OBJECTS) await service.put(key, image)
+    await service.put('themes/0123456789abcdef.css', Buffer.from('a{}'))
+    await service.put('entrance-sounds/1/abc.mp3', Buffer.from('ID3'))
   })
   afterAll(async () => {
-    await door.close()
+    await service.close()
     await far.close()
   })
 
-  it('answers as described', { timeout: patient(600_000) }, async () => {
+  it('answers as described', { timeout: scaleTimeout(600_000) }, async () => {
     const grant = {
       bucket: 'uploads',
       key: 'folder/b',
@@ -66,7 +66,7 @@ describe.skipIf(COMMAND === undefined).each([
       '--config-file',
       join(import.meta.dirname, 'schemathesis.toml'),
       'run',
-      `${door.url}/_openapi.json`,
+      `${service.url}/_openapi.json`,
     ]
     const child = spawn(COMMAND ?? '', words, {
       cwd: import.meta.dirname,

@@ -9,12 +9,12 @@ import sharp from 'sharp'
 import { noisePng } from '../fixtures.ts'
 import { percentile } from './latency.ts'
 import type { BenchRow } from './measure.ts'
-import { largestChildMib, treeMib } from './process-look.ts'
+import { largestChildMib, treeMib } from './process-snapshot.ts'
 import { createTimedClient, startService } from './service.ts'
 
-const AT_ONCE = 10
+const CONCURRENT_REQUESTS = 10
 const AVATAR_EVERY_MS = 100
-const LOOK_EVERY_MS = 50
+const POLL_MS = 50
 
 interface Attack {
   readonly name: string
@@ -46,7 +46,7 @@ async function run({ name, make, query }: Attack): Promise<readonly BenchRow[]> 
   const service = await startService()
   const client = createTimedClient(service.url)
   try {
-    for (let index = 0; index < AT_ONCE; index += 1)
+    for (let index = 0; index < CONCURRENT_REQUESTS; index += 1)
       await service.put(`cdn/attachments/1/${index}`, await make(index))
     await service.put('cdn/avatars/1/a', await noisePng(512, 512))
     while ((await client.get('/_ready')).status !== 200);
@@ -54,9 +54,11 @@ async function run({ name, make, query }: Attack): Promise<readonly BenchRow[]> 
     let treePeakMib = 0
     const looking = setInterval(() => {
       treePeakMib = Math.max(treePeakMib, treeMib(service.pid))
-    }, LOOK_EVERY_MS)
+    }, POLL_MS)
     const attacked = Promise.all(
-      Array.from({ length: AT_ONCE }, (_, index) => client.get(`/attachments/1/${index}?${query}`)),
+      Array.from({ length: CONCURRENT_REQUESTS }, (_, index) =>
+        client.get(`/attachments/1/${index}?${query}`),
+      ),
     )
     let over = false
     void attacked.then(() => {
@@ -77,7 +79,7 @@ async function run({ name, make, query }: Attack): Promise<readonly BenchRow[]> 
     const slowest = Math.max(...answers.map(({ milliseconds }) => milliseconds)) / 1000
     return [
       {
-        name: `${name}, ${AT_ONCE} at once: an avatar meanwhile, p99`,
+        name: `${name}, ${CONCURRENT_REQUESTS} at once: an avatar meanwhile, p99`,
         value: percentile(avatars, 0.99),
         unit: 'ms',
         target: { atMost: 150 },

@@ -14,7 +14,7 @@ import { SNIFF_BYTES, sniff } from '@media-proxy/origin/media/sniff.ts'
 import type { ImageFormat } from '@media-proxy/shared/formats.ts'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import { LIMITS } from '../video-tools.ts'
-import { CODINGS, type Coding, type Content, sidesOf } from './cost-pictures.ts'
+import { CODINGS, type Coding, type Content, sidesOf } from './cost-images.ts'
 import type { BenchRow } from './measure.ts'
 
 /**
@@ -27,7 +27,7 @@ const MAPPED_BYTES = 16 * 2 ** 30
 /** A prediction below these values is never too high, because nothing depends on it. */
 const FLOOR_BYTES = 16 * 2 ** 20
 const FLOOR_SECONDS = 0.05
-const MOST_RATIO = 3
+const MAX_RATIO = 3
 const WORST_SHOWN = 8
 const FOLDER = join(import.meta.dirname, '../../bench-results')
 
@@ -133,7 +133,7 @@ async function* sources(): AsyncGenerator<CostSource> {
   for (const coding of CODINGS) {
     for (const content of ['smooth', 'noise'] as const) {
       for (const megapixels of coding.moves ? [0.1, 0.3] : [0.1, 1, 4, 12, 40]) {
-        if (megapixels > coding.mostMegapixels) continue
+        if (megapixels > coding.maxMegapixels) continue
         yield {
           name: `${coding.name} ${content} ${megapixels} MP`,
           source: { format: coding.format, bytes: await madeOf(coding, content, megapixels) },
@@ -265,6 +265,6 @@ function summary(
   })
   return [
     ...low.map((each) => ({ ...line(each), target: { atLeast: 1 } })),
-    ...high.map((each) => ({ ...line(each), target: { atMost: MOST_RATIO } })),
+    ...high.map((each) => ({ ...line(each), target: { atMost: MAX_RATIO } })),
   ]
 }

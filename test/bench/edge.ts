@@ -5,8 +5,8 @@
 
 import { join } from 'node:path'
 import { ORDINARY_LOG_RATIO } from '@media-proxy/shared/edge-costs.ts'
-import { openFilesystemOrigin } from '../doors.ts'
 import { halvesPng } from '../fixtures.ts'
+import { openFilesystemOrigin } from '../services.ts'
 import { createWorkerHarness } from '../worker-harness.ts'
 import { type BenchRow, comparePair, inFlight } from './measure.ts'
 

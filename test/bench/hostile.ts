@@ -12,7 +12,7 @@ import { seededRandom } from '../seeded-random.ts'
 import { percentile } from './latency.ts'
 import { type BenchRow, inFlightWhile } from './measure.ts'
 import { mutate, type NamedFile } from './mutate.ts'
-import { largestEngineMib } from './process-look.ts'
+import { largestEngineMib } from './process-snapshot.ts'
 import { type BenchService, startService } from './service.ts'
 
 /** The number of files is `BENCH_HOSTILE_FILES`, and the seed of the first one is `BENCH_HOSTILE_SEED`. */
@@ -24,12 +24,12 @@ const CLIENTS = 4
  */
 const ROUTES_A_FILE = 3
 
-const MOST_ENGINE_MIB = 1024
-const MOST_CPU_SECONDS = 5
+const MAX_ENGINE_MIB = 1024
+const MAX_CPU_SECONDS = 5
 const LATE_MS = 20_000
 /** Requests during which this much CPU time was used are repeated alone. */
 const SUSPECT_CPU_SECONDS = 3
-const MOST_SUSPECTS = 40
+const MAX_SUSPECTS = 40
 const SAMPLE_MS = 50
 const SECRET = 'bench-secret'
 const FOLDER = join(import.meta.dirname, '../../bench-results/hostile')
@@ -172,7 +172,7 @@ async function costsOf(
   const suspects = answers
     .filter(({ cpuSeconds }) => cpuSeconds > SUSPECT_CPU_SECONDS)
     .toSorted((a, b) => b.cpuSeconds - a.cpuSeconds)
-    .slice(0, MOST_SUSPECTS)
+    .slice(0, MAX_SUSPECTS)
   const costs = new Map<Answer, number>()
   if (suspects.length === 0) return costs
   const service = await startService(SETTINGS)
@@ -258,13 +258,13 @@ function rowsOf({ answers, rejections, costs, engineMib, endedEarly, lost }: Fin
       name: 'hostile: largest memory of an engine process',
       value: engineMib,
       unit: 'MiB',
-      target: { atMost: MOST_ENGINE_MIB },
+      target: { atMost: MAX_ENGINE_MIB },
     },
     {
       name: 'hostile: most processor time of an answer',
       value: most,
       unit: 's',
-      target: { atMost: MOST_CPU_SECONDS },
+      target: { atMost: MAX_CPU_SECONDS },
       note: dearest === undefined ? '' : `${dearest[0].route.name} of seed ${dearest[0].seed}`,
     },
     {
@@ -309,7 +309,7 @@ function keep(
       isDefect(answer) ||
       answer.status === 0 ||
       answer.milliseconds > LATE_MS ||
-      (costs.get(answer) ?? 0) > MOST_CPU_SECONDS ||
+      (costs.get(answer) ?? 0) > MAX_CPU_SECONDS ||
       /ended its process|processor time/.test(rejections.get(answer) ?? ''),
   )
   for (const { seed, name } of kept) writeFileSync(join(FOLDER, name), mutate(files, seed).bytes)

@@ -9,8 +9,8 @@ import { demux } from '@media-proxy/origin/engine/process/container/demuxer.ts'
 import { mediaKind } from '@media-proxy/origin/media/kinds.ts'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import sharp from 'sharp'
-import { openFilesystemOrigin } from '../doors.ts'
 import { send } from '../http.ts'
+import { openFilesystemOrigin } from '../services.ts'
 import { FFMPEG } from '../videos.ts'
 import type { BenchRow } from './measure.ts'
 import { startService } from './service.ts'
@@ -50,7 +50,7 @@ export async function benchMedia(): Promise<BenchRow[]> {
 
 async function makeVideo(ffmpeg: string, path: string, seconds: number): Promise<void> {
   const source = `testsrc2=s=1920x1080:r=30:d=${seconds},noise=alls=12:allf=t`
-  const picture = [
+  const image = [
     '-c:v',
     'libx264',
     '-preset',
@@ -62,9 +62,9 @@ async function makeVideo(ffmpeg: string, path: string, seconds: number): Promise
     '-bufsize',
     '5M',
   ]
-  const sound = ['-f', 'lavfi', '-i', `sine=d=${seconds}`, '-c:a', 'aac', '-b:a', '96k']
+  const audio = ['-f', 'lavfi', '-i', `sine=d=${seconds}`, '-c:a', 'aac', '-b:a', '96k']
   const input = ['-f', 'lavfi', '-i', source]
-  await run(ffmpeg, [...QUIET, ...input, ...sound, ...picture, '-pix_fmt', 'yuv420p', '-g', '250', path])
+  await run(ffmpeg, [...QUIET, ...input, ...audio, ...image, '-pix_fmt', 'yuv420p', '-g', '250', path])
 }
 
 const QUIET = ['-nostdin', '-v', 'error', '-y']
@@ -150,12 +150,12 @@ async function benchFirstFrames(ffmpeg: string, folder: string): Promise<BenchRo
 
 /** The contenders alternate, so that other load on the machine affects all of them. */
 async function benchStill(ffmpeg: string, folder: string, path: string): Promise<BenchRow[]> {
-  const door = await openFilesystemOrigin({ MEDIA_PROXY_CACHE_MEMORY_BYTES: '0' })
+  const service = await openFilesystemOrigin({ MEDIA_PROXY_CACHE_MEMORY_BYTES: '0' })
   try {
-    await door.put('attachments/1/short.mp4', await readFile(path))
+    await service.put('attachments/1/short.mp4', await readFile(path))
     const ways = {
       ours: async () => {
-        const { status } = await send(door.url, `/attachments/1/short.mp4?${QUERY}`)
+        const { status } = await send(service.url, `/attachments/1/short.mp4?${QUERY}`)
         if (status !== 200) throw new Error(`a still answered ${status}`)
       },
       bare: () => bareCall(ffmpeg, path),
@@ -174,7 +174,7 @@ async function benchStill(ffmpeg: string, folder: string, path: string): Promise
       { name: 'three steps against the still', value: steps / ours, unit: 'times', target: { atLeast: 1.8 } },
     ]
   } finally {
-    await door.close()
+    await service.close()
   }
 }
 
@@ -209,19 +209,19 @@ async function benchReads(
   paths: { readonly large: string; readonly small: string },
   name: string,
 ): Promise<BenchRow[]> {
-  const door = await openFilesystemOrigin({ MEDIA_PROXY_CACHE_MEMORY_BYTES: '0' })
+  const service = await openFilesystemOrigin({ MEDIA_PROXY_CACHE_MEMORY_BYTES: '0' })
   try {
     for (const size of ['large', 'small'] as const)
-      await door.put(`attachments/1/${size}.mp4`, await readFile(paths[size]))
+      await service.put(`attachments/1/${size}.mp4`, await readFile(paths[size]))
     const rows: BenchRow[] = []
     for (const time of ['0%25', '50%25']) {
       const still = async (size: 'large' | 'small') => {
-        const { status } = await send(door.url, `/attachments/1/${size}.mp4?${QUERY}&time=${time}`)
+        const { status } = await send(service.url, `/attachments/1/${size}.mp4?${QUERY}&time=${time}`)
         if (status !== 200) throw new Error(`a still answered ${status}`)
       }
-      const before = door.storeOperations.length
+      const before = service.storeOperations.length
       await still('large')
-      const bytes = door.storeOperations.slice(before).reduce((sum, operation) => sum + operation.bytes, 0)
+      const bytes = service.storeOperations.slice(before).reduce((sum, operation) => sum + operation.bytes, 0)
       const times = { large: [] as number[], small: [] as number[] }
       for (let round = 0; round < ROUNDS; round += 1) {
         for (const size of ['large', 'small'] as const) times[size].push(await timed(() => still(size)))
@@ -239,7 +239,7 @@ async function benchReads(
     }
     return rows
   } finally {
-    await door.close()
+    await service.close()
   }
 }
 

@@ -13,7 +13,7 @@ export interface Mutant extends NamedFile {
 }
 
 /** The maximum number of damages per file. */
-const MOST_STEPS = 3
+const MAX_STEPS = 3
 
 /** Returns the file of a seed: one of `files`, damaged in one to three ways. */
 export function mutate(files: readonly NamedFile[], seed: number): Mutant {
@@ -27,7 +27,7 @@ export function mutate(files: readonly NamedFile[], seed: number): Mutant {
   const { name, bytes } = pick(files)
   const recipe = [name]
   let damaged = bytes
-  const steps = 1 + Math.floor(random() * MOST_STEPS)
+  const steps = 1 + Math.floor(random() * MAX_STEPS)
   for (let step = 0; step < steps; step += 1) {
     const [way, damage] = pick(WAYS)
     const other = pick(files)
@@ -53,13 +53,13 @@ const WAYS: readonly (readonly [name: string, damage: (given: Damage) => Buffer]
 ]
 
 const HEADER_BYTES = 512
-const MOST_FLIPS = 24
+const MAX_FLIPS = 24
 
 /** Replaces some bytes, in half of the cases only in the header. */
 function flip({ bytes, random }: Damage): Buffer {
   const copy = Buffer.from(bytes)
   const reach = random() < 0.5 ? Math.min(HEADER_BYTES, copy.length) : copy.length
-  const flips = 1 + Math.floor(random() * MOST_FLIPS)
+  const flips = 1 + Math.floor(random() * MAX_FLIPS)
   for (let done = 0; done < flips && reach > 0; done += 1)
     copy[Math.floor(random() * reach)] = Math.floor(random() * 256)
   return copy

@@ -8,13 +8,13 @@ import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { classifierOf } from '@media-proxy/origin/assembly/scan.ts'
 import { modelPixels } from '@media-proxy/origin/engine/process/scan/pixels.ts'
 import { toTensorData } from '@media-proxy/origin/engine/process/scan/tensor.ts'
-import { MODEL_PICTURE_BYTES } from '@media-proxy/origin/engine/scan-model.ts'
+import { MODEL_IMAGE_BYTES } from '@media-proxy/origin/engine/scan-model.ts'
 import { NSFW_MODEL } from '@media-proxy/origin/paths/paths.ts'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import { InferenceSession, Tensor } from 'onnxruntime-node'
 import { pino } from 'pino'
-import { openFilesystemOrigin } from '../doors.ts'
 import { send } from '../http.ts'
+import { openFilesystemOrigin } from '../services.ts'
 import { FFMPEG, makeVideo } from '../videos.ts'
 import { type BenchRow, median } from './measure.ts'
 
@@ -37,7 +37,7 @@ export async function benchNsfw(): Promise<readonly BenchRow[]> {
   const source = { data, width: 640, height: 480, channels: 3 } as const
   const input = new Tensor(
     'float32',
-    toTensorData(new Uint8Array(MODEL_PICTURE_BYTES).fill(90), preprocessing),
+    toTensorData(new Uint8Array(MODEL_IMAGE_BYTES).fill(90), preprocessing),
     [1, 224, 224, 3],
   )
   const never = new AbortController().signal
@@ -60,7 +60,7 @@ export async function benchNsfw(): Promise<readonly BenchRow[]> {
       scans.push(await rate(CALLERS, scan))
       delay.disable()
     }
-    const films = FFMPEG === undefined ? [] : [await benchFilms()]
+    const videos = FFMPEG === undefined ? [] : [await benchVideos()]
     const barePerSecond = median(bare)
     const scansPerSecond = median(scans)
     return [
@@ -77,7 +77,7 @@ export async function benchNsfw(): Promise<readonly BenchRow[]> {
         unit: 'ms',
         target: { atMost: 20 },
       },
-      ...films,
+      ...videos,
     ]
   } finally {
     await classifier.close()
@@ -99,48 +99,48 @@ async function rate(callers: number, call: () => Promise<unknown>): Promise<numb
   return calls / ((performance.now() - startedAt) / 1000)
 }
 
-const FILM_SECONDS = 30
-const FILMS = 12
+const VIDEO_SECONDS = 30
+const VIDEOS = 12
 const SECRET = 'a-secret-of-the-bench'
 
 /** Measures scans of whole videos over HTTP: reading, decoding, scaling and classifying, two at a time. */
-async function benchFilms(): Promise<BenchRow> {
-  const door = await openFilesystemOrigin({
+async function benchVideos(): Promise<BenchRow> {
+  const service = await openFilesystemOrigin({
     MEDIA_PROXY_NSFW_ENABLED: 'true',
     MEDIA_PROXY_SECRET_KEY: SECRET,
   })
   const headers = { 'x-internal-secret': SECRET }
   const examine = async (name: string) => {
     const body = JSON.stringify({ type: 'upload', upload_filename: name })
-    const { status } = await send(door.url, '/_metadata', { method: 'POST', headers, body })
-    if (status !== 200) throw new Error(`a film answered ${status}`)
+    const { status } = await send(service.url, '/_metadata', { method: 'POST', headers, body })
+    if (status !== 200) throw new Error(`a video answered ${status}`)
   }
   try {
     const coder = ['-c:v', 'libx264', '-preset', 'veryfast', '-crf', '25', '-pix_fmt', 'yuv420p', '-g', '60']
-    const film = await makeVideo('mp4', 'testsrc2=s=1280x720:r=30', coder, FILM_SECONDS)
-    for (let index = 0; index < FILMS; index += 1) {
+    const video = await makeVideo('mp4', 'testsrc2=s=1280x720:r=30', coder, VIDEO_SECONDS)
+    for (let index = 0; index < VIDEOS; index += 1) {
       // An unused box changes the content hash, so that the verdict is not cached.
       const unread = Buffer.from(`\0\0\0\x0cfree${String(index).padStart(4, '0')}`, 'latin1')
-      await door.put(`film-${index}.mp4`, Buffer.concat([film, unread]), undefined, 'uploads')
+      await service.put(`video-${index}.mp4`, Buffer.concat([video, unread]), undefined, 'uploads')
     }
-    await examine('film-0.mp4')
-    const before = await scannedFrames(door.url, headers)
+    await examine('video-0.mp4')
+    const before = await scannedFrames(service.url, headers)
     const startedAt = performance.now()
-    const names = Array.from({ length: FILMS - 1 }, (_, index) => `film-${index + 1}.mp4`)
+    const names = Array.from({ length: VIDEOS - 1 }, (_, index) => `video-${index + 1}.mp4`)
     const examineNext = async () => {
       for (let name = names.pop(); name !== undefined; name = names.pop()) await examine(name)
     }
     await Promise.all([examineNext(), examineNext()])
     const seconds = (performance.now() - startedAt) / 1000
-    const frames = (await scannedFrames(door.url, headers)) - before
+    const frames = (await scannedFrames(service.url, headers)) - before
     return {
-      name: `scanned frames of films of 720p, ${FILM_SECONDS} s long`,
+      name: `scanned frames of videos of 720p, ${VIDEO_SECONDS} s long`,
       value: frames / seconds,
       unit: 'per second',
-      note: `${(frames / (FILMS - 1)).toFixed(0)} frames of each, ${((seconds / (FILMS - 1)) * 1000).toFixed(0)} ms a film`,
+      note: `${(frames / (VIDEOS - 1)).toFixed(0)} frames of each, ${((seconds / (VIDEOS - 1)) * 1000).toFixed(0)} ms a video`,
     }
   } finally {
-    await door.close()
+    await service.close()
   }
 }
 

@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { largePhotograph } from './images.ts'
 import { type BenchRow, inFlight, median } from './measure.ts'
 import { OVERHEAD_CASES, type OverheadCase } from './overhead-cases.ts'
-import { descendantsOf } from './process-look.ts'
+import { descendantsOf } from './process-snapshot.ts'
 import { createClient, startProcess, startService } from './service.ts'
 
 const ROUNDS = 5

@@ -14,7 +14,7 @@ import { freePort } from '../free-port.ts'
 import { type BenchRow, inFlight, median } from './measure.ts'
 import { PEER_CELLS, type PeerCell } from './peer-cells.ts'
 import { openIpx, openOurs, openRunning, openThumbor, type PeerService } from './peer-services.ts'
-import { treeCpuMs } from './process-look.ts'
+import { treeCpuMs } from './process-snapshot.ts'
 import { reduce, scoreOf } from './score.ts'
 
 export interface PeersOptions {

@@ -34,10 +34,10 @@ export async function scoreOf(expected: Buffer, got: Buffer): Promise<number> {
   }
   const folder = mkdtempSync(join(tmpdir(), 'media-proxy-quality-'))
   try {
-    const [reference, picture] = [join(folder, 'expected.png'), join(folder, 'got.png')]
+    const [reference, image] = [join(folder, 'expected.png'), join(folder, 'got.png')]
     await sharp(expected).toFile(reference)
-    await sharp(got).toFile(picture)
-    const told = execFileSync(program, ['image', reference, picture], { encoding: 'utf8' })
+    await sharp(got).toFile(image)
+    const told = execFileSync(program, ['image', reference, image], { encoding: 'utf8' })
     return Number(/(-?[\d.]+)\s*$/.exec(told.trim())?.[1])
   } finally {
     rmSync(folder, { recursive: true })

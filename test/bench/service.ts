@@ -8,7 +8,7 @@ import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { nativeEnvironment, ORIGIN_ARGUMENTS } from '@media-proxy/scripts/origin-process.ts'
 import { Agent, request } from 'undici'
-import { patient } from '../patience.ts'
+import { scaleTimeout } from '../timeouts.ts'
 import type { Sample } from './latency.ts'
 
 export interface BenchService {
@@ -37,7 +37,7 @@ export async function startService(
     MEDIA_PROXY_STORAGE_DIR: directory,
     MEDIA_PROXY_TELEMETRY_LOG_LEVEL: 'silent',
     MEDIA_PROXY_SECRET_KEY: 'bench-secret',
-    MEDIA_PROXY_LIMITS_DEADLINE_MS: String(patient(30_000)),
+    MEDIA_PROXY_LIMITS_DEADLINE_MS: String(scaleTimeout(30_000)),
     ...settings,
   })
   const exited = once(child, 'exit').then(([code]: (number | null)[]) => code ?? null)
@@ -105,7 +105,11 @@ export const CONNECTIONS = 1024
 
 /** Creates a client that accepts every response and measures its time. */
 export function createTimedClient(base: string) {
-  const dispatcher = new Agent({ connections: CONNECTIONS, pipelining: 1, headersTimeout: patient(120_000) })
+  const dispatcher = new Agent({
+    connections: CONNECTIONS,
+    pipelining: 1,
+    headersTimeout: scaleTimeout(120_000),
+  })
   return {
     async get(path: string): Promise<Sample> {
       const startedAt = performance.now()

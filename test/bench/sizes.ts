@@ -7,7 +7,7 @@ import sharp from 'sharp'
 import { send } from '../http.ts'
 import { largePhotograph } from './images.ts'
 import { type BenchRow, median } from './measure.ts'
-import { treeCpuMs } from './process-look.ts'
+import { treeCpuMs } from './process-snapshot.ts'
 import { type BenchService, startService } from './service.ts'
 
 const WIDTHS = [16, 32, 48, 64, 80, 96, 128, 160, 200, 256, 320, 400, 480, 512, 640, 1024]

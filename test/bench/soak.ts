@@ -9,7 +9,7 @@ import { lineChart } from './chart.ts'
 import { dayOfRequests, fillChat } from './chat.ts'
 import { rateRow, type Sample } from './latency.ts'
 import { type BenchRow, inFlightWhile } from './measure.ts'
-import { lookAt, treeMib } from './process-look.ts'
+import { inspectProcess, treeMib } from './process-snapshot.ts'
 import { createTimedClient, startService } from './service.ts'
 
 /** Set with `BENCH_SOAK_MINUTES`. */
@@ -38,7 +38,7 @@ export async function benchSoak(): Promise<readonly BenchRow[]> {
     await new Promise((resolve) => setTimeout(resolve, IDLE_MS))
     const idleMib = treeMib(service.pid)
     const requests = dayOfRequests(await fillChat(service), 200_000, 23)
-    const before = lookAt(service.pid)
+    const before = inspectProcess(service.pid)
     const samples: Sample[] = []
     const startedAt = performance.now()
     const elapsed = () => (performance.now() - startedAt) / 1000
@@ -54,7 +54,7 @@ export async function benchSoak(): Promise<readonly BenchRow[]> {
       },
     )
     await client.close()
-    const after = lookAt(service.pid)
+    const after = inspectProcess(service.pid)
     const warm = looks.slice(Math.floor(looks.length * WARM_UP_SHARE))
     writeChart(looks)
     return [

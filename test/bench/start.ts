@@ -14,7 +14,7 @@ const FIRST_RENDITION_MS = 1500
 const READY_MS = 2000
 
 export async function benchStart(): Promise<readonly BenchRow[]> {
-  const picture = await halvesPng(800, 600)
+  const image = await halvesPng(800, 600)
   const healths: number[] = []
   const renditions: number[] = []
   const readies: number[] = []
@@ -22,7 +22,7 @@ export async function benchStart(): Promise<readonly BenchRow[]> {
     await timeStart({ MEDIA_PROXY_NSFW_ENABLED: 'false' }, async (service, elapsedMs) => {
       await answered(service, '/_health')
       healths.push(elapsedMs())
-      await service.put('cdn/avatars/1/a', picture)
+      await service.put('cdn/avatars/1/a', image)
       await answered(service, '/avatars/1/a.webp?size=128')
       renditions.push(elapsedMs())
     })

@@ -14,34 +14,34 @@ import {
 } from '@media-proxy/client'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { FilesystemDoor } from '../doors.ts'
-import { patient } from '../patience.ts'
-import { PLAYGROUND_DOORS, SECRET } from '../playground/doors.ts'
+import { PLAYGROUND_SERVICES, SECRET } from '../playground/services.ts'
+import type { FilesystemService } from '../services.ts'
+import { scaleTimeout } from '../timeouts.ts'
 import { CHROMIUM, openBrowser } from './chromium.ts'
 
 const AVATARS = 100
 const ATTACHMENTS = 20
 
-describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_DOORS)('a chat page in front of %s', (_, open) => {
-  let door: FilesystemDoor
+describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_SERVICES)('a chat page in front of %s', (_, open) => {
+  let service: FilesystemService
   let site: Server
   let html = ''
 
   beforeAll(async () => {
-    door = await open()
-    html = await chatPage(door)
+    service = await open()
+    html = await chatPage(service)
     site = createServer((_, response) => response.setHeader('content-type', 'text/html').end(html))
     await new Promise<void>((resolve) => site.listen(0, '127.0.0.1', resolve))
   })
   afterAll(async () => {
     site.close()
-    await door.close()
+    await service.close()
   })
 
   it('decodes every image, animates on hover, and reports no errors', async () => {
     const browser = await openBrowser()
     const page = await browser.newPage({ viewport: { width: 1000, height: 800 } })
-    page.setDefaultTimeout(patient(20_000))
+    page.setDefaultTimeout(scaleTimeout(20_000))
     const complaints: string[] = []
     page.on('console', (message) => complaints.push(message.text()))
     page.on('pageerror', (error) => complaints.push(error.message))
@@ -81,12 +81,12 @@ describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_DOORS)('a chat page in f
   })
 })
 
-async function chatPage(door: FilesystemDoor): Promise<string> {
-  const urls = createMediaUrls(door.url)
-  const client = createMediaClient({ baseUrl: door.url, secretKey: SECRET })
+async function chatPage(service: FilesystemService): Promise<string> {
+  const urls = createMediaUrls(service.url)
+  const client = createMediaClient({ baseUrl: service.url, secretKey: SECRET })
   const avatars = await Promise.all(
     Array.from({ length: AVATARS }, async (_, index) => {
-      await door.put(`avatars/${index}/face`, await picture(160, 160, index))
+      await service.put(`avatars/${index}/face`, await drawing(160, 160, index))
       const src = (dpr: 1 | 2) => urls.asset('avatars', String(index), 'face', { size: 40, dpr })
       return `<img src="${src(1)}" srcset="${densitySrcset([1, 2], src)}" width="40" height="40" alt="">`
     }),
@@ -94,7 +94,7 @@ async function chatPage(door: FilesystemDoor): Promise<string> {
   const attachments = await Promise.all(
     Array.from({ length: ATTACHMENTS }, async (_, index) => {
       const key = `attachments/9/${index}/picture ${index}.png`
-      await door.put(key, await picture(800, 600, index * 7))
+      await service.put(key, await drawing(800, 600, index * 7))
       const metadata = await client.metadata({ type: 's3', bucket: 'cdn', key })
       if (isClientFailure(metadata)) throw new Error(metadata.message)
       const placeholder = placeholderDataUrl(metadata.placeholder ?? '')
@@ -119,7 +119,7 @@ async function chatPage(door: FilesystemDoor): Promise<string> {
     </script>`
 }
 
-function picture(width: number, height: number, hue: number): Promise<Buffer> {
+function drawing(width: number, height: number, hue: number): Promise<Buffer> {
   const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}">
     <rect width="100%" height="100%" fill="hsl(${hue * 3.6} 70% 50%)"/>
     <circle cx="50%" cy="50%" r="30%" fill="hsl(${hue * 3.6 + 90} 70% 70%)"/></svg>`

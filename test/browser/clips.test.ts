@@ -6,8 +6,8 @@ import { loadLibav } from '@media-proxy/origin/engine/process/libav/load.ts'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { CORPUS } from '../corpus/corpus.ts'
-import { type Door, openEdge } from '../doors.ts'
-import { patient } from '../patience.ts'
+import { openEdge, type Service } from '../services.ts'
+import { scaleTimeout } from '../timeouts.ts'
 import { FFMPEG, makeVideo, remakeVideo, withFile } from '../videos.ts'
 import { CHROMIUM, openBrowser } from './chromium.ts'
 
@@ -22,41 +22,41 @@ interface Played {
   readonly duration: number
   readonly reached: number
   readonly size: readonly [width: number, height: number]
-  readonly pictures: number
+  readonly frames: number
   readonly error: string | undefined
 }
 
 describe.skipIf(CHROMIUM === undefined || FFMPEG === undefined || libav === undefined)(
   'clips in Chromium (need Chromium, FFmpeg and libav)',
   () => {
-    let door: Door
+    let service: Service
     let browser: Browser
     let page: Page
 
     beforeAll(async () => {
-      door = await openEdge({
+      service = await openEdge({
         MEDIA_PROXY_SECRET_KEY: 'a-secret-for-tests',
         MEDIA_PROXY_NSFW_ENABLED: 'false',
       })
       browser = await openBrowser()
       page = await browser.newPage()
-      page.setDefaultTimeout(patient(60_000))
-      await page.goto(`${door.url}/_health`)
+      page.setDefaultTimeout(scaleTimeout(60_000))
+      await page.goto(`${service.url}/_health`)
     })
     afterAll(async () => {
       await browser.close()
-      await door.close()
+      await service.close()
     })
 
     async function play(name: string, bytes: Uint8Array, query: string): Promise<Played> {
-      await door.put(`attachments/1/${name}`, bytes)
+      await service.put(`attachments/1/${name}`, bytes)
       return page.evaluate(async (url) => {
         const video = document.createElement('video')
         video.muted = true
         document.body.append(video)
-        let pictures = 0
+        let frames = 0
         const count = () => {
-          pictures += 1
+          frames += 1
           video.requestVideoFrameCallback(count)
         }
         video.requestVideoFrameCallback(count)
@@ -76,7 +76,7 @@ describe.skipIf(CHROMIUM === undefined || FFMPEG === undefined || libav === unde
           duration,
           reached,
           size: [videoWidth, videoHeight],
-          pictures,
+          frames,
           error: error?.message ?? refused,
         } as const
       }, `/attachments/1/${name}?${query}`)
@@ -87,7 +87,7 @@ describe.skipIf(CHROMIUM === undefined || FFMPEG === undefined || libav === unde
       expect(Math.abs(played.duration - seconds)).toBeLessThan(TOLERANCE)
       expect(Math.abs(played.reached - played.duration)).toBeLessThan(TOLERANCE)
       expect(played.size).toEqual(size)
-      expect(played.pictures).toBeGreaterThan(1)
+      expect(played.frames).toBeGreaterThan(1)
     }
 
     it.each([
@@ -99,8 +99,8 @@ describe.skipIf(CHROMIUM === undefined || FFMPEG === undefined || libav === unde
         [],
         [192, 108],
       ],
-      ['without sound', 'mkv', H264, [], [192, 108]],
-      ['with sound of six channels', 'mkv', [...SINE, ...H264, '-c:a', 'ac3', '-ac', '6'], [], [192, 108]],
+      ['without audio', 'mkv', H264, [], [192, 108]],
+      ['with audio of six channels', 'mkv', [...SINE, ...H264, '-c:a', 'ac3', '-ac', '6'], [], [192, 108]],
       [
         'of odd sides',
         'mkv',
@@ -121,7 +121,7 @@ describe.skipIf(CHROMIUM === undefined || FFMPEG === undefined || libav === unde
       ],
       ['interlaced', 'ts', ['-c:v', 'mpeg2video', '-q:v', '2', '-flags', '+ilme+ildct'], [], [192, 108]],
       [
-        'of uneven pictures',
+        'of unevenly timed frames',
         'mkv',
         [...H264, '-vf', "select='not(mod(n,3))+lt(n,20)'", '-fps_mode', 'vfr'],
         [],
@@ -129,12 +129,12 @@ describe.skipIf(CHROMIUM === undefined || FFMPEG === undefined || libav === unde
       ],
     ] as const)('play a video that is %s', async (kind, extension, output, changes, size) => {
       const made = await makeVideo(extension, COUNTING, output, 2)
-      const film =
+      const video =
         changes.length === 0
           ? made
           : await withFile(made, (path) => remakeVideo({ path }, 'mp4', [...changes, '-c', 'copy']))
       for (const query of ['format=mp4', 'format=webm'])
-        expectPlayed(await play(`${kind.replaceAll(' ', '-')}.${extension}`, film, query), 2, size)
+        expectPlayed(await play(`${kind.replaceAll(' ', '-')}.${extension}`, video, query), 2, size)
     })
 
     it.skipIf(CORPUS === undefined)('play an animation for as long as it lasts', async () => {
@@ -144,13 +144,13 @@ describe.skipIf(CHROMIUM === undefined || FFMPEG === undefined || libav === unde
     })
 
     it('show the background below a clip with alpha', async () => {
-      const film = await makeVideo(
+      const videoFile = await makeVideo(
         'webm',
         'color=red@0:s=64x64:r=25,format=yuva420p',
         ['-c:v', 'libvpx-vp9', '-pix_fmt', 'yuva420p'],
         1,
       )
-      await door.put('attachments/1/see-through.webm', film)
+      await service.put('attachments/1/see-through.webm', videoFile)
       const alpha = await page.evaluate(async (url) => {
         const video = document.createElement('video')
         video.src = url

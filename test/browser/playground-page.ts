@@ -2,24 +2,24 @@
 
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll } from 'vitest'
-import type { FilesystemDoor } from '../doors.ts'
-import { patient } from '../patience.ts'
+import type { FilesystemService } from '../services.ts'
+import { scaleTimeout } from '../timeouts.ts'
 import { openBrowser } from './chromium.ts'
 
-/** Registers a door and a browser for the tests of a suite. Returns a function that opens the page. */
-export function usePlayground(openDoor: () => Promise<FilesystemDoor>) {
-  let door: FilesystemDoor
+/** Registers a service and a browser for the tests of a suite. Returns a function that opens the page. */
+export function usePlayground(openService: () => Promise<FilesystemService>) {
+  let service: FilesystemService
   let browser: Browser
   beforeAll(async () => {
-    ;[door, browser] = await Promise.all([openDoor(), openBrowser()])
+    ;[service, browser] = await Promise.all([openService(), openBrowser()])
   })
   afterAll(async () => {
     await browser.close()
-    await door.close()
+    await service.close()
   })
   return {
-    urlOf: (path: string) => `${door.url}${path}`,
-    openPage: (hash?: string, options?: PageOptions) => openPlayground(browser, door.url, hash, options),
+    urlOf: (path: string) => `${service.url}${path}`,
+    openPage: (hash?: string, options?: PageOptions) => openPlayground(browser, service.url, hash, options),
   }
 }
 
@@ -30,7 +30,7 @@ type PageOptions = Parameters<Browser['newPage']>[0]
  */
 async function openPlayground(browser: Browser, base: string, hash = '', options: PageOptions = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options })
-  context.setDefaultTimeout(patient(20_000))
+  context.setDefaultTimeout(scaleTimeout(20_000))
   const page = await context.newPage()
   const asked: string[] = []
   const complaints: string[] = []

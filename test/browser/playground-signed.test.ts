@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { openSignedPlayground } from '../playground/doors.ts'
+import { openSignedPlayground } from '../playground/services.ts'
 import { CHROMIUM, NO_CHROMIUM } from './chromium.ts'
 import { usePlayground } from './playground-page.ts'
 

@@ -3,13 +3,13 @@
 import type { Page } from 'playwright-core'
 import { describe, expect, it } from 'vitest'
 import { halvesPng } from '../fixtures.ts'
-import { PLAYGROUND_DOORS } from '../playground/doors.ts'
+import { PLAYGROUND_SERVICES } from '../playground/services.ts'
 import { CHROMIUM, NO_CHROMIUM } from './chromium.ts'
 import { usePlayground } from './playground-page.ts'
 
 if (CHROMIUM === undefined) console.warn(`skipped: ${NO_CHROMIUM}`)
 
-describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_DOORS)(
+describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_SERVICES)(
   'sources of the playground in a browser, at %s',
   (_, open) => {
     const { openPage } = usePlayground(open)
@@ -27,7 +27,7 @@ describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_DOORS)(
       )
       expect(complaints).toEqual([])
 
-      await drop(page, 'notes.png', 'image/png', Buffer.from('this is no picture'))
+      await drop(page, 'notes.png', 'image/png', Buffer.from('this is no image'))
       await page.waitForSelector('#refusal:not([hidden])')
       await expect.poll(() => page.textContent('#metadata')).toContain('Unsupported file format')
       await expect.poll(() => page.textContent('#metadata')).toContain('The file name does not matter')

@@ -4,7 +4,7 @@ import { PARAMETER_GUIDE } from '@media-proxy/shared/request/parameter-guide.ts'
 import axe from 'axe-core'
 import type { Page } from 'playwright-core'
 import { describe, expect, it } from 'vitest'
-import { PLAYGROUND_DOORS } from '../playground/doors.ts'
+import { PLAYGROUND_SERVICES } from '../playground/services.ts'
 import { CHROMIUM, NO_CHROMIUM } from './chromium.ts'
 import { settled, usePlayground } from './playground-page.ts'
 
@@ -20,7 +20,7 @@ const NARROW_WIDTHS = [320, 360, 390, 768, 900, 1000]
 
 if (CHROMIUM === undefined) console.warn(`skipped: ${NO_CHROMIUM}`)
 
-describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_DOORS)(
+describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_SERVICES)(
   'the playground in a browser, at %s',
   (_, open) => {
     const { openPage, urlOf } = usePlayground(open)
@@ -40,8 +40,8 @@ describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_DOORS)(
         /^This answer cost \d+ ms of processor time, [\d.]+ kB\. A million at the edge: \$0\.31 from the cache/,
       )
       expect(complaints).toEqual([])
-      const picture = '/attachments/1/1/coffee.jpg?width=480&format=webp'
-      expect(asked.slice(0, asked.indexOf(picture)).toSorted()).toEqual([
+      const image = '/attachments/1/1/coffee.jpg?width=480&format=webp'
+      expect(asked.slice(0, asked.indexOf(image)).toSorted()).toEqual([
         '/_playground',
         '/_playground/app.css',
         '/_playground/app.js',
@@ -98,7 +98,7 @@ describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_DOORS)(
       const { page, complaints, close } = await openPage(
         '#source=/attachments/1/1/harbour.jpg&width=300&height=300',
       )
-      const picture = () => page.getAttribute('#rendition', 'src')
+      const element = () => page.getAttribute('#rendition', 'src')
       const changes: Readonly<Record<string, () => Promise<unknown>>> = {
         width: () => page.fill('#parameter-width', '200'),
         height: () => page.fill('#parameter-height', '180'),
@@ -121,7 +121,7 @@ describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_DOORS)(
         download: () => page.check('[data-parameter=download] input[value=true]', { force: true }),
       }
       for (const [name, change] of Object.entries(changes)) {
-        const before = await picture()
+        const before = await element()
         await change()
         await page.waitForFunction(
           (old) => document.querySelector('#rendition')?.getAttribute('src') !== old,
@@ -328,11 +328,11 @@ describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_DOORS)(
       )
       await settled(page)
       const handle = await page.locator('#focus').boundingBox()
-      const picture = await page.locator('#original').boundingBox()
-      if (handle === null || picture === null) throw new Error('nothing to drag')
+      const image = await page.locator('#original').boundingBox()
+      if (handle === null || image === null) throw new Error('nothing to drag')
       await page.mouse.move(handle.x + handle.width / 2, handle.y + handle.height / 2)
       await page.mouse.down()
-      await page.mouse.move(picture.x + 4, picture.y + picture.height / 2, { steps: 4 })
+      await page.mouse.move(image.x + 4, image.y + image.height / 2, { steps: 4 })
       await page.mouse.up()
       expect(await url()).toContain('gravity=west')
       expect(await url()).not.toContain('crop=')

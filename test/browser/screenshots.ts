@@ -3,7 +3,7 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import sharp from 'sharp'
-import { PLAYGROUND_DOORS } from '../playground/doors.ts'
+import { PLAYGROUND_SERVICES } from '../playground/services.ts'
 import { CHROMIUM, NO_CHROMIUM, openBrowser } from './chromium.ts'
 
 const FOLDER = join(import.meta.dirname, '../../docs/pictures')
@@ -11,13 +11,13 @@ const FOLDER = join(import.meta.dirname, '../../docs/pictures')
 if (CHROMIUM === undefined) {
   console.log(`no screenshots: ${NO_CHROMIUM}`)
 } else {
-  const door = await PLAYGROUND_DOORS[0]?.[1]()
-  if (door === undefined) throw new Error('there is no door')
+  const service = await PLAYGROUND_SERVICES[0]?.[1]()
+  if (service === undefined) throw new Error('there is no service')
   const browser = await openBrowser()
   for (const colorScheme of ['light', 'dark'] as const) {
     const page = await browser.newPage({ colorScheme, viewport: { width: 1240, height: 860 } })
     await page.goto(
-      `${door.url}/_playground#source=/attachments/1/1/coffee.jpg&width=480&format=avif&quality=40`,
+      `${service.url}/_playground#source=/attachments/1/1/coffee.jpg&width=480&format=avif&quality=40`,
     )
     await page.waitForLoadState('networkidle')
     const file = `playground-${colorScheme}.webp`
@@ -30,5 +30,5 @@ if (CHROMIUM === undefined) {
     console.log(`wrote docs/pictures/${file}`)
   }
   await browser.close()
-  await door.close()
+  await service.close()
 }

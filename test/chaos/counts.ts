@@ -3,8 +3,8 @@
 import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { expect } from 'vitest'
-import { lookAt, type ProcessLook } from '../bench/process-look.ts'
-import { patient } from '../patience.ts'
+import { inspectProcess, type ProcessSnapshot } from '../bench/process-snapshot.ts'
+import { scaleTimeout } from '../timeouts.ts'
 import { until } from '../until.ts'
 
 /** Open files, children and memory of another process are readable only on Linux. */
@@ -17,12 +17,12 @@ export const HAS_PROC = existsSync('/proc/self/task')
 const MAX_GROWTH_MIB = 150
 
 /** Returns the resources of a process once it is idle: no children, and no socket that is still closing. */
-export async function lookAtRest(pid: number): Promise<ProcessLook> {
-  let last = lookAt(pid)
+export async function lookAtRest(pid: number): Promise<ProcessSnapshot> {
+  let last = inspectProcess(pid)
   let since = performance.now()
-  const restMs = patient(REST_MS)
+  const restMs = scaleTimeout(REST_MS)
   await until(() => {
-    const look = lookAt(pid)
+    const look = inspectProcess(pid)
     if (look.files !== last.files || look.children > 0) since = performance.now()
     last = look
     return performance.now() - since > restMs
@@ -35,15 +35,15 @@ const REST_MS = 100
 /** Passes once the process holds no more than before, and its temporary folder is empty. */
 export async function expectNothingKept(
   pid: number,
-  before: ProcessLook,
+  before: ProcessSnapshot,
   temporaryFolder?: string,
 ): Promise<void> {
   // A timeout here is not a failure yet. The checks below show what was kept.
   await until(() => {
-    const { files, children } = lookAt(pid)
+    const { files, children } = inspectProcess(pid)
     return files <= before.files && children <= before.children
   }).catch(() => undefined)
-  const after = lookAt(pid)
+  const after = inspectProcess(pid)
   expect(after.files).toBeLessThanOrEqual(before.files)
   expect(after.children).toBeLessThanOrEqual(before.children)
   expect(after.rssMib).toBeLessThan(before.rssMib + MAX_GROWTH_MIB)

@@ -2,9 +2,9 @@
 
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { type Door, openFilesystemOrigin } from '../doors.ts'
 import { halvesPng } from '../fixtures.ts'
 import { send } from '../http.ts'
+import { openFilesystemOrigin, type Service } from '../services.ts'
 import { until } from '../until.ts'
 import { createWorkerHarness } from '../worker-harness.ts'
 
@@ -14,7 +14,7 @@ const SETTINGS = {
 }
 const DAY_MS = 86_400_000
 
-let origin: Door
+let origin: Service
 let edge: { readonly url: string; close(): Promise<unknown> }
 
 beforeAll(async () => {
@@ -41,9 +41,9 @@ afterAll(async () => {
   await edge.close()
   await origin.close()
 })
-beforeEach(() => suffer(''))
+beforeEach(() => injectFault(''))
 
-const suffer = (faults: string) => send(edge.url, `/__faults?${faults}`)
+const injectFault = (faults: string) => send(edge.url, `/__faults?${faults}`)
 const ask = async (path: string) => {
   const { status, headers } = await send(edge.url, path)
   return { status, cache: headers['x-cache'] }
@@ -63,10 +63,10 @@ describe('the edge answers concurrent requests for an image, and caches it after
     ['all of them fail', 'flights=fail&ledgers=fail&purges=fail&cache=fail&clock=60000'],
   ])('%s', async (name, faults) => {
     const path = `/avatars/1/${name.length % 12}.webp?size=${16 + name.length}`
-    await suffer(faults)
+    await injectFault(faults)
     const answers = await Promise.all(Array.from({ length: 20 }, () => ask(path)))
     expect(answers.map(({ status }) => status)).toEqual(Array(20).fill(200))
-    await suffer('')
+    await injectFault('')
     await becomesHit(path)
   })
 })
@@ -86,7 +86,7 @@ it('a follower gives up at once when its leader is lost, not at the timeout', as
 it('a cached response is served while everything else fails', async () => {
   const path = '/avatars/1/3.webp?size=256'
   await becomesHit(path)
-  await suffer('flights=fail&ledgers=hang&purges=fail&clock=80000')
+  await injectFault('flights=fail&ledgers=hang&purges=fail&clock=80000')
   expect(await ask(path)).toEqual({ status: 200, cache: 'HIT' })
 })
 
@@ -99,9 +99,9 @@ it('a purge that cannot be recorded fails, and can be repeated', async () => {
       headers: { 'x-internal-secret': 'secret', 'content-type': 'application/json' },
       body: JSON.stringify({ object: 'avatars/1/4' }),
     })
-  await suffer('purges=fail')
+  await injectFault('purges=fail')
   expect((await purge()).status).toBeGreaterThanOrEqual(500)
-  await suffer('')
+  await injectFault('')
   expect((await purge()).status).toBe(200)
   expect((await ask(path)).cache).not.toBe('HIT')
 })
@@ -110,16 +110,16 @@ describe('a clock that jumps', () => {
   it('ahead makes cached copies stale: they are revalidated and cached again', async () => {
     const path = '/avatars/1/5.webp?size=64'
     await becomesHit(path)
-    await suffer(`clock=${400 * DAY_MS}`)
+    await injectFault(`clock=${400 * DAY_MS}`)
     expect((await ask(path)).status).toBe(200)
     await becomesHit(path)
   })
 
   it('back does not make copies from the future valid: they are revalidated', async () => {
     const path = '/avatars/1/6.webp?size=64'
-    await suffer(`clock=${2 * DAY_MS}`)
+    await injectFault(`clock=${2 * DAY_MS}`)
     await becomesHit(path)
-    await suffer('')
+    await injectFault('')
     const before = origin.log.length
     expect((await ask(path)).status).toBe(200)
     expect(origin.log.length).toBeGreaterThan(before)
@@ -127,9 +127,9 @@ describe('a clock that jumps', () => {
   })
 
   it('does not use up the rate limit of a client', async () => {
-    await suffer(`clock=${DAY_MS}`)
+    await injectFault(`clock=${DAY_MS}`)
     expect((await ask('/avatars/1/7.webp?size=64')).status).toBe(200)
-    await suffer(`clock=${-DAY_MS}`)
+    await injectFault(`clock=${-DAY_MS}`)
     expect((await ask('/avatars/1/7.webp?size=64')).status).toBe(200)
   })
 })

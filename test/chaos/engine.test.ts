@@ -8,12 +8,12 @@ import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { engineOf } from '../bench/process-look.ts'
+import { engineOf } from '../bench/process-snapshot.ts'
 import { type BenchService, startService } from '../bench/service.ts'
-import { type FilesystemDoor, openFilesystemOrigin } from '../doors.ts'
 import { noisePng } from '../fixtures.ts'
 import { send } from '../http.ts'
-import { patient } from '../patience.ts'
+import { type FilesystemService, openFilesystemOrigin } from '../services.ts'
+import { scaleTimeout } from '../timeouts.ts'
 import { expectNothingKept, HAS_PROC, lookAtRest } from './counts.ts'
 
 const KILLS = 100
@@ -63,7 +63,7 @@ describe.skipIf(!HAS_PROC)('a killed engine process (needs /proc)', () => {
       await expectNothingKept(service.pid, before)
       // Each kill waits for a response, and each response may wait for a process to start.
     },
-    patient(120_000),
+    scaleTimeout(120_000),
   )
 })
 
@@ -117,21 +117,21 @@ describe.skipIf(!HAS_PROC)('a client that disconnects (needs /proc)', () => {
 })
 
 describe('a file that crashes its decoder', () => {
-  let door: FilesystemDoor
+  let service: FilesystemService
   let folder = ''
   let crashOn = ''
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'media-proxy-test-'))
     crashOn = join(folder, 'crash')
-    door = await openFilesystemOrigin({}, { crashOn })
+    service = await openFilesystemOrigin({}, { crashOn })
     for (const name of ['a', 'b']) {
-      await door.put(`attachments/1/${name}.png`, await noisePng(60, 40))
-      await door.put(`avatars/1/${name}`, await noisePng(60, 40))
+      await service.put(`attachments/1/${name}.png`, await noisePng(60, 40))
+      await service.put(`avatars/1/${name}`, await noisePng(60, 40))
     }
   })
   afterAll(async () => {
-    await door.close()
+    await service.close()
     await rm(folder, { recursive: true })
   })
 
@@ -139,20 +139,20 @@ describe('a file that crashes its decoder', () => {
     ['an attachment', '/attachments/1/a.png?width=20', '/attachments/1/b.png?width=20', 400],
     ['an asset', '/avatars/1/a.webp?size=20', '/avatars/1/b.webp?size=20', 500],
   ])('as %s is rejected, and without decoding the second time', async (_, path, other, status) => {
-    const lost = () => door.log.filter(({ msg }) => msg === 'a job ended its process').length
+    const lost = () => service.log.filter(({ msg }) => msg === 'a job ended its process').length
     const before = lost()
     await writeFile(crashOn, '')
-    expect((await send(door.url, path)).status).toBe(status)
+    expect((await send(service.url, path)).status).toBe(status)
     expect(lost()).toBe(before + 1)
     await rm(crashOn)
     // A rendition of another size does not open the file again.
-    expect((await send(door.url, path.replace('20', '22'))).status).toBe(status)
+    expect((await send(service.url, path.replace('20', '22'))).status).toBe(status)
     expect(lost()).toBe(before + 1)
-    expect((await send(door.url, other)).status).toBe(200)
+    expect((await send(service.url, other)).status).toBe(200)
   })
 
   it('is reported to the operator without its name', () => {
-    const lines = door.log.filter(({ msg }) => msg === 'a job ended its process')
+    const lines = service.log.filter(({ msg }) => msg === 'a job ended its process')
     expect(lines.length).toBeGreaterThan(0)
     for (const line of lines) {
       expect(line).toMatchObject({ job: 'render', detail: expect.stringContaining('SIGABRT') })

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { lookAt, type ProcessLook } from '../bench/process-look.ts'
+import { inspectProcess, type ProcessSnapshot } from '../bench/process-snapshot.ts'
 import { type BenchService, startService } from '../bench/service.ts'
 import { halvesPng } from '../fixtures.ts'
 import { send } from '../http.ts'
@@ -22,7 +22,7 @@ const WHY = `needs /proc, and ulimit -n of ${CONNECTIONS + SPARE_FILES}`
 describe.skipIf(!HAS_PROC || !ENOUGH_FILES)(`${CONNECTIONS} idle connections (${WHY})`, () => {
   let service: BenchService
   let url: URL
-  let before: ProcessLook
+  let before: ProcessSnapshot
 
   beforeAll(async () => {
     service = await startService({ MEDIA_PROXY_NSFW_ENABLED: 'false' })
@@ -46,7 +46,7 @@ describe.skipIf(!HAS_PROC || !ENOUGH_FILES)(`${CONNECTIONS} idle connections (${
   ])('%s: other requests are answered, and nothing is left after they close', async (_, words) => {
     await open(words)
     await expectAnswers()
-    expect(lookAt(service.pid).files).toBeGreaterThanOrEqual(before.files + CONNECTIONS)
+    expect(inspectProcess(service.pid).files).toBeGreaterThanOrEqual(before.files + CONNECTIONS)
     leave()
     await expectLetGo()
   })
@@ -73,7 +73,7 @@ describe.skipIf(!HAS_PROC || !ENOUGH_FILES)(`${CONNECTIONS} idle connections (${
         if (words !== '') socket.write(words)
       }
     }
-    await until(() => lookAt(service.pid).files >= before.files + CONNECTIONS)
+    await until(() => inspectProcess(service.pid).files >= before.files + CONNECTIONS)
   }
 
   /** Expects alternating requests for a rendition and for the health endpoint to succeed. */
@@ -85,8 +85,8 @@ describe.skipIf(!HAS_PROC || !ENOUGH_FILES)(`${CONNECTIONS} idle connections (${
   }
 
   async function expectLetGo(): Promise<void> {
-    await until(() => lookAt(service.pid).files <= before.files)
-    expect(lookAt(service.pid).rssMib).toBeLessThan(before.rssMib + MAX_GROWTH_MIB)
+    await until(() => inspectProcess(service.pid).files <= before.files)
+    expect(inspectProcess(service.pid).rssMib).toBeLessThan(before.rssMib + MAX_GROWTH_MIB)
     expect((await send(service.url, '/_health')).status).toBe(200)
   }
 })

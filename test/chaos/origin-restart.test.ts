@@ -2,10 +2,10 @@
 
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { type BenchService, startService } from '../bench/service.ts'
-import { type Door, openEdgeBefore } from '../doors.ts'
 import { halvesPng } from '../fixtures.ts'
 import { send } from '../http.ts'
-import { patient } from '../patience.ts'
+import { openEdgeBefore, type Service } from '../services.ts'
+import { scaleTimeout } from '../timeouts.ts'
 import { until } from '../until.ts'
 import { expectNothingKept, HAS_PROC, lookAtRest } from './counts.ts'
 
@@ -16,7 +16,7 @@ const SETTINGS = {
 }
 const CLIENTS = 8
 /** Enough for two starts of the origin, and hundreds of requests between them. */
-const LIMIT_MS = patient(60_000)
+const LIMIT_MS = scaleTimeout(60_000)
 const CACHED = '/avatars/1/a.webp?size=128'
 /** Returns a path that is new to the edge. */
 const fresh = (index: number) =>
@@ -34,7 +34,7 @@ interface Answer {
 describe.each(['SIGKILL', 'SIGTERM'] as const)('the edge, when the origin ends by %s', (signal) => {
   const origins: BenchService[] = []
   let load: ReturnType<typeof startLoad> | undefined
-  let edge: Door
+  let edge: Service
 
   beforeAll(async () => {
     const first = await startService(SETTINGS)

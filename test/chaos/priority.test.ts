@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { ENGINE_NICENESS, HEAVY_NICENESS, SCAN_NICENESS } from '@media-proxy/origin/assembly/engine.ts'
 import { expect, it } from 'vitest'
-import { engineOf } from '../bench/process-look.ts'
+import { engineOf } from '../bench/process-snapshot.ts'
 import { startService } from '../bench/service.ts'
 import { send } from '../http.ts'
 

@@ -11,7 +11,7 @@ import { createTimedClient, startService } from '../bench/service.ts'
 import { pathOf, SETTINGS, token } from '../e2e/relay-tokens.ts'
 import { noisePng } from '../fixtures.ts'
 import { send } from '../http.ts'
-import { patient } from '../patience.ts'
+import { scaleTimeout } from '../timeouts.ts'
 import { until } from '../until.ts'
 
 it('answers every accepted request, and exits with 0', async () => {
@@ -90,7 +90,7 @@ it('closes idle connections at once, and waits for those with a request', async 
   }
   expect(await service.exited).toBe(0)
   // The whole drain time is 25 s.
-  expect(performance.now() - startedAt).toBeLessThan(patient(10_000))
+  expect(performance.now() - startedAt).toBeLessThan(scaleTimeout(10_000))
   await service.close()
 })
 

@@ -3,8 +3,8 @@ import { createServer } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import { createS3Store } from '@media-proxy/shared/store/s3.ts'
 import { expect, it } from 'vitest'
-import { openOrigin } from '../doors.ts'
-import { patient } from '../patience.ts'
+import { openOrigin } from '../services.ts'
+import { scaleTimeout } from '../timeouts.ts'
 
 it('disconnects a client that does not read, and releases the store', async () => {
   const { promise: released, resolve: onRelease } = Promise.withResolvers<void>()
@@ -27,7 +27,7 @@ it('disconnects a client that does not read, and releases the store', async () =
     createS3Store({
       endpoint,
       region: 'auto',
-      timeoutMs: patient(5000),
+      timeoutMs: scaleTimeout(5000),
       accessKeyId: 'a',
       secretAccessKey: 's',
     }),

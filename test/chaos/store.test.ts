@@ -7,10 +7,10 @@ import { createServer, type RequestListener } from 'node:http'
 import { type AddressInfo, createServer as createTcpServer } from 'node:net'
 import { createS3Store } from '@media-proxy/shared/store/s3.ts'
 import { afterEach, describe, expect, it } from 'vitest'
-import { type Door, openOrigin, openS3Server } from '../doors.ts'
 import { declaredPng, halvesPng } from '../fixtures.ts'
 import { send } from '../http.ts'
-import { patient } from '../patience.ts'
+import { openOrigin, openS3Server, type Service } from '../services.ts'
+import { scaleTimeout } from '../timeouts.ts'
 
 const closers: (() => Promise<unknown>)[] = []
 afterEach(async () => {
@@ -18,7 +18,10 @@ afterEach(async () => {
 })
 
 /** Opens an origin with this listener as its S3 endpoint. */
-async function originOn(listener: RequestListener, timeoutMs = patient(2000)): Promise<Omit<Door, 'put'>> {
+async function originOn(
+  listener: RequestListener,
+  timeoutMs = scaleTimeout(2000),
+): Promise<Omit<Service, 'put'>> {
   const server = createServer(listener)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   closers.push(async () => {
@@ -32,7 +35,7 @@ async function originAt(
   endpoint: string,
   timeoutMs: number,
   secretAccessKey = 's',
-): Promise<Omit<Door, 'put'>> {
+): Promise<Omit<Service, 'put'>> {
   const store = createS3Store({
     endpoint,
     region: 'auto',
@@ -54,7 +57,7 @@ describe('a store', () => {
     await once(gone, 'listening')
     const { port } = gone.address() as AddressInfo
     await new Promise((resolve) => gone.close(resolve))
-    const origin = await originAt(`http://127.0.0.1:${port}`, patient(1000))
+    const origin = await originAt(`http://127.0.0.1:${port}`, scaleTimeout(1000))
     for (const path of PATHS) {
       const { status, body, headers } = await send(origin.url, path)
       expect([status, body.toString(), headers['cache-control']]).toEqual([502, 'Bad Gateway', 'no-store'])
@@ -72,7 +75,7 @@ describe('a store', () => {
     await once(plain, 'listening')
     closers.push(() => new Promise((resolve) => plain.close(resolve)))
     const { port } = plain.address() as AddressInfo
-    const origin = await originAt(`https://127.0.0.1:${port}`, patient(5000))
+    const origin = await originAt(`https://127.0.0.1:${port}`, scaleTimeout(5000))
     for (const path of PATHS) expect((await send(origin.url, path)).status).toBe(502)
     expect(lastRejection(origin)).toMatchObject({
       failure: 'store-unreachable',
@@ -91,7 +94,7 @@ describe('a store', () => {
   it('that rejects the credentials causes 502, and the log states what to fix', async () => {
     const s3 = await openS3Server()
     closers.push(s3.close)
-    const origin = await originAt(s3.endpoint, patient(5000), 'wrong')
+    const origin = await originAt(s3.endpoint, scaleTimeout(5000), 'wrong')
     for (const path of PATHS) expect((await send(origin.url, path)).status).toBe(502)
     const { failure, detail } = lastRejection(origin) ?? {}
     expect(failure).toBe('store-denied')
@@ -108,12 +111,12 @@ describe('a store', () => {
   })
 
   it('that fails twice is tried a third time', async () => {
-    const picture = await halvesPng(40, 30)
+    const image = await halvesPng(40, 30)
     let asked = 0
     const origin = await originOn((_, response) => {
       asked += 1
       if (asked < 3) response.writeHead(503).end()
-      else response.writeHead(200, { ...HEADERS, 'content-length': picture.length }).end(picture)
+      else response.writeHead(200, { ...HEADERS, 'content-length': image.length }).end(image)
     })
     expect((await send(origin.url, '/avatars/1/a.webp')).status).toBe(200)
     expect(asked).toBe(3)
@@ -168,11 +171,11 @@ describe('a store', () => {
   })
 
   it('without validators still has renditions, with ETags of their content', async () => {
-    const pictures = [await halvesPng(40, 30), await halvesPng(30, 40)]
-    const origin = await originOn((_, response) => response.end(pictures[0]), patient(2000))
+    const images = [await halvesPng(40, 30), await halvesPng(30, 40)]
+    const origin = await originOn((_, response) => response.end(images[0]), scaleTimeout(2000))
     const first = await send(origin.url, '/avatars/1/a.webp?size=32')
     expect([first.status, first.headers['last-modified']]).toEqual([200, undefined])
-    pictures.reverse()
+    images.reverse()
     const other = await send(origin.url, '/avatars/2/a.webp?size=32')
     expect(other.headers.etag).not.toBe(first.headers.etag)
   })
@@ -213,6 +216,6 @@ describe('a store', () => {
  * Returns the latest log record of a rejection. Other
  * records, such as the FFmpeg version, may come at any time.
  */
-function lastRejection({ log }: Omit<Door, 'put'>) {
+function lastRejection({ log }: Omit<Service, 'put'>) {
   return log.findLast(({ failure }) => failure !== undefined)
 }

@@ -14,10 +14,10 @@ import { nativeEnvironment, ORIGIN_ARGUMENTS } from '@media-proxy/scripts/origin
 import { signExternalTarget } from '@media-proxy/shared/signing/external-url.ts'
 import { createKeyRing } from '@media-proxy/shared/signing/hmac.ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { childrenOf } from '../bench/process-look.ts'
-import { secondsMp4 } from '../films.ts'
+import { childrenOf } from '../bench/process-snapshot.ts'
 import { halvesPng } from '../fixtures.ts'
 import { send } from '../http.ts'
+import { secondsMp4 } from '../sample-videos.ts'
 import { until } from '../until.ts'
 import { files, openUpstreamServer, type UpstreamServer } from '../upstream-server.ts'
 import { CAN_TRACE, readTrace, startTraced, type Trace } from './strace.ts'
@@ -40,14 +40,14 @@ describe.skipIf(!CAN_TRACE)('an origin in production (needs Linux, and an strace
     folder = await mkdtemp(join(tmpdir(), 'media-proxy-unasked-'))
     for (const name of ['home', 'tmp', 'store/cdn/attachments/1', 'store/uploads', 'store/static'])
       await mkdir(join(folder, name), { recursive: true })
-    const picture = await halvesPng(400, 300)
-    await store('cdn/attachments/1/a.png', picture)
+    const image = await halvesPng(400, 300)
+    await store('cdn/attachments/1/a.png', image)
     await store('cdn/attachments/1/text.svg', TEXT_SVG)
-    await store('uploads/picture', picture)
+    await store('uploads/picture', image)
     const libav = await loadLibav()
-    const film = libav === undefined ? undefined : await secondsMp4(libav)
-    if (film !== undefined) await store('cdn/attachments/1/film.mp4', film)
-    far = await openUpstreamServer(files({ '/a.png': picture }))
+    const video = libav === undefined ? undefined : await secondsMp4(libav)
+    if (video !== undefined) await store('cdn/attachments/1/video.mp4', video)
+    far = await openUpstreamServer(files({ '/a.png': image }))
 
     child = startTraced([process.execPath, ...ORIGIN_ARGUMENTS], join(folder, 'trace'), environment())
     const exited = once(child, 'exit')
@@ -59,7 +59,7 @@ describe.skipIf(!CAN_TRACE)('an origin in production (needs Linux, and an strace
     for (const path of [
       '/attachments/1/a.png?width=64&format=webp',
       '/attachments/1/text.svg?format=png',
-      ...(film === undefined ? [] : ['/attachments/1/film.mp4?format=webp&time=1']),
+      ...(video === undefined ? [] : ['/attachments/1/video.mp4?format=webp&time=1']),
       `/external/${signature}/${target}`,
     ])
       statuses.push((await send(url, path)).status)

@@ -10,9 +10,9 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { clientVectors } from '@media-proxy/scripts/documents/client-vectors.ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Door, openEdge, openFilesystemOrigin } from '../doors.ts'
 import { halvesPng } from '../fixtures.ts'
-import { patient } from '../patience.ts'
+import { openEdge, openFilesystemOrigin, type Service } from '../services.ts'
+import { scaleTimeout } from '../timeouts.ts'
 import { files, openUpstreamServer, type UpstreamServer } from '../upstream-server.ts'
 
 const CLIENTS = join(import.meta.dirname, '../../clients')
@@ -94,12 +94,12 @@ describe.each([
   ['the edge', openEdge],
   ['the origin', openFilesystemOrigin],
 ] as const)('at %s', (_, open) => {
-  let door: Door
+  let service: Service
   let far: UpstreamServer
   beforeAll(async () => {
-    const picture = await halvesPng(60, 40)
-    far = await openUpstreamServer(files({ '/far.png': picture }))
-    door = await open({
+    const image = await halvesPng(60, 40)
+    far = await openUpstreamServer(files({ '/far.png': image }))
+    service = await open({
       MEDIA_PROXY_SECRET_KEY: SECRET_KEY,
       MEDIA_PROXY_EDGE_SECRET_KEY: 'edge-secret',
       MEDIA_PROXY_ATTACHMENT_SIGNATURES: 'enforce',
@@ -107,11 +107,11 @@ describe.each([
       MEDIA_PROXY_UPLOAD_RELAY_SECRET: RELAY_SECRET,
       MEDIA_PROXY_EXTERNAL_ALLOWED_HOSTS: far.host,
     })
-    await door.put('attachments/1/ä b.png', picture)
-    await door.put('avatars/1/abc', picture)
+    await service.put('attachments/1/ä b.png', image)
+    await service.put('avatars/1/abc', image)
   })
   afterAll(async () => {
-    await door.close()
+    await service.close()
     await far.close()
   })
 
@@ -119,10 +119,10 @@ describe.each([
     const isThere = probe(language) === 0
     it.skipIf(!isThere)(
       `the ${language.name} client agrees with the vectors and the service (skipped without ${language.needs})`,
-      { timeout: patient(300_000) },
+      { timeout: scaleTimeout(300_000) },
       async () => {
         const { status, output } = await run(language, {
-          MEDIA_PROXY_CLIENT_TEST_URL: door.url,
+          MEDIA_PROXY_CLIENT_TEST_URL: service.url,
           MEDIA_PROXY_CLIENT_TEST_SECRET_KEY: SECRET_KEY,
           MEDIA_PROXY_CLIENT_TEST_ATTACHMENT_SECRET: ATTACHMENT_SECRET,
           MEDIA_PROXY_CLIENT_TEST_RELAY_SECRET: RELAY_SECRET,

@@ -11,10 +11,10 @@ export interface Case {
   /** Headers that must be absent. */
   readonly absent?: readonly string[]
   readonly body?: string | RegExp
-  readonly picture?: Picture
+  readonly image?: ExpectedImage
 }
 
-export interface Picture {
+export interface ExpectedImage {
   readonly format: 'png' | 'jpeg' | 'webp' | 'gif' | 'avif'
   readonly width: number
   readonly height: number

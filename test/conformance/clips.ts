@@ -64,7 +64,7 @@ export const clips: readonly Case[] = [
     path: '/attachments/1/video.mp4?sprite=2x2&width=32&format=png',
     status: 200,
     expect: { ...MEDIA_HEADERS, 'content-type': 'image/png', 'x-sprite-interval': '0.750' },
-    picture: { format: 'png', width: 64, height: 38 },
+    image: { format: 'png', width: 64, height: 38 },
   },
   {
     name: 'no sprite sheet of an image',

@@ -2,15 +2,15 @@ import { countApngFrames, readApng } from '@media-proxy/origin/engine/process/fo
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Door, openEdge, openFilesystemOrigin, openOriginBefore, openS3Origin } from '../doors.ts'
 import { type RawRequest, type RawResponse, send } from '../http.ts'
+import { openEdge, openFilesystemOrigin, openOriginBefore, openS3Origin, type Service } from '../services.ts'
 import { HAS_MOTO, MOTO_SKIPPED, openMoto } from '../stores/moto.ts'
 import { openS3rver } from '../stores/s3rver.ts'
-import type { Case, Picture } from './case.ts'
+import type { Case, ExpectedImage } from './case.ts'
 import { testObjects } from './objects.ts'
 import { TABLE } from './table.ts'
 
-const DOORS: readonly (readonly [name: string, open: () => Promise<Door>])[] = [
+const SERVICES: readonly (readonly [name: string, open: () => Promise<Service>])[] = [
   ['the origin with a folder', openFilesystemOrigin],
   ['the origin with S3', openS3Origin],
   ['the origin with s3rver', async () => openOriginBefore(await openS3rver())],
@@ -20,21 +20,21 @@ const DOORS: readonly (readonly [name: string, open: () => Promise<Door>])[] = [
 
 if (!HAS_MOTO) it.skip(`the origin with moto, ${MOTO_SKIPPED}`, () => undefined)
 
-describe.each(DOORS)('%s', (_, open) => {
-  let door: Door
+describe.each(SERVICES)('%s', (_, open) => {
+  let service: Service
 
   beforeAll(async () => {
-    door = await open()
-    for (const { key, bytes, contentType } of await testObjects()) await door.put(key, bytes, contentType)
+    service = await open()
+    for (const { key, bytes, contentType } of await testObjects()) await service.put(key, bytes, contentType)
   })
-  afterAll(() => door.close())
+  afterAll(() => service.close())
 
   it.each(TABLE)('$name', async (row) => {
     // Requested twice: the first response is rendered, the
     // second may come from a cache, and they must not differ.
-    const cold = await send(door.url, row.path, asked(row))
+    const cold = await send(service.url, row.path, asked(row))
     await validate(cold, row)
-    const warm = await send(door.url, row.path, asked(row))
+    const warm = await send(service.url, row.path, asked(row))
     await validate(warm, row)
     expect(comparable(warm)).toEqual(comparable(cold))
   })
@@ -45,8 +45,8 @@ describe.each(DOORS)('%s', (_, open) => {
       '/attachments/1/digits.bin',
       '/attachments/1/logo.png',
     ]) {
-      const head = await send(door.url, path, { method: 'HEAD' })
-      const get = await send(door.url, path)
+      const head = await send(service.url, path, { method: 'HEAD' })
+      const get = await send(service.url, path)
       expect(head.body).toHaveLength(0)
       expect({ status: head.status, ...comparable(head).headers }).toEqual({
         status: get.status,
@@ -58,7 +58,7 @@ describe.each(DOORS)('%s', (_, open) => {
 
   it('answers 304 to its ETag and its date', async () => {
     for (const path of ['/avatars/1/land.webp?size=100', '/attachments/1/digits.bin']) {
-      const { headers } = await send(door.url, path)
+      const { headers } = await send(service.url, path)
       const etag = headers.etag ?? ''
       const lastModified = headers['last-modified'] ?? ''
       for (const condition of [
@@ -66,7 +66,7 @@ describe.each(DOORS)('%s', (_, open) => {
         { 'if-none-match': `"other", W/${etag}` },
         { 'if-modified-since': lastModified },
       ]) {
-        const again = await send(door.url, path, { headers: condition })
+        const again = await send(service.url, path, { headers: condition })
         expect([again.status, again.body.length, again.headers.etag]).toEqual([304, 0, etag])
       }
     }
@@ -74,9 +74,9 @@ describe.each(DOORS)('%s', (_, open) => {
 
   it('answers a range with a matching If-Range', async () => {
     for (const path of ['/avatars/1/land.webp?size=100', '/attachments/1/digits.bin']) {
-      const whole = await send(door.url, path)
+      const whole = await send(service.url, path)
       for (const validator of [whole.headers.etag, whole.headers['last-modified']]) {
-        const part = await send(door.url, path, {
+        const part = await send(service.url, path, {
           headers: { range: 'bytes=1-3', 'if-range': validator ?? '' },
         })
         expect(part.status).toBe(206)
@@ -87,35 +87,35 @@ describe.each(DOORS)('%s', (_, open) => {
 
   it('answers 304 for a validator that no cache has seen before', async () => {
     const path = '/avatars/1/lastmod.webp?size=48'
-    const again = await send(door.url, path, {
+    const again = await send(service.url, path, {
       headers: { 'if-modified-since': 'Fri, 01 Jan 2100 00:00:00 GMT' },
     })
     expect(again.status).toBe(304)
-    expect(again.headers.etag).toBe((await send(door.url, path)).headers.etag)
+    expect(again.headers.etag).toBe((await send(service.url, path)).headers.etag)
   })
 
   it('serves the original bytes when they already fit into maxbytes', async () => {
     const path = '/attachments/1/plain.jpg'
-    const original = await send(door.url, path)
-    const enough = await send(door.url, `${path}?maxbytes=${original.body.length}`)
+    const original = await send(service.url, path)
+    const enough = await send(service.url, `${path}?maxbytes=${original.body.length}`)
     expect(enough.body.equals(original.body)).toBe(true)
-    const fewer = await send(door.url, `${path}?maxbytes=${original.body.length - 1}`)
+    const fewer = await send(service.url, `${path}?maxbytes=${original.body.length - 1}`)
     expect(fewer.body.length).toBeLessThan(original.body.length)
   })
 
   it('keeps every pixel of a lossless rendition', async () => {
-    const source = await sharp((await send(door.url, '/attachments/1/noise.png')).body)
+    const source = await sharp((await send(service.url, '/attachments/1/noise.png')).body)
       .raw()
       .toBuffer()
     for (const format of ['webp', 'png', 'avif']) {
-      const rendition = await send(door.url, `/attachments/1/noise.png?format=${format}&quality=lossless`)
+      const rendition = await send(service.url, `/attachments/1/noise.png?format=${format}&quality=lossless`)
       expect((await sharp(rendition.body).removeAlpha().raw().toBuffer()).equals(source)).toBe(true)
     }
   })
 
   it('removes all metadata from a rendition', async () => {
     for (const format of ['jpeg', 'webp', 'png', 'avif', 'auto']) {
-      const { body } = await send(door.url, `/attachments/1/photo.jpg?format=${format}`)
+      const { body } = await send(service.url, `/attachments/1/photo.jpg?format=${format}`)
       const { exif, xmp, iptc, icc } = await sharp(body).metadata()
       expect([exif, xmp, iptc, icc]).toEqual([undefined, undefined, undefined, undefined])
     }
@@ -124,21 +124,21 @@ describe.each(DOORS)('%s', (_, open) => {
   it('makes a smaller file for a lower quality, and the same file for a named quality', async () => {
     const sizes = await Promise.all(
       [20, 80, 95].map(async (quality) => {
-        const { body } = await send(door.url, `/attachments/1/noise.png?format=webp&quality=${quality}`)
+        const { body } = await send(service.url, `/attachments/1/noise.png?format=webp&quality=${quality}`)
         return body.length
       }),
     )
     expect(sizes).toEqual(sizes.toSorted((a, b) => a - b))
     const [low, high] = await Promise.all(
       ['low', 'high'].map((quality) =>
-        send(door.url, `/attachments/1/noise.png?format=webp&quality=${quality}`),
+        send(service.url, `/attachments/1/noise.png?format=webp&quality=${quality}`),
       ),
     )
     expect([low?.body.length, high?.body.length]).toEqual(sizes.slice(0, 2))
   })
 
   it('sends exactly one Content-Length, which matches the body', async () => {
-    const { headers, body } = await send(door.url, '/avatars/1/land.webp?size=64')
+    const { headers, body } = await send(service.url, '/avatars/1/land.webp?size=64')
     expect(headers['content-length']).toBe(String(body.length))
   })
 })
@@ -152,24 +152,24 @@ async function validate(response: RawResponse, row: Case): Promise<void> {
   for (const name of row.absent ?? []) expect(response.headers[name], name).toBeUndefined()
   if (typeof row.body === 'string') expect(response.body.toString()).toBe(row.body)
   else if (row.body !== undefined) expect(response.body.toString()).toMatch(row.body)
-  if (row.picture !== undefined) await checkPicture(response.body, row.picture)
+  if (row.image !== undefined) await checkImage(response.body, row.image)
 }
 
-async function checkPicture(bytes: Buffer, picture: Picture): Promise<void> {
+async function checkImage(bytes: Buffer, image: ExpectedImage): Promise<void> {
   const metadata = await sharp(bytes).metadata()
   const format = metadata.format === 'heif' ? 'avif' : metadata.format
   expect({ format, width: metadata.width, height: metadata.height }).toEqual({
-    format: picture.format,
-    width: picture.width,
-    height: picture.height,
+    format: image.format,
+    width: image.width,
+    height: image.height,
   })
-  const animation = picture.format === 'png' ? apngOf(bytes) : metadata
-  if (picture.frames !== undefined) expect(animation.pages ?? 1).toBe(picture.frames)
-  if (picture.delays !== undefined) expect(animation.delay).toEqual(picture.delays)
-  if (picture.loop !== undefined) expect(animation.loop).toBe(picture.loop)
-  if (picture.pixels === undefined) return
+  const animation = image.format === 'png' ? apngOf(bytes) : metadata
+  if (image.frames !== undefined) expect(animation.pages ?? 1).toBe(image.frames)
+  if (image.delays !== undefined) expect(animation.delay).toEqual(image.delays)
+  if (image.loop !== undefined) expect(animation.loop).toBe(image.loop)
+  if (image.pixels === undefined) return
   const { data, info } = await sharp(bytes).ensureAlpha().raw().toBuffer({ resolveWithObject: true })
-  for (const { x, y, rgba } of picture.pixels) {
+  for (const { x, y, rgba } of image.pixels) {
     const at = (y * info.width + x) * 4
     const [red = 0, green = 0, blue = 0, alpha = 0] = data.subarray(at, at + 4)
     const transparent = rgba[3] === 0

@@ -12,13 +12,13 @@ export const files: readonly Case[] = [
       'content-type': 'image/png',
       'content-disposition': `inline; filename="land.png"; filename*=UTF-8''land.png`,
     },
-    picture: { format: 'png', width: 400, height: 300 },
+    image: { format: 'png', width: 400, height: 300 },
   },
   {
     name: 'quality=lossless alone changes nothing',
     path: '/attachments/1/photo.jpg?quality=lossless',
     status: 200,
-    picture: { format: 'jpeg', width: 400, height: 300 },
+    image: { format: 'jpeg', width: 400, height: 300 },
   },
   {
     name: 'HTML is served as text',

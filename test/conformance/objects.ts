@@ -25,7 +25,7 @@ export interface TestObject {
 }
 
 export async function testObjects(): Promise<readonly TestObject[]> {
-  return [...(await pictures()), ...(FFMPEG === undefined ? [] : await videos())]
+  return [...(await images()), ...(FFMPEG === undefined ? [] : await videos())]
 }
 
 async function videos(): Promise<readonly TestObject[]> {
@@ -40,17 +40,20 @@ async function videos(): Promise<readonly TestObject[]> {
   const disguised = Buffer.from(prores4444)
   // The codec tag of a ProRes variant that is accepted.
   disguised.write('apcn', disguised.indexOf('ap4h', 0, 'latin1'), 'latin1')
-  const badSound = ['-f', 'lavfi', '-i', 'sine=d=1', '-c:a', 'ac3']
+  const ac3Audio = ['-f', 'lavfi', '-i', 'sine=d=1', '-c:a', 'ac3']
   return [
     { key: 'attachments/1/video.mp4', bytes: video, contentType: 'video/mp4' },
     { key: 'attachments/1/video.png', bytes: video, contentType: 'image/png' },
     { key: 'attachments/1/4444.mov', bytes: prores4444, contentType: 'video/quicktime' },
     { key: 'attachments/1/disguised.mov', bytes: disguised, contentType: 'video/quicktime' },
-    { key: 'attachments/1/ac3.mp4', bytes: await makeVideo('mp4', SECONDS, [...badSound, ...h264], 1) },
+    {
+      key: 'attachments/1/ac3.mp4',
+      bytes: await makeVideo('mp4', SECONDS, [...ac3Audio, ...h264], 1),
+    },
     { key: 'attachments/1/raw.avi', bytes: await makeVideo('avi', SECONDS, ['-c:v', 'rawvideo'], 0.1) },
     {
       key: 'attachments/1/sound.mp4',
-      bytes: await makeVideo('mp4', SECONDS, [...badSound.slice(0, 4), '-c:a', 'aac', '-vn'], 1),
+      bytes: await makeVideo('mp4', SECONDS, [...ac3Audio.slice(0, 4), '-c:a', 'aac', '-vn'], 1),
     },
     { key: 'attachments/1/cut.mp4', bytes: video.subarray(0, video.length / 2), contentType: 'video/mp4' },
     { key: 'attachments/1/text.mp4', bytes: Buffer.from('this is no video'), contentType: 'video/mp4' },
@@ -58,7 +61,7 @@ async function videos(): Promise<readonly TestObject[]> {
   ]
 }
 
-async function pictures(): Promise<readonly TestObject[]> {
+async function images(): Promise<readonly TestObject[]> {
   const landscape = await halvesPng(400, 300)
   const animation = await animatedGif(80, 60)
   return [
@@ -70,7 +73,7 @@ async function pictures(): Promise<readonly TestObject[]> {
     { key: 'avatars/1/named.jpeg', bytes: await halvesJpeg(200, 200) },
     { key: 'avatars/1/small', bytes: await halvesPng(40, 30) },
     { key: 'avatars/1/broken', bytes: Buffer.concat([declaredPng(100, 100), Buffer.alloc(50, 7)]) },
-    { key: 'avatars/1/text', bytes: Buffer.from('this is no picture') },
+    { key: 'avatars/1/text', bytes: Buffer.from('this is no image') },
     { key: 'avatars/1/huge', bytes: declaredPng(20_000, 20_000) },
     { key: 'icons/2/land', bytes: landscape },
     { key: 'banners/2/land', bytes: landscape },

@@ -4,19 +4,19 @@
  */
 
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { type FilesystemDoor, openEdge } from '../doors.ts'
 import { halvesPng } from '../fixtures.ts'
-import { patient } from '../patience.ts'
 import { exchange, type RawAnswer } from '../raw-exchange.ts'
 import { seededRandom } from '../seeded-random.ts'
+import { type FilesystemService, openEdge } from '../services.ts'
+import { scaleTimeout } from '../timeouts.ts'
 
 /** Use another seed or more requests with `RAW_SEED=7 RAW_REQUESTS=50000 pnpm test raw-differential`. */
 const REQUESTS = Number(process.env.RAW_REQUESTS ?? 5000)
 const SEED = Number(process.env.RAW_SEED ?? 1)
-const AT_ONCE = 8
+const CONCURRENT_REQUESTS = 8
 
 const METHODS = 'GET GET GET GET GET HEAD HEAD OPTIONS POST PUT DELETE PATCH TRACE'.split(' ')
-const PICTURE_KEYS =
+const IMAGE_KEYS =
   'avatars/1/a icons/1/i emojis/5 stickers/6 guilds/1/users/2/avatars/b attachments/1/2/picture.png'.split(
     ' ',
   )
@@ -120,20 +120,20 @@ const COMPARED = [
   ...'access-control-allow-origin access-control-allow-headers access-control-expose-headers'.split(' '),
 ]
 
-let door: FilesystemDoor
+let service: FilesystemService
 
 beforeAll(async () => {
-  door = await openEdge({
+  service = await openEdge({
     MEDIA_PROXY_SECRET_KEY: 'secret',
     MEDIA_PROXY_EDGE_SECRET_KEY: 'edge',
     MEDIA_PROXY_NEGOTIATE_FORMAT: 'off',
   })
-  const picture = await halvesPng(64, 48)
-  for (const key of PICTURE_KEYS) await door.put(key, picture)
-  for (const key of TEXT_KEYS) await door.put(key, Buffer.from('0123456789'))
-  await door.put('themes/0123456789abcdef.css', Buffer.from('a { color: red }'))
+  const image = await halvesPng(64, 48)
+  for (const key of IMAGE_KEYS) await service.put(key, image)
+  for (const key of TEXT_KEYS) await service.put(key, Buffer.from('0123456789'))
+  await service.put('themes/0123456789abcdef.css', Buffer.from('a { color: red }'))
 })
-afterAll(() => door.close())
+afterAll(() => service.close())
 
 it(
   'raw requests get the same responses from the edge and the origin',
@@ -144,22 +144,22 @@ it(
     const statuses = new Set<unknown>()
     async function askBoth(): Promise<void> {
       for (const bytes of requests) {
-        const origin = seen(await exchange(door.originUrl, bytes))
-        const edge = seen(await exchange(door.url, bytes))
+        const origin = seen(await exchange(service.originUrl, bytes))
+        const edge = seen(await exchange(service.url, bytes))
         statuses.add(origin.status)
         if (refusedBeforeTheWorker(edge, origin)) continue
         for (const name of Object.keys({ ...origin, ...edge }))
           if (origin[name] !== edge[name]) differences.push([bytes, name, origin[name], edge[name]])
       }
     }
-    await Promise.all(Array.from({ length: AT_ONCE }, askBoth))
+    await Promise.all(Array.from({ length: CONCURRENT_REQUESTS }, askBoth))
     expect(differences).toEqual([])
     // The requests reach the expected parts of the service.
     expect([...statuses].sort()).toEqual(
       expect.arrayContaining([200, 204, 206, 304, 400, 404, 405, 412, 416]),
     )
   },
-  patient(120_000),
+  scaleTimeout(120_000),
 )
 
 function rawRequest(random: () => number): string {

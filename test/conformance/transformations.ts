@@ -12,7 +12,7 @@ export const transformations: readonly Case[] = [
       'content-type': 'image/jpeg',
       'content-disposition': `inline; filename="photo.jpg"; filename*=UTF-8''photo.jpg`,
     },
-    picture: {
+    image: {
       format: 'jpeg',
       width: 150,
       height: 200,
@@ -27,13 +27,13 @@ export const transformations: readonly Case[] = [
     path: '/attachments/1/land.png?height=150&format=webp',
     status: 200,
     expect: { 'content-disposition': `inline; filename="land.webp"; filename*=UTF-8''land.webp` },
-    picture: { format: 'webp', width: 200, height: 150 },
+    image: { format: 'webp', width: 200, height: 150 },
   },
   {
     name: 'cover keeps the middle',
     path: '/attachments/1/land.png?width=100&height=200',
     status: 200,
-    picture: {
+    image: {
       format: 'png',
       width: 100,
       height: 200,
@@ -47,25 +47,25 @@ export const transformations: readonly Case[] = [
     name: 'gravity west keeps the left',
     path: '/attachments/1/land.png?width=100&height=200&gravity=west',
     status: 200,
-    picture: { format: 'png', width: 100, height: 200, pixels: [{ x: 90, y: 100, rgba: RED }] },
+    image: { format: 'png', width: 100, height: 200, pixels: [{ x: 90, y: 100, rgba: RED }] },
   },
   {
     name: 'gravity east keeps the right',
     path: '/attachments/1/land.png?width=100&height=200&gravity=east',
     status: 200,
-    picture: { format: 'png', width: 100, height: 200, pixels: [{ x: 10, y: 100, rgba: BLUE }] },
+    image: { format: 'png', width: 100, height: 200, pixels: [{ x: 10, y: 100, rgba: BLUE }] },
   },
   {
     name: 'gravity=attention of an animation',
     path: '/attachments/1/anim.gif?width=20&height=40&gravity=attention&animated=true',
     status: 200,
-    picture: { format: 'gif', width: 20, height: 40, frames: 3 },
+    image: { format: 'gif', width: 20, height: 40, frames: 3 },
   },
   {
     name: 'contain pads',
     path: '/attachments/1/land.png?width=200&height=200&fit=contain',
     status: 200,
-    picture: {
+    image: {
       format: 'png',
       width: 200,
       height: 200,
@@ -79,7 +79,7 @@ export const transformations: readonly Case[] = [
     name: 'contain pads with white in a format without alpha',
     path: '/attachments/1/land.png?width=200&height=200&fit=contain&format=jpeg',
     status: 200,
-    picture: {
+    image: {
       format: 'jpeg',
       width: 200,
       height: 200,
@@ -90,26 +90,26 @@ export const transformations: readonly Case[] = [
     name: 'inside keeps the aspect ratio',
     path: '/attachments/1/land.png?width=200&height=200&fit=inside',
     status: 200,
-    picture: { format: 'png', width: 200, height: 150 },
+    image: { format: 'png', width: 200, height: 150 },
   },
   {
     name: 'sides above the source are clamped',
     path: '/attachments/1/land.png?width=9000&height=100',
     status: 200,
-    picture: { format: 'png', width: 400, height: 100 },
+    image: { format: 'png', width: 400, height: 100 },
   },
   {
     name: 'density multiplies the width',
     path: '/attachments/1/land.png?width=50&dpr=3',
     status: 200,
-    picture: { format: 'png', width: 150, height: 113 },
+    image: { format: 'png', width: 150, height: 113 },
   },
   {
     name: 'transparency becomes white in JPEG',
     path: '/attachments/1/glass.png?format=jpg',
     status: 200,
     expect: { 'content-disposition': /filename="glass.jpg"/ },
-    picture: {
+    image: {
       format: 'jpeg',
       width: 64,
       height: 64,
@@ -120,7 +120,7 @@ export const transformations: readonly Case[] = [
     name: 'an animation becomes a still unless animated=true',
     path: '/attachments/1/anim.gif?width=40',
     status: 200,
-    picture: { format: 'gif', width: 40, height: 30, frames: 1 },
+    image: { format: 'gif', width: 40, height: 30, frames: 1 },
   },
   {
     name: 'format=auto works without a width',
@@ -128,7 +128,7 @@ export const transformations: readonly Case[] = [
     headers: { accept: 'image/avif' },
     status: 200,
     expect: { vary: 'Accept' },
-    picture: { format: 'avif', width: 400, height: 300 },
+    image: { format: 'avif', width: 400, height: 300 },
   },
   {
     name: 'a transformation can be downloaded',
@@ -140,20 +140,20 @@ export const transformations: readonly Case[] = [
     name: 'lossless keeps every pixel',
     path: '/attachments/1/noise.png?format=webp&quality=lossless',
     status: 200,
-    picture: { format: 'webp', width: 256, height: 256 },
+    image: { format: 'webp', width: 256, height: 256 },
   },
   {
     name: 'an SVG is rasterised',
     path: '/attachments/1/logo.svg',
     status: 200,
     expect: { 'content-type': 'image/webp', 'content-disposition': /filename="logo.webp"/ },
-    picture: { format: 'webp', width: 200, height: 100, pixels: [{ x: 100, y: 50, rgba: [0, 255, 0, 255] }] },
+    image: { format: 'webp', width: 200, height: 100, pixels: [{ x: 100, y: 50, rgba: [0, 255, 0, 255] }] },
   },
   {
     name: 'an SVG with another extension is rasterised',
     path: '/attachments/1/logo.png',
     status: 200,
-    picture: { format: 'webp', width: 200, height: 100 },
+    image: { format: 'webp', width: 200, height: 100 },
   },
   {
     name: 'an SVG is rasterised for a range request too',
@@ -203,7 +203,7 @@ export const moreInputs: readonly Case[] = [
       path: `/attachments/1/moving.png?width=40&animated=true&format=${format}`,
       status: 200,
       expect: { 'content-type': `image/${format}` },
-      picture: {
+      image: {
         format,
         width: 40,
         height: 30,
@@ -215,7 +215,7 @@ export const moreInputs: readonly Case[] = [
       name: `an animated PNG becomes a still ${format}`,
       path: `/attachments/1/moving.png?width=40&format=${format}`,
       status: 200,
-      picture: {
+      image: {
         format,
         width: 40,
         height: 30,
@@ -228,45 +228,45 @@ export const moreInputs: readonly Case[] = [
     name: 'an animated GIF becomes an animated PNG',
     path: '/attachments/1/anim.gif?width=40&animated=true&format=png',
     status: 200,
-    picture: { format: 'png', width: 40, height: 30, ...MOVING },
+    image: { format: 'png', width: 40, height: 30, ...MOVING },
   },
   {
     name: 'a marked hash is animated as APNG',
     path: '/avatars/1/a_moving.apng?size=40',
     status: 200,
     expect: { 'content-type': 'image/png' },
-    picture: { format: 'png', width: 40, height: 30, ...MOVING },
+    image: { format: 'png', width: 40, height: 30, ...MOVING },
   },
   {
     name: 'a marked hash is a still as PNG',
     path: '/avatars/1/a_moving.png?size=40',
     status: 200,
-    picture: { format: 'png', width: 40, height: 30, frames: 1 },
+    image: { format: 'png', width: 40, height: 30, frames: 1 },
   },
   {
     name: 'an animated PNG that needs no change is kept',
     path: '/avatars/1/a_moving.png?size=128&animated=1',
     status: 200,
-    picture: { format: 'png', width: 80, height: 60, ...MOVING },
+    image: { format: 'png', width: 80, height: 60, ...MOVING },
   },
   {
     name: 'gravity=attention of an animated PNG, blurred',
     path: '/attachments/1/moving.png?width=20&height=40&gravity=attention&animated=true&blur=2',
     status: 200,
-    picture: { format: 'png', width: 20, height: 40, ...MOVING },
+    image: { format: 'png', width: 20, height: 40, ...MOVING },
   },
   {
     name: 'an animation requested as lossless AVIF is WebP',
     path: '/attachments/1/moving.png?width=40&animated=true&format=avif&quality=lossless',
     status: 200,
-    picture: { format: 'webp', width: 40, height: 30, frames: 3 },
+    image: { format: 'webp', width: 40, height: 30, frames: 3 },
   },
   {
     name: 'HEIC is rotated upright, and its colours are converted',
     path: '/attachments/1/turned.heic?format=png',
     status: 200,
     expect: { 'content-type': 'image/png' },
-    picture: {
+    image: {
       format: 'png',
       width: 48,
       height: 64,
@@ -281,6 +281,6 @@ export const moreInputs: readonly Case[] = [
     path: '/attachments/1/turned.heic?width=24',
     status: 200,
     expect: { 'content-type': 'image/webp' },
-    picture: { format: 'webp', width: 24, height: 32 },
+    image: { format: 'webp', width: 24, height: 32 },
   },
 ]

@@ -91,9 +91,9 @@ describe.skipIf(corpus === undefined)('other sources (skipped without MEDIA_CORP
     const source = await file('heic/rainbow-451x461.heic')
     const info = value(await inspectImage(source, 'heic', { limits, animated: false }))
     expect([info.width, info.height, info.hasAlpha]).toEqual([451, 461, false])
-    const picture = value(await decodeHeic(source, info))
+    const image = value(await decodeHeic(source, info))
     const corner = (x: number, y: number) => [
-      ...picture.data.subarray((y * 451 + x) * 3, (y * 451 + x) * 3 + 3),
+      ...image.data.subarray((y * 451 + x) * 3, (y * 451 + x) * 3 + 3),
     ]
     // Violet, cyan, red and green at the corners, nearly white in the middle.
     expect(corner(2, 2)).toEqual([
@@ -102,6 +102,6 @@ describe.skipIf(corpus === undefined)('other sources (skipped without MEDIA_CORP
       expect.closeTo(254, -1.5),
     ])
     expect(Math.min(...corner(225, 230))).toBeGreaterThan(200)
-    expect(value(await placeholderOf(picture))).toMatch(/^[A-Za-z0-9+/]{20,}=*$/)
+    expect(value(await placeholderOf(image))).toMatch(/^[A-Za-z0-9+/]{20,}=*$/)
   })
 })

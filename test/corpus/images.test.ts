@@ -1,10 +1,10 @@
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Door, openFilesystemOrigin } from '../doors.ts'
 import { send } from '../http.ts'
+import { openFilesystemOrigin, type Service } from '../services.ts'
 import { CORPUS, corpusFiles, readCorpus } from './corpus.ts'
 
-const PICTURES = ['photos', 'orientation', 'colour', 'animated', 'vector'].flatMap(corpusFiles)
+const IMAGES = ['photos', 'orientation', 'colour', 'animated', 'vector'].flatMap(corpusFiles)
 const HOSTILE = corpusFiles('hostile')
 
 /** Files that their header alone rejects, on every route and immediately. */
@@ -15,23 +15,23 @@ const TOO_LARGE = [
   'hostile/65536-wide.png',
 ]
 
-describe.skipIf(CORPUS === undefined)(`the corpus: ${PICTURES.length + HOSTILE.length} files`, () => {
-  let door: Door
+describe.skipIf(CORPUS === undefined)(`the corpus: ${IMAGES.length + HOSTILE.length} files`, () => {
+  let service: Service
 
   beforeAll(async () => {
-    door = await openFilesystemOrigin()
-    for (const file of [...PICTURES, ...HOSTILE]) {
-      await door.put(`attachments/${file}`, readCorpus(file))
-      await door.put(`avatars/1/${assetName(file)}`, readCorpus(file))
-      await door.put(`stickers/${assetName(file)}`, readCorpus(file))
+    service = await openFilesystemOrigin()
+    for (const file of [...IMAGES, ...HOSTILE]) {
+      await service.put(`attachments/${file}`, readCorpus(file))
+      await service.put(`avatars/1/${assetName(file)}`, readCorpus(file))
+      await service.put(`stickers/${assetName(file)}`, readCorpus(file))
     }
   })
-  afterAll(() => door.close())
+  afterAll(() => service.close())
 
-  it.each(PICTURES)('%s becomes a small image in every format', async (file) => {
+  it.each(IMAGES)('%s becomes a small image in every format', async (file) => {
     for (const format of ['webp', 'avif', 'jpeg', 'png', 'gif']) {
       const answer = await send(
-        door.url,
+        service.url,
         `/attachments/${file}?width=64&height=64&fit=inside&format=${format}`,
       )
       expect([answer.status, answer.headers['content-type']]).toEqual([200, `image/${format}`])
@@ -41,7 +41,7 @@ describe.skipIf(CORPUS === undefined)(`the corpus: ${PICTURES.length + HOSTILE.l
   })
 
   it.each(corpusFiles('orientation'))('%s is shown upright', async (file) => {
-    const { body } = await send(door.url, `/attachments/${file}?width=120&format=png`)
+    const { body } = await send(service.url, `/attachments/${file}?width=120&format=png`)
     const upright = await sharp(readCorpus(file)).autoOrient().resize(120).raw().toBuffer()
     const ours = await sharp(body).removeAlpha().raw().toBuffer()
     expect(ours.length).toBe(upright.length)
@@ -56,7 +56,7 @@ describe.skipIf(CORPUS === undefined)(`the corpus: ${PICTURES.length + HOSTILE.l
       `/avatars/1/${assetName(file)}.webp`,
       `/stickers/${assetName(file)}.png`,
     ]) {
-      const { status, body } = await send(door.url, path)
+      const { status, body } = await send(service.url, path)
       expect([status, body.toString()]).toEqual([400, 'Image dimensions too large'])
     }
     expect(process.memoryUsage().rss - before).toBeLessThan(100 * 1024 * 1024)
@@ -69,11 +69,11 @@ describe.skipIf(CORPUS === undefined)(`the corpus: ${PICTURES.length + HOSTILE.l
       `/attachments/${file}?width=64&format=webp&animated=true`,
       `/avatars/1/a_${assetName(file)}.gif?size=64`,
     ]) {
-      const { status, body } = await send(door.url, path)
+      const { status, body } = await send(service.url, path)
       expect([200, 400, 500]).toContain(status)
       expect(body.toString('latin1')).not.toMatch(/root:x:/)
     }
-    expect((await send(door.url, '/_health')).status).toBe(200)
+    expect((await send(service.url, '/_health')).status).toBe(200)
   })
 })
 

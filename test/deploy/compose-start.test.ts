@@ -11,9 +11,9 @@ import { dirname, join, resolve } from 'node:path'
 import { bytesOf, LIBAV, makeProductionTree } from '@media-proxy/scripts/production-tree.ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parseAllDocuments } from 'yaml'
-import { openS3Server } from '../doors.ts'
 import { halvesPng } from '../fixtures.ts'
 import { send } from '../http.ts'
+import { openS3Server } from '../services.ts'
 import { until } from '../until.ts'
 
 const ROOT = resolve(import.meta.dirname, '../..')

@@ -7,10 +7,10 @@ import { request } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type FilesystemDoor, openFilesystemOrigin } from '../doors.ts'
 import { halvesPng } from '../fixtures.ts'
 import { freePort } from '../free-port.ts'
 import { type RawRequest, type RawResponse, readResponse } from '../http.ts'
+import { type FilesystemService, openFilesystemOrigin } from '../services.ts'
 import { until } from '../until.ts'
 import { files, openUpstreamServer, type UpstreamServer } from '../upstream-server.ts'
 
@@ -102,7 +102,7 @@ function configureCaddy({ directory, port, origin }: Place) {
 for (const { name, isThere, configure, metrics } of PROXIES)
   describe.skipIf(!isThere)(`behind ${name} (skipped without it)`, () => {
     let directory: string
-    let origin: FilesystemDoor
+    let origin: FilesystemService
     let upstream: UpstreamServer
     let proxy: ChildProcess
     let port: number

@@ -76,8 +76,8 @@ describe.each(DOCUMENTS)('%s', (document) => {
 it('every parameter except audio has its section and two images', () => {
   const text = read('docs/urls.md')
   for (const { name } of PARAMETER_GUIDE.filter((parameter) => parameter.name !== 'audio')) {
-    const pictures = [...text.matchAll(new RegExp(`\\(pictures/(${name}(?:-without)?\\.\\w+)\\)`, 'g'))]
-    expect(pictures, name).toHaveLength(2)
+    const images = [...text.matchAll(new RegExp(`\\(pictures/(${name}(?:-without)?\\.\\w+)\\)`, 'g'))]
+    expect(images, name).toHaveLength(2)
     expect(text).toContain(`\n### ${name}\n`)
   }
 })

@@ -4,16 +4,16 @@ import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import { serializeAttachmentSignature, signAttachment } from '@media-proxy/shared/signing/attachment-url.ts'
 import { createBase64KeyRing } from '@media-proxy/shared/signing/hmac.ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Door, openEdge, openEdgeBefore, openFilesystemOrigin } from '../doors.ts'
 import { halvesPng } from '../fixtures.ts'
 import { type RawResponse, send } from '../http.ts'
-import { patient } from '../patience.ts'
+import { openEdge, openEdgeBefore, openFilesystemOrigin, type Service } from '../services.ts'
+import { scaleTimeout } from '../timeouts.ts'
 import { until } from '../until.ts'
 
 const SECRET = Buffer.alloc(32, 5).toString('base64')
 const OLD_SECRET = Buffer.alloc(32, 6).toString('base64')
 const OWN = 'https://media.example.com'
-const DOORS = [
+const SERVICES = [
   ['the origin', openFilesystemOrigin],
   ['the edge', openEdge],
 ] as const
@@ -34,27 +34,27 @@ const namesOf = ({ headers }: RawResponse) =>
     .filter((name) => name !== 'server-timing')
     .sort()
 
-async function opened(open: (typeof DOORS)[number][1], mode: string): Promise<Door> {
-  const door = await open(settings(mode))
-  await door.put('attachments/1/2/a.png', await halvesPng(64, 48))
-  await door.put('attachments/1/2/b ü.txt', Buffer.from('0123456789'))
-  await door.put('avatars/1/a', await halvesPng(64, 48))
-  return door
+async function opened(open: (typeof SERVICES)[number][1], mode: string): Promise<Service> {
+  const service = await open(settings(mode))
+  await service.put('attachments/1/2/a.png', await halvesPng(64, 48))
+  await service.put('attachments/1/2/b ü.txt', Buffer.from('0123456789'))
+  await service.put('avatars/1/a', await halvesPng(64, 48))
+  return service
 }
 
-describe.each(DOORS)('attachments that require a signature, at %s', (_, open) => {
-  let door: Door
+describe.each(SERVICES)('attachments that require a signature, at %s', (_, open) => {
+  let service: Service
   beforeAll(async () => {
-    door = await opened(open, 'enforce')
+    service = await opened(open, 'enforce')
   })
-  afterAll(() => door.close())
+  afterAll(() => service.close())
 
   it('are served until their URL expires', async () => {
     for (const path of ['1/2/a.png', '1/2/b ü.txt']) {
       for (const _ of ['cold', 'warm']) {
         const url = await urls().sign(path)
         const expires = Number.parseInt(new URL(url, 'http://x').searchParams.get('ex') ?? '', 16)
-        const { status, headers } = await send(door.url, url)
+        const { status, headers } = await send(service.url, url)
         expect([path, status]).toEqual([path, 200])
         const seconds = /^public, max-age=(\d+)$/.exec(headers['cache-control'] ?? '')?.[1]
         expect(Math.abs(Number(seconds) - (expires - Date.now() / 1000))).toBeLessThan(30)
@@ -63,22 +63,22 @@ describe.each(DOORS)('attachments that require a signature, at %s', (_, open) =>
   })
 
   it('share one rendition across different signatures', async () => {
-    const first = await send(door.url, await urls().sign('1/2/a.png', { width: 20 }))
-    const second = await send(door.url, await urls(OLD_SECRET).sign('1/2/a.png', { width: 20 }))
+    const first = await send(service.url, await urls().sign('1/2/a.png', { width: 20 }))
+    const second = await send(service.url, await urls(OLD_SECRET).sign('1/2/a.png', { width: 20 }))
     const dataPackage = await urls(OLD_SECRET).signForDataPackage('1/2/a.png')
-    const third = await send(door.url, `${dataPackage}&width=20`)
+    const third = await send(service.url, `${dataPackage}&width=20`)
     expect([first, second, third].map(({ status }) => status)).toEqual([200, 200, 200])
     expect(second.headers.etag).toBe(first.headers.etag)
     expect(third.headers['cache-control']).toBe('public, max-age=31536000, immutable')
-    expect(door.log.filter(({ outcome }) => outcome === 'rendered')).toHaveLength(1)
+    expect(service.log.filter(({ outcome }) => outcome === 'rendered')).toHaveLength(1)
     if (first.headers['x-cache'] !== undefined) expect(second.headers['x-cache']).toBe('HIT')
   })
 
   it('return 404 without a valid signature, cold or cached, for every method and range', async () => {
-    const missing = await send(door.url, await urls().sign('1/2/none.png'))
+    const missing = await send(service.url, await urls().sign('1/2/none.png'))
     const old = Date.now() - 3 * 86_400_000
     for (const path of ['1/2/a.png', '1/2/b ü.txt']) {
-      await send(door.url, await urls().sign(path))
+      await send(service.url, await urls().sign(path))
       const good = await urls().sign(path)
       const bad = [
         good.replace(/\?.*/, ''),
@@ -88,13 +88,13 @@ describe.each(DOORS)('attachments that require a signature, at %s', (_, open) =>
         await urls(Buffer.alloc(32, 9).toString('base64')).sign(path),
       ]
       for (const url of bad.flatMap((one) => [one, `${one}${one.includes('?') ? '&' : '?'}width=20`])) {
-        const answer = await send(door.url, url)
+        const answer = await send(service.url, url)
         expect([url, answer.status, answer.body.toString()]).toEqual([url, 404, 'Not Found'])
         expect(answer.headers['cache-control']).toBe('no-store')
         expect(namesOf(answer)).toEqual(namesOf(missing))
-        const part = await send(door.url, url, { headers: { range: 'bytes=0-0', 'if-none-match': '*' } })
+        const part = await send(service.url, url, { headers: { range: 'bytes=0-0', 'if-none-match': '*' } })
         expect(part.status).toBe(404)
-        expect((await send(door.url, url, { method: 'HEAD' })).status).toBe(404)
+        expect((await send(service.url, url, { method: 'HEAD' })).status).toBe(404)
       }
     }
     expect(missing.status).toBe(404)
@@ -108,17 +108,17 @@ describe.each(DOORS)('attachments that require a signature, at %s', (_, open) =>
       const unsigned = good.replace(/\?.*/, '')
       const expired = await urls(SECRET, Date.now() - 3 * 86_400_000).sign('1/2/a.png')
       for (const _ of ['cold', 'warm']) {
-        const { status, headers } = await send(door.url, await external.sign(OWN + good, parameters))
+        const { status, headers } = await send(service.url, await external.sign(OWN + good, parameters))
         const seconds = /^public, max-age=(\d+)$/.exec(headers['cache-control'] ?? '')?.[1]
         expect([status, headers['x-media-life']]).toEqual([200, undefined])
         expect(Math.abs(Number(seconds) - (expires - Date.now() / 1000))).toBeLessThan(30)
         for (const bad of [unsigned, expired, good.replace(/hm=./, 'hm=')]) {
-          const answer = await send(door.url, await external.sign(OWN + bad, parameters))
+          const answer = await send(service.url, await external.sign(OWN + bad, parameters))
           expect([bad, answer.status, answer.body.toString()]).toEqual([bad, 404, 'Not Found'])
         }
       }
     }
-    const avatar = await send(door.url, await external.sign(`${OWN}/avatars/1/a.png`, { width: 24 }))
+    const avatar = await send(service.url, await external.sign(`${OWN}/avatars/1/a.png`, { width: 24 }))
     expect([avatar.status, avatar.headers['cache-control']]).toEqual([
       200,
       'public, max-age=31536000, immutable',
@@ -127,9 +127,9 @@ describe.each(DOORS)('attachments that require a signature, at %s', (_, open) =>
 
   it('answer range and conditional requests with a valid signature', async () => {
     const url = await urls().sign('1/2/b ü.txt')
-    const part = await send(door.url, url, { headers: { range: 'bytes=2-4' } })
+    const part = await send(service.url, url, { headers: { range: 'bytes=2-4' } })
     expect([part.status, part.body.toString()]).toEqual([206, '234'])
-    const again = await send(door.url, url, { headers: { 'if-none-match': part.headers.etag ?? '' } })
+    const again = await send(service.url, url, { headers: { 'if-none-match': part.headers.etag ?? '' } })
     expect([again.status, again.headers['cache-control']]).toEqual([
       304,
       expect.stringMatching(/^public, max-age=\d+$/),
@@ -141,36 +141,38 @@ describe('an attachment wrapped by an external URL', () => {
   it('is not served after its signature expires, even when the origin is unreachable', async () => {
     const origin = await openFilesystemOrigin(settings('enforce'))
     await origin.put('attachments/1/2/a.png', await halvesPng(64, 48))
-    const door = await openEdgeBefore({ ...origin, close: async () => undefined }, settings('enforce'))
+    const service = await openEdgeBefore({ ...origin, close: async () => undefined }, settings('enforce'))
     try {
       const key = decodeObjectKey(['attachments', '1', '2', 'a.png'])
       if (isFailure(key)) throw new Error(key.detail)
-      const expiresAt = Math.ceil((Date.now() + patient(5000)) / 1000)
+      const expiresAt = Math.ceil((Date.now() + scaleTimeout(5000)) / 1000)
       const ring = await createBase64KeyRing([SECRET])
       const signature = serializeAttachmentSignature(
         await signAttachment(ring, key, expiresAt - 60, expiresAt),
       )
       const external = createExternalUrls({ baseUrl: '', secretKey: 'secret' })
       const url = await external.sign(`${OWN}/attachments/1/2/a.png?${signature}`)
-      expect((await send(door.url, url)).status).toBe(200)
+      expect((await send(service.url, url)).status).toBe(200)
       await origin.close()
-      const kept = await send(door.url, url)
+      const kept = await send(service.url, url)
       expect([kept.status, kept.headers['x-cache']]).toEqual([200, 'HIT'])
       await until(() => Date.now() >= expiresAt * 1000)
-      expect((await send(door.url, url)).status).toBe(502)
+      expect((await send(service.url, url)).status).toBe(502)
     } finally {
-      await door.close()
+      await service.close()
     }
   })
 })
 
-describe.each(DOORS)('attachments whose signatures are only reported, at %s', (_, open) => {
+describe.each(SERVICES)('attachments whose signatures are only reported, at %s', (_, open) => {
   it('are served, and a request that would be rejected is logged', async () => {
-    const door = await opened(open, 'report')
-    const { status, headers } = await send(door.url, '/attachments/1/2/a.png?ex=1')
+    const service = await opened(open, 'report')
+    const { status, headers } = await send(service.url, '/attachments/1/2/a.png?ex=1')
     expect([status, headers['cache-control']]).toEqual([200, 'public, max-age=31536000, immutable'])
-    expect((await send(door.url, await urls().sign('1/2/a.png'))).status).toBe(200)
-    expect(door.log.filter(({ msg }) => msg === 'an attachment would be refused').length).toBeGreaterThan(0)
-    await door.close()
+    expect((await send(service.url, await urls().sign('1/2/a.png'))).status).toBe(200)
+    expect(service.log.filter(({ msg }) => msg === 'an attachment would be refused').length).toBeGreaterThan(
+      0,
+    )
+    await service.close()
   })
 })

@@ -16,8 +16,8 @@ import {
 } from '@media-proxy/client'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Door, openEdge, openFilesystemOrigin } from '../doors.ts'
 import { animatedGif, halvesPng } from '../fixtures.ts'
+import { openEdge, openFilesystemOrigin, type Service } from '../services.ts'
 
 const SECRET = 'client-secret'
 const RELAY_SECRET = Buffer.alloc(32, 9).toString('base64')
@@ -69,18 +69,18 @@ describe.each([
   ['the edge', openEdge],
   ['the origin', openFilesystemOrigin],
 ] as const)('at %s', (_, open) => {
-  let door: Door
+  let service: Service
   beforeAll(async () => {
-    door = await open(SETTINGS)
-    await door.put('attachments/1/halves.png', await halvesPng(60, 40))
-    await door.put('moving.gif', await animatedGif(20, 10), 'image/gif', 'uploads')
-    await door.put('text.txt', Buffer.from('no media'), 'text/plain', 'uploads')
+    service = await open(SETTINGS)
+    await service.put('attachments/1/halves.png', await halvesPng(60, 40))
+    await service.put('moving.gif', await animatedGif(20, 10), 'image/gif', 'uploads')
+    await service.put('text.txt', Buffer.from('no media'), 'text/plain', 'uploads')
   })
-  afterAll(() => door.close())
+  afterAll(() => service.close())
 
   it('every URL from the builder is accepted', async () => {
-    const urls = createMediaUrls(door.url)
-    const external = createExternalUrls({ baseUrl: door.url, secretKey: SECRET })
+    const urls = createMediaUrls(service.url)
+    const external = createExternalUrls({ baseUrl: service.url, secretKey: SECRET })
     await fc.assert(
       fc.asyncProperty(name, fileName, asset, transformation, async (id, file, a, t) => {
         const missing = [
@@ -99,7 +99,7 @@ describe.each([
   })
 
   it('an upload URL accepts only the upload that it was signed for', async () => {
-    const uploads = createUploadUrls({ baseUrl: door.url, secret: RELAY_SECRET })
+    const uploads = createUploadUrls({ baseUrl: service.url, secret: RELAY_SECRET })
     const gif = Uint8Array.from(await animatedGif(20, 10))
     const put = async (maxBytes: number) =>
       fetch(
@@ -111,12 +111,12 @@ describe.each([
       )
     expect((await put(gif.length - 1)).status).toBe(413)
     expect((await put(gif.length)).status).toBe(200)
-    const client = createMediaClient({ baseUrl: door.url, secretKey: SECRET })
+    const client = createMediaClient({ baseUrl: service.url, secretKey: SECRET })
     expect(await client.sniff('folder/a b.gif')).toBe('image/gif')
   })
 
   it('the client returns metadata, and reports rejections by kind', async () => {
-    const client = createMediaClient({ baseUrl: `${door.url}/`, secretKey: SECRET })
+    const client = createMediaClient({ baseUrl: `${service.url}/`, secretKey: SECRET })
     expect(
       await client.metadata({ type: 's3', bucket: 'cdn', key: 'attachments/1/halves.png' }),
     ).toMatchObject({
@@ -156,7 +156,7 @@ describe.each([
     expect(await client.prepare('attachments/1/another.png', renditions)).toMatchObject({
       failure: 'refused',
     })
-    const stranger = createMediaClient({ baseUrl: door.url, secretKey: 'wrong' })
+    const stranger = createMediaClient({ baseUrl: service.url, secretKey: 'wrong' })
     expect(await stranger.frames(upload)).toMatchObject({ failure: 'unauthorized', status: 401 })
   })
 })

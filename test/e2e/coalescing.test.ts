@@ -1,23 +1,26 @@
 import sharp from 'sharp'
 import { afterEach, describe, expect, it } from 'vitest'
-import { type Door, openEdge, openFilesystemOrigin, type Settings } from '../doors.ts'
 import { halvesPng } from '../fixtures.ts'
 import { send } from '../http.ts'
+import { openEdge, openFilesystemOrigin, type Service, type Settings } from '../services.ts'
 import { until } from '../until.ts'
 
-let door: Door | undefined
+let service: Service | undefined
 afterEach(async () => {
-  await door?.close()
-  door = undefined
+  await service?.close()
+  service = undefined
 })
 
-async function opened(open: (settings?: Settings) => Promise<Door>, settings?: Settings): Promise<Door> {
-  door = await open(settings)
-  return door
+async function opened(
+  open: (settings?: Settings) => Promise<Service>,
+  settings?: Settings,
+): Promise<Service> {
+  service = await open(settings)
+  return service
 }
 
-const count = (found: Door, outcome: string) => found.log.filter((line) => line.outcome === outcome).length
-const reads = (found: Door) => found.storeOperations.filter(({ operation }) => operation === 'get').length
+const count = (found: Service, outcome: string) => found.log.filter((line) => line.outcome === outcome).length
+const reads = (found: Service) => found.storeOperations.filter(({ operation }) => operation === 'get').length
 
 /** Several spellings of one rendition. */
 const SPELLINGS = [
@@ -61,7 +64,7 @@ describe('two spellings of one rendition', () => {
   })
 })
 
-async function hit(edge: Door, path: string): Promise<void> {
+async function hit(edge: Service, path: string): Promise<void> {
   await until(async () => (await send(edge.url, path)).headers['x-cache'] === 'HIT')
 }
 

@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Finding } from '@media-proxy/scripts/diagnose/finding.ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openS3Server } from '../doors.ts'
+import { openS3Server } from '../services.ts'
 import { answering, awsBucket, refuse } from '../stores/aws-server.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
@@ -29,7 +29,7 @@ interface Diagnosis {
 describe('pnpm diagnose', () => {
   let directory: string
   let s3: Awaited<ReturnType<typeof openS3Server>>
-  let sound: Readonly<Record<string, string>>
+  let audio: Readonly<Record<string, string>>
 
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), 'media-proxy-diagnose-'))
@@ -38,7 +38,7 @@ describe('pnpm diagnose', () => {
     await writeFile(join(directory, 'others'), SECRETS.replace('two', 'three'))
     await chmod(directory, 0o755)
     s3 = await openS3Server()
-    sound = {
+    audio = {
       MEDIA_PROXY_STORAGE_DIR: directory,
       MEDIA_PROXY_SECRET_KEY: 'one',
       MEDIA_PROXY_EDGE_SECRET_KEY: 'two',
@@ -67,7 +67,7 @@ describe('pnpm diagnose', () => {
       process.execPath,
       [join(ROOT, 'scripts/diagnose.ts'), ...words, '--edge-variables', join(directory, variables)],
       {
-        env: { PATH: process.env.PATH, HOME: directory, ...sound, ...changes },
+        env: { PATH: process.env.PATH, HOME: directory, ...audio, ...changes },
         stdio: ['ignore', 'pipe', 'pipe'],
         ...(asNobody ? { uid: NOBODY, gid: NOBODY } : {}),
       },

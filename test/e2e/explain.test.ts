@@ -1,9 +1,9 @@
 import { chime } from '@media-proxy/scripts/moving-samples.ts'
 import { createExternalUrls } from '@media-proxy/shared/client/index.ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type FilesystemDoor, openEdge, openFilesystemOrigin } from '../doors.ts'
 import { halvesPng } from '../fixtures.ts'
 import { send } from '../http.ts'
+import { type FilesystemService, openEdge, openFilesystemOrigin } from '../services.ts'
 import { pathOf, SECRET, token } from './relay-tokens.ts'
 
 const KEY = 'explained'
@@ -28,13 +28,13 @@ const REFUSED_FILES = [
   ],
 ] as const
 
-async function putRefusedFiles(door: FilesystemDoor): Promise<void> {
+async function putRefusedFiles(service: FilesystemService): Promise<void> {
   await Promise.all([
-    door.put('attachments/1/notes.png', Buffer.from('this is no picture')),
-    door.put('attachments/1/sound.wav', chime()),
-    door.put('attachments/1/large.png', await halvesPng(90, 10)),
+    service.put('attachments/1/notes.png', Buffer.from('this is no image')),
+    service.put('attachments/1/sound.wav', chime()),
+    service.put('attachments/1/large.png', await halvesPng(90, 10)),
     // Cut off after the header.
-    door.put('attachments/1/cut.png', (await halvesPng(20, 10)).subarray(0, 33)),
+    service.put('attachments/1/cut.png', (await halvesPng(20, 10)).subarray(0, 33)),
   ])
 }
 
@@ -42,17 +42,17 @@ describe.each([
   ['the origin', openFilesystemOrigin],
   ['the edge', openEdge],
 ] as const)('explanations of rejected requests, at %s', (_, open) => {
-  let door: FilesystemDoor
+  let service: FilesystemService
   beforeAll(async () => {
-    door = await open({
+    service = await open({
       MEDIA_PROXY_EXPLAIN_ERRORS: 'true',
       MEDIA_PROXY_SECRET_KEY: KEY,
       MEDIA_PROXY_LIMITS_SIDE_PIXELS: '64',
       MEDIA_PROXY_UPLOAD_RELAY_SECRET: SECRET,
     })
-    await putRefusedFiles(door)
+    await putRefusedFiles(service)
   })
-  afterAll(() => door.close())
+  afterAll(() => service.close())
 
   it.each([
     ['/avatars/1/a.webp?size=big', 'Bad Request: size=big is invalid; accepted: 16, 20, 22'],
@@ -71,7 +71,7 @@ describe.each([
     ['/avatars/1/a.bmp', 'Bad Request: the file name of an asset is a hash'],
     ['/external/x', 'Bad Request: an external URL is /external/<signature>/<target>'],
   ])('state the reason for %s', async (path, words) => {
-    const { status, body, headers } = await send(door.url, path)
+    const { status, body, headers } = await send(service.url, path)
     expect([status, body.toString().slice(0, words.length)]).toEqual([400, words])
     expect(headers).toMatchObject({
       'content-type': 'text/plain; charset=utf-8',
@@ -80,12 +80,12 @@ describe.each([
       'access-control-allow-origin': '*',
       'x-content-type-options': 'nosniff',
     })
-    const head = await send(door.url, path, { method: 'HEAD' })
+    const head = await send(service.url, path, { method: 'HEAD' })
     expect([head.status, head.headers['content-length']]).toEqual([400, String(body.length)])
   })
 
   it.each(REFUSED_FILES)('state the reason for the file %s', async (path, words) => {
-    const { status, body, headers } = await send(door.url, path)
+    const { status, body, headers } = await send(service.url, path)
     expect([status, body.toString()]).toEqual([400, words])
     expect(headers['content-length']).toBe(String(body.length))
   })
@@ -93,19 +93,19 @@ describe.each([
   it('explain why an address is not fetched, but nothing about a wrong signature', async () => {
     const external = createExternalUrls({ baseUrl: '', secretKey: KEY })
     const path = await external.sign('http://192.168.0.1:8080/cat.png')
-    const { status, body } = await send(door.url, path)
+    const { status, body } = await send(service.url, path)
     expect([status, body.toString()]).toEqual([
       400,
       'Bad Request: port 8080 is not allowed. The service fetches only http and https URLs with the default port, ' +
         'a public address and no user name.',
     ])
-    const wrong = await send(door.url, path.replace('/external/', '/external/A'))
+    const wrong = await send(service.url, path.replace('/external/', '/external/A'))
     expect([wrong.status, wrong.body.toString()]).toEqual([401, 'Unauthorized'])
   })
 
   it('state the maximum size of an upload, because its token contains it', async () => {
     const path = pathOf(await token({ maxBytes: 9 }))
-    const { status, body } = await send(door.url, path, { method: 'PUT', body: '0123456789' })
+    const { status, body } = await send(service.url, path, { method: 'PUT', body: '0123456789' })
     expect([status, body.toString()]).toEqual([
       413,
       'Payload Too Large: 10 bytes of upload, 9 allowed. The file is larger than the limit of the service.',
@@ -113,7 +113,7 @@ describe.each([
   })
 
   it('mention nothing that is not in the URL', async () => {
-    const { status, body } = await send(door.url, '/attachments/1/none.png')
+    const { status, body } = await send(service.url, '/attachments/1/none.png')
     expect([status, body.toString()]).toEqual([404, 'Not Found'])
   })
 })

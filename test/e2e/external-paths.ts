@@ -2,7 +2,7 @@
 
 import { signExternalTarget } from '@media-proxy/shared/signing/external-url.ts'
 import { createKeyRing } from '@media-proxy/shared/signing/hmac.ts'
-import type { Settings } from '../doors.ts'
+import type { Settings } from '../services.ts'
 
 export const SECRET = 'secret'
 export const KEYS: Settings = {

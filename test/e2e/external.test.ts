@@ -4,15 +4,14 @@ import { signExternalPath, signExternalTarget } from '@media-proxy/shared/signin
 import { createKeyRing } from '@media-proxy/shared/signing/hmac.ts'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-
-import { type Door, openEdge, openFilesystemOrigin } from '../doors.ts'
 import { animatedGif, halvesPng, orientedJpeg, SVG } from '../fixtures.ts'
 import { send } from '../http.ts'
+import { openEdge, openFilesystemOrigin, type Service } from '../services.ts'
 import { files, openUpstreamServer, type UpstreamServer } from '../upstream-server.ts'
 import { FFMPEG, makeVideo, SECONDS } from '../videos.ts'
 import { KEYS, path, SECRET, v2 } from './external-paths.ts'
 
-const DOORS = [
+const SERVICES = [
   ['the origin', openFilesystemOrigin],
   ['the edge', openEdge],
 ] as const
@@ -24,24 +23,24 @@ function expectLife(cacheControl: string | undefined, seconds: number): void {
   expect(left).toBeGreaterThan(seconds - 120)
 }
 
-describe.each(DOORS)('external media at %s', (_, open) => {
-  let door: Door
+describe.each(SERVICES)('external media at %s', (_, open) => {
+  let service: Service
   let far: UpstreamServer
-  let picture: Buffer
+  let image: Buffer
   let life = ''
 
   beforeAll(async () => {
-    picture = await halvesPng(400, 300)
+    image = await halvesPng(400, 300)
     const contents: Record<string, Uint8Array> = {
-      '/a.png': picture,
-      '/a b.png': picture,
-      '/a%20b.png': picture,
-      '/a%5Bb%5D.png': picture,
+      '/a.png': image,
+      '/a b.png': image,
+      '/a%20b.png': image,
+      '/a%5Bb%5D.png': image,
       '/photo.jpg': await orientedJpeg(400, 300),
       '/anim.gif': await animatedGif(80, 60),
       '/logo.svg': SVG,
       '/page.png': Buffer.from('<html><script>alert(1)</script></html>'),
-      '/wrong.png': Buffer.concat([picture.subarray(0, 60), Buffer.alloc(100)]),
+      '/wrong.png': Buffer.concat([image.subarray(0, 60), Buffer.alloc(100)]),
     }
     if (FFMPEG !== undefined) {
       contents['/video.mp4'] = await makeVideo('mp4', SECONDS, ['-pix_fmt', 'yuv420p'])
@@ -58,39 +57,39 @@ describe.each(DOORS)('external media at %s', (_, open) => {
       const [, kind, name = ''] = (request.url ?? '').split('/')
       const encode = encoders[name]
       if (kind === 'life') {
-        response.writeHead(200, { 'cache-control': life, 'content-type': 'image/png' }).end(picture)
+        response.writeHead(200, { 'cache-control': life, 'content-type': 'image/png' }).end(image)
       } else if (kind === 'coded' && encode !== undefined) {
-        const bytes = encode(picture)
+        const bytes = encode(image)
         response.writeHead(200, { 'content-encoding': name, 'content-length': bytes.length }).end(bytes)
       } else if (kind === 'unmeasured.png') {
         const [, first = '0', last = ''] = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? '') ?? []
-        const end = Math.min(last === '' ? picture.length - 1 : Number(last), picture.length - 1)
+        const end = Math.min(last === '' ? image.length - 1 : Number(last), image.length - 1)
         response
           .writeHead(206, { 'content-range': `bytes ${first}-${end}/*` })
-          .end(picture.subarray(Number(first), end + 1))
+          .end(image.subarray(Number(first), end + 1))
       } else {
         serve(request, response)
       }
     })
-    door = await open({ ...KEYS, MEDIA_PROXY_EXTERNAL_ALLOWED_HOSTS: far.host })
-    await door.put('attachments/1/own.png', picture)
-    await door.put('avatars/1/own', picture)
+    service = await open({ ...KEYS, MEDIA_PROXY_EXTERNAL_ALLOWED_HOSTS: far.host })
+    await service.put('attachments/1/own.png', image)
+    await service.put('avatars/1/own', image)
   })
   afterAll(async () => {
-    await door.close()
+    await service.close()
     await far.close()
   })
 
   const get = async (target: string, query = '', headers: Record<string, string> = {}) =>
-    send(door.url, await path(target, query), { headers })
+    send(service.url, await path(target, query), { headers })
 
   it('passes through, with a type detected from its content', async () => {
     const answer = await get(v2(`${far.url}/a.png`))
     expect(answer.status).toBe(200)
-    expect(answer.body.equals(picture)).toBe(true)
+    expect(answer.body.equals(image)).toBe(true)
     expect(answer.headers).toMatchObject({
       'content-type': 'image/png',
-      'content-length': String(picture.length),
+      'content-length': String(image.length),
       'content-disposition': `inline; filename="a.png"; filename*=UTF-8''a.png`,
       'cache-control': 'public, max-age=31536000, immutable',
       'last-modified': 'Sun, 01 Mar 2026 12:00:00 GMT',
@@ -121,10 +120,10 @@ describe.each(DOORS)('external media at %s', (_, open) => {
 
   it('accepts a signature by any key, in base64url or hex', async () => {
     const target = v2(`${far.url}/a.png`)
-    expect((await send(door.url, await path(target, '', 'older'))).status).toBe(200)
+    expect((await send(service.url, await path(target, '', 'older'))).status).toBe(200)
     const signature = await signExternalTarget(await createKeyRing([SECRET]), target)
     const hex = Buffer.from(signature, 'base64url').toString('hex')
-    expect((await send(door.url, `/external/${hex}/${target}`)).status).toBe(200)
+    expect((await send(service.url, `/external/${hex}/${target}`)).status).toBe(200)
   })
 
   it('is rejected with a wrong signature, and nothing is fetched', async () => {
@@ -140,19 +139,19 @@ describe.each(DOORS)('external media at %s', (_, open) => {
       Buffer.from(right, 'base64url').toString('hex').toUpperCase(),
       'a'.repeat(5000),
     ]) {
-      const { status, body } = await send(door.url, `/external/${signature}/${target}`)
+      const { status, body } = await send(service.url, `/external/${signature}/${target}`)
       expect([status, body.toString()]).toEqual([401, 'Unauthorized'])
     }
-    expect((await send(door.url, await path(target, '', 'stranger'))).status).toBe(401)
+    expect((await send(service.url, await path(target, '', 'stranger'))).status).toBe(401)
     expect(far.requests).toHaveLength(before)
   })
 
   it('allows only the signed parameters when the signature covers them', async () => {
     const sign = async (query: string) =>
       signExternalPath(await createKeyRing([SECRET]), `${far.url}/a.png`, new URLSearchParams(query))
-    const status = async (path: string) => (await send(door.url, path)).status
+    const status = async (path: string) => (await send(service.url, path)).status
     const signed = await sign('width=40&format=webp')
-    const answer = await send(door.url, `${signed}?format=webp&width=40&utm=1`)
+    const answer = await send(service.url, `${signed}?format=webp&width=40&utm=1`)
     const { format, width } = await sharp(answer.body).metadata()
     expect([answer.status, format, width]).toEqual([200, 'webp', 40])
     expect(await status(`${signed}?format=webp&width=41`)).toBe(401)
@@ -172,7 +171,7 @@ describe.each(DOORS)('external media at %s', (_, open) => {
       ['image/avif', 'image/avif'],
       ['*/*', 'image/png'],
     ] as const) {
-      const { status, headers } = await send(door.url, path, { headers: { accept } })
+      const { status, headers } = await send(service.url, path, { headers: { accept } })
       expect([status, headers['content-type'], headers.vary]).toEqual([200, type, 'Accept'])
     }
   })
@@ -197,7 +196,7 @@ describe.each(DOORS)('external media at %s', (_, open) => {
     const { headers } = await get(target, 'width=100')
     expect(headers['cache-control']).toBe('public, max-age=31536000, immutable')
     const moved = (await path(target, `ex=${now + 100}`)).replace(`ex=${now + 100}`, `ex=${now + 9999}`)
-    expect((await send(door.url, moved)).status).toBe(401)
+    expect((await send(service.url, moved)).status).toBe(401)
   })
 
   it('is transformed like an attachment', async () => {
@@ -238,7 +237,7 @@ describe.each(DOORS)('external media at %s', (_, open) => {
     expect([beyond.status, beyond.headers['content-range']]).toEqual([416, `bytes */${whole.body.length}`])
     const again = await get(target, '', { 'if-none-match': whole.headers.etag ?? '' })
     expect([again.status, again.body.length]).toEqual([304, 0])
-    const head = await send(door.url, await path(target), { method: 'HEAD' })
+    const head = await send(service.url, await path(target), { method: 'HEAD' })
     expect([head.status, head.body.length, head.headers['content-length']]).toEqual([
       200,
       0,
@@ -251,8 +250,8 @@ describe.each(DOORS)('external media at %s', (_, open) => {
     expect(await sharp(still.body).metadata()).toMatchObject({ width: 320, height: 192 })
     const { dominant } = await sharp(still.body).stats()
     expect(dominant.g).toBeGreaterThan(200)
-    const sound = await get(v2(`${far.url}/sound.mp3`), 'width=10')
-    expect([sound.status, sound.body.toString()]).toEqual([400, 'Only images and videos can be transformed'])
+    const audio = await get(v2(`${far.url}/sound.mp3`), 'width=10')
+    expect([audio.status, audio.body.toString()]).toEqual([400, 'Only images and videos can be transformed'])
     expect((await get(v2(`${far.url}/sound.mp3`))).headers['content-type']).toBe('audio/mpeg')
   })
 
@@ -280,7 +279,7 @@ describe.each(DOORS)('external media at %s', (_, open) => {
   it('reads URLs of the service itself from the store', async () => {
     const before = far.requests.length
     const own = await get(v2('https://media.example.com/attachments/1/own.png'))
-    expect(own.body.equals(picture)).toBe(true)
+    expect(own.body.equals(image)).toBe(true)
     const small = await get(v2('https://media.example.com/attachments/1/own.png?width=300'), 'width=40')
     expect(await sharp(small.body).metadata()).toMatchObject({ width: 40, height: 30 })
     const avatar = await get(v2('https://media.example.com/avatars/1/own.webp?size=64'))
@@ -324,7 +323,7 @@ describe.each(DOORS)('external media at %s', (_, open) => {
     'decodes %s from a server that ignores a request for identity',
     async (coding) => {
       const whole = await get(v2(`${far.url}/coded/${coding}/a.png`))
-      expect([whole.status, whole.headers['content-type'], whole.body.equals(picture)]).toEqual([
+      expect([whole.status, whole.headers['content-type'], whole.body.equals(image)]).toEqual([
         200,
         'image/png',
         true,
@@ -333,14 +332,14 @@ describe.each(DOORS)('external media at %s', (_, open) => {
       const small = await get(v2(`${far.url}/coded/${coding}/a.png`), 'width=40')
       expect(await sharp(small.body).metadata()).toMatchObject({ width: 40, height: 30 })
       const part = await get(v2(`${far.url}/coded/${coding}/a.png`), '', { range: 'bytes=1-3' })
-      const expected = part.status === 206 ? picture.subarray(1, 4) : picture
+      const expected = part.status === 206 ? image.subarray(1, 4) : image
       expect([[200, 206].includes(part.status), part.body.equals(expected)]).toEqual([true, true])
     },
   )
 
   it('passes on a range of unknown total length', async () => {
     const { status, headers, body } = await get(v2(`${far.url}/unmeasured.png`), '', { range: 'bytes=1-3' })
-    expect([status, headers['content-range'], body.equals(picture.subarray(1, 4))]).toEqual([
+    expect([status, headers['content-range'], body.equals(image.subarray(1, 4))]).toEqual([
       206,
       'bytes 1-3/*',
       true,
@@ -355,7 +354,7 @@ describe.each(DOORS)('external media at %s', (_, open) => {
 
   it('is rendered once for all spellings of its target', async () => {
     const url = `${far.url}/a.png`
-    const before = door.log.filter(({ outcome }) => outcome === 'rendered').length
+    const before = service.log.filter(({ outcome }) => outcome === 'rendered').length
     for (const target of [
       v2(url),
       `http/${far.host}/a.png`,
@@ -364,13 +363,13 @@ describe.each(DOORS)('external media at %s', (_, open) => {
     ]) {
       expect((await get(target, 'width=77')).status).toBe(200)
     }
-    expect(door.log.filter(({ outcome }) => outcome === 'rendered').length - before).toBe(1)
+    expect(service.log.filter(({ outcome }) => outcome === 'rendered').length - before).toBe(1)
   })
 
   it('accepts URLs from the builder', async () => {
-    const urls = createExternalUrls({ baseUrl: door.url, secretKey: SECRET })
+    const urls = createExternalUrls({ baseUrl: service.url, secretKey: SECRET })
     const url = new URL(await urls.sign(`${far.url}/photo.jpg`, { width: 60, expiresInSeconds: 60 }))
-    const { body } = await send(door.url, url.pathname + url.search)
+    const { body } = await send(service.url, url.pathname + url.search)
     expect(await sharp(body).metadata()).toMatchObject({ width: 60, height: 80 })
   })
 })

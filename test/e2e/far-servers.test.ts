@@ -1,9 +1,9 @@
 import { type RequestListener, request } from 'node:http'
 import { afterEach, describe, expect, it } from 'vitest'
-import { type Door, openEdge, openFilesystemOrigin, type Settings } from '../doors.ts'
 import { halvesPng, noisePng } from '../fixtures.ts'
 import { send } from '../http.ts'
 import { pipelined } from '../raw-exchange.ts'
+import { openEdge, openFilesystemOrigin, type Service, type Settings } from '../services.ts'
 import { until } from '../until.ts'
 import { files, openUpstreamServer } from '../upstream-server.ts'
 import { FFMPEG, makeVideo, SECONDS } from '../videos.ts'
@@ -20,20 +20,20 @@ describe('a faulty external server', () => {
   async function opened(
     listener: Parameters<typeof openUpstreamServer>[0],
     settings: Settings = {},
-    open: (settings: Settings) => Promise<Door> = openFilesystemOrigin,
+    open: (settings: Settings) => Promise<Service> = openFilesystemOrigin,
   ) {
     const far = await openUpstreamServer(listener)
-    const door = await open({
+    const service = await open({
       ...KEYS,
       MEDIA_PROXY_EXTERNAL_ALLOWED_HOSTS: far.host,
       MEDIA_PROXY_EXTERNAL_TIMEOUT_MS: '500',
       ...settings,
     })
-    closers.push(far.close, door.close)
+    closers.push(far.close, service.close)
     return {
       far,
-      door,
-      status: async (query = '') => (await send(door.url, await path(v2(far.url), query))).status,
+      service,
+      status: async (query = '') => (await send(service.url, await path(v2(far.url), query))).status,
     }
   }
 
@@ -60,18 +60,18 @@ describe('a faulty external server', () => {
   })
 
   it('delays no stored object, however many external requests wait', async () => {
-    const { far, door } = await opened((_, response) => response.writeHead(200).write(PNG_SIGNATURE), {
+    const { far, service } = await opened((_, response) => response.writeHead(200).write(PNG_SIGNATURE), {
       MEDIA_PROXY_EXTERNAL_TIMEOUT_MS: '60000',
     })
-    await door.put('avatars/1/a', await halvesPng(40, 30))
+    await service.put('avatars/1/a', await halvesPng(40, 30))
     const leaving = new AbortController()
     const paths = await Promise.all(
       Array.from({ length: 40 }, (_, index) => path(v2(`${far.url}/${index}`), 'width=10')),
     )
-    const waiting = paths.map((slow) => fetch(door.url + slow, { signal: leaving.signal }))
+    const waiting = paths.map((slow) => fetch(service.url + slow, { signal: leaving.signal }))
     // The maximum number of concurrent reads.
     await until(() => far.requests.length === 32)
-    expect((await send(door.url, '/avatars/1/a.webp?size=16')).status).toBe(200)
+    expect((await send(service.url, '/avatars/1/a.webp?size=16')).status).toBe(200)
     leaving.abort()
     expect((await Promise.allSettled(waiting)).map(({ status }) => status)).not.toContain('fulfilled')
   })
@@ -80,42 +80,42 @@ describe('a faulty external server', () => {
     skip,
   }) => {
     if (FFMPEG === undefined) return skip()
-    const film = await makeVideo('mp4', 'testsrc=s=640x480:r=25', ['-c:v', 'mpeg4', '-q:v', '1'], 5)
-    const whole = files({ '/0.mp4': film, '/1.mp4': film, '/2.mp4': film })
-    const { far, door } = await opened(
+    const video = await makeVideo('mp4', 'testsrc=s=640x480:r=25', ['-c:v', 'mpeg4', '-q:v', '1'], 5)
+    const whole = files({ '/0.mp4': video, '/1.mp4': video, '/2.mp4': video })
+    const { far, service } = await opened(
       (request, response) => request.headers.range === undefined && whole(request, response),
       { MEDIA_PROXY_EXTERNAL_TIMEOUT_MS: '60000', MEDIA_PROXY_ENGINE_VIDEOS: '2' },
     )
-    await door.put('attachments/1/a.mp4', film)
+    await service.put('attachments/1/a.mp4', video)
     const leaving = new AbortController()
     const paths = await Promise.all(
       [0, 1, 2].map((index) => path(v2(`${far.url}/${index}.mp4`), 'format=webp&width=10')),
     )
-    const waiting = paths.map((slow) => fetch(door.url + slow, { signal: leaving.signal }))
+    const waiting = paths.map((slow) => fetch(service.url + slow, { signal: leaving.signal }))
     await until(() => far.requests.some(({ headers }) => headers.range !== undefined))
-    expect((await send(door.url, '/attachments/1/a.mp4?format=webp&width=16')).status).toBe(200)
+    expect((await send(service.url, '/attachments/1/a.mp4?format=webp&width=16')).status).toBe(200)
     leaving.abort()
     expect((await Promise.allSettled(waiting)).map(({ status }) => status)).not.toContain('fulfilled')
   })
 
   it('leaves memory for stored objects, however much it sends', async () => {
     const sent = Buffer.concat([await halvesPng(40, 30), Buffer.alloc(15_000_000)])
-    const { far, door } = await opened((_, response) => response.writeHead(200).write(sent), {
+    const { far, service } = await opened((_, response) => response.writeHead(200).write(sent), {
       MEDIA_PROXY_EXTERNAL_TIMEOUT_MS: '60000',
       MEDIA_PROXY_LIMITS_SOURCE_MEMORY_BYTES: String(32 * 1024 * 1024),
     })
-    await door.put('attachments/1/a.png', await noisePng(1200, 1000))
+    await service.put('attachments/1/a.png', await noisePng(1200, 1000))
     const leaving = new AbortController()
     const paths = await Promise.all([0, 1].map((index) => path(v2(`${far.url}/${index}`), 'width=10')))
     const statuses = paths.map((slow) =>
-      fetch(door.url + slow, { signal: leaving.signal }).then(
+      fetch(service.url + slow, { signal: leaving.signal }).then(
         ({ status }) => status,
         () => 'left',
       ),
     )
     // There is memory for one of them.
     expect(await Promise.race(statuses)).toBe(503)
-    expect((await send(door.url, '/attachments/1/a.png?width=16')).status).toBe(200)
+    expect((await send(service.url, '/attachments/1/a.png?width=16')).status).toBe(200)
     leaving.abort()
     expect((await Promise.all(statuses)).toSorted()).toEqual([503, 'left'])
   })
@@ -124,10 +124,10 @@ describe('a faulty external server', () => {
     const endless = await opened((_, response) => response.writeHead(302, { location: '/' }).end())
     expect(await endless.status()).toBe(502)
     expect(endless.far.requests).toHaveLength(6)
-    const picture = await halvesPng(40, 30)
+    const image = await halvesPng(40, 30)
     const wrong = await opened((_, response) => {
-      response.writeHead(200, { 'content-length': picture.length + 10 })
-      response.write(picture)
+      response.writeHead(200, { 'content-length': image.length + 10 })
+      response.write(image)
       setImmediate(() => response.destroy())
     })
     expect([await wrong.status(), await wrong.status('width=10')]).toEqual([502, 502])
@@ -138,15 +138,15 @@ describe('a faulty external server', () => {
    * bytes correctly, and any other range with the given values.
    */
   async function answeringParts(contentRange: string, body: string, length: number | undefined) {
-    const picture = await halvesPng(400, 300)
-    const { door, far } = await opened((request, response) => {
-      if (request.headers.range?.startsWith('bytes=0-')) return files({ '/': picture })(request, response)
+    const image = await halvesPng(400, 300)
+    const { service, far } = await opened((request, response) => {
+      if (request.headers.range?.startsWith('bytes=0-')) return files({ '/': image })(request, response)
       const declared = length === undefined ? {} : { 'content-length': length }
       response.writeHead(206, { 'content-range': contentRange, ...declared })
       response.write(body)
       response.end()
     })
-    return { door, target: await path(v2(far.url)) }
+    return { service, target: await path(v2(far.url)) }
   }
 
   it.each([
@@ -158,49 +158,51 @@ describe('a faulty external server', () => {
     ['a longer range', 'bytes 50-127/100000', 78],
   ])('cannot inject a response into the connection with %s', async (_, contentRange, length) => {
     const forged = `0123456789HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n<forged/>${' '.repeat(10)}`
-    const { door, target } = await answeringParts(contentRange, forged.padEnd(78), length)
-    const both = await pipelined(door.url, target, '/_health', { range: 'bytes=50-59' })
+    const { service, target } = await answeringParts(contentRange, forged.padEnd(78), length)
+    const both = await pipelined(service.url, target, '/_health', { range: 'bytes=50-59' })
     expect(both).not.toContain('forged')
     expect(both.match(/HTTP\/1\.1 \d+/g)).toEqual([expect.stringMatching(/206|502/), 'HTTP/1.1 200'])
   })
 
   it('cannot take bytes from the next response when its range is too short', async () => {
-    const { door, target } = await answeringParts('bytes 50-59/100000', '0123', undefined)
-    const both = await pipelined(door.url, target, '/_health', { range: 'bytes=50-59' })
+    const { service, target } = await answeringParts('bytes 50-59/100000', '0123', undefined)
+    const both = await pipelined(service.url, target, '/_health', { range: 'bytes=50-59' })
     expect(both.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 206'])
     expect(both).toMatch(/\r\n\r\n0123$/)
   })
 
   it('does not prevent a 304, whatever range is requested', async () => {
-    const picture = await halvesPng(400, 300)
-    const { door, far } = await opened(files({ '/': picture }))
+    const image = await halvesPng(400, 300)
+    const { service, far } = await opened(files({ '/': image }))
     const target = await path(v2(far.url))
-    const etag = (await send(door.url, target)).headers.etag ?? ''
+    const etag = (await send(service.url, target)).headers.etag ?? ''
     for (const range of ['bytes=0-9', 'bytes=99999999-'])
-      expect((await send(door.url, target, { headers: { range, 'if-none-match': etag } })).status).toBe(304)
+      expect((await send(service.url, target, { headers: { range, 'if-none-match': etag } })).status).toBe(
+        304,
+      )
   })
 
   it('gives no validators for a range of a file that was replaced meanwhile', async () => {
-    const picture = await halvesPng(400, 300)
+    const image = await halvesPng(400, 300)
     let asked = 0
-    const { door, far } = await opened((request, response) => {
+    const { service, far } = await opened((request, response) => {
       const setHeader = response.writeHead.bind(response)
       asked += 1
       const etag = `"${asked}"`
       response.writeHead = ((status: number, headers: object) =>
         setHeader(status, { ...headers, etag })) as never
-      files({ '/': picture })(request, response)
+      files({ '/': image })(request, response)
     })
     const target = await path(v2(far.url))
-    const part = await send(door.url, target, { headers: { range: 'bytes=5-9' } })
+    const part = await send(service.url, target, { headers: { range: 'bytes=5-9' } })
     expect([part.status, part.headers.etag, part.headers['last-modified']]).toEqual([
       206,
       undefined,
       undefined,
     ])
-    const whole = await send(door.url, target)
+    const whole = await send(service.url, target)
     const resumed = { range: 'bytes=5-9', 'if-range': whole.headers.etag ?? '' }
-    expect((await send(door.url, target, { headers: resumed })).status).toBe(200)
+    expect((await send(service.url, target, { headers: resumed })).status).toBe(200)
   })
 
   it.each([
@@ -215,16 +217,16 @@ describe('a faulty external server', () => {
         return
       }
       // A proxy in front of the service forwards the requests.
-      const passed = request(door.url + target, { headers: incoming.headers }, (answer) => {
+      const passed = request(service.url + target, { headers: incoming.headers }, (answer) => {
         own ??= `${answer.statusCode}`
         response.writeHead(answer.statusCode ?? 500)
         answer.pipe(response)
       })
       passed.end()
     }
-    const { door, far } = await opened(listener, { MEDIA_PROXY_EXTERNAL_TIMEOUT_MS: '5000' }, open)
+    const { service, far } = await opened(listener, { MEDIA_PROXY_EXTERNAL_TIMEOUT_MS: '5000' }, open)
     target = await path(v2(far.url))
-    expect((await send(door.url, target)).status).toBe(502)
+    expect((await send(service.url, target)).status).toBe(502)
     expect([own, far.requests.length]).toEqual(['400', 2])
     expect(far.requests[0]?.headers['cdn-loop']).toMatch(/^media-proxy-[0-9a-f]{64}$/)
   })

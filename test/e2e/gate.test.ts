@@ -1,23 +1,23 @@
 import { signEdgeRequest } from '@media-proxy/shared/signing/edge-request.ts'
 import { createKeyRing } from '@media-proxy/shared/signing/hmac.ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Door, openEdge, openEdgeBefore, openFilesystemOrigin } from '../doors.ts'
 import { halvesPng } from '../fixtures.ts'
 import { send } from '../http.ts'
+import { openEdge, openEdgeBefore, openFilesystemOrigin, type Service } from '../services.ts'
 
 describe('an origin that accepts only the edge', () => {
-  let door: Door
+  let service: Service
   const path = '/avatars/1/a.webp?size=16'
 
   beforeAll(async () => {
-    door = await openEdge({
+    service = await openEdge({
       MEDIA_PROXY_SECRET_KEY: 'secret',
       MEDIA_PROXY_EDGE_SECRET_KEY: 'new,old',
       MEDIA_PROXY_REQUIRE_CLOUDFLARE_EDGE: 'true',
     })
-    await door.put('avatars/1/a', await halvesPng(64, 48))
+    await service.put('avatars/1/a', await halvesPng(64, 48))
   })
-  afterAll(() => door.close())
+  afterAll(() => service.close())
 
   async function signed(change: { path?: string; secret?: string; ageMs?: number } = {}) {
     return signEdgeRequest(
@@ -28,7 +28,7 @@ describe('an origin that accepts only the edge', () => {
   }
 
   it('accepts requests through the edge', async () => {
-    expect((await send(door.url, path)).status).toBe(200)
+    expect((await send(service.url, path)).status).toBe(200)
   })
 
   it('rejects all other requests, whatever headers they send', async () => {
@@ -43,26 +43,26 @@ describe('an origin that accepts only the edge', () => {
       await signed({ ageMs: 61_000 }),
       await signed({ ageMs: -61_000 }),
     ]) {
-      const refused = await send(door.originUrl, path, { headers: headers as never })
+      const refused = await send(service.originUrl, path, { headers: headers as never })
       expect([refused.status, refused.body.toString()]).toEqual([403, 'Forbidden'])
       expect(refused.headers['x-edge-refused']).toMatch(/^(?:unsigned|incomplete|stale|wrong)$/)
     }
-    expect((await send(door.originUrl, '/nothing/here')).status, 'learns nothing of routes').toBe(403)
+    expect((await send(service.originUrl, '/nothing/here')).status, 'learns nothing of routes').toBe(403)
     const headers = { 'x-forwarded-for': '104.16.0.1' }
-    expect((await send(door.originUrl, '/_metrics', { headers })).status).toBe(403)
+    expect((await send(service.originUrl, '/_metrics', { headers })).status).toBe(403)
   })
 
   it('accepts every key of a rotation', async () => {
     for (const secret of ['new', 'old']) {
-      const { status } = await send(door.originUrl, path, { headers: await signed({ secret }) })
+      const { status } = await send(service.originUrl, path, { headers: await signed({ secret }) })
       expect(status).toBe(200)
     }
   })
 
   it('keeps the health and internal endpoints reachable', async () => {
-    expect((await send(door.originUrl, '/_health')).body.toString()).toBe('OK')
-    expect((await send(door.originUrl, '/_ready')).status).toBe(200)
-    const internal = await send(door.originUrl, '/_thumbnail', {
+    expect((await send(service.originUrl, '/_health')).body.toString()).toBe('OK')
+    expect((await send(service.originUrl, '/_ready')).status).toBe(200)
+    const internal = await send(service.originUrl, '/_thumbnail', {
       method: 'POST',
       headers: { 'x-internal-secret': 'secret' },
       body: '{}',
@@ -77,14 +77,14 @@ describe('an edge whose signature the origin rejects', () => {
       MEDIA_PROXY_SECRET_KEY: 'secret',
       MEDIA_PROXY_EDGE_SECRET_KEY: 'one',
     })
-    const door = await openEdgeBefore(origin, {
+    const service = await openEdgeBefore(origin, {
       MEDIA_PROXY_SECRET_KEY: 'secret',
       MEDIA_PROXY_EDGE_SECRET_KEY: 'other',
     })
-    await door.put('avatars/1/a', await halvesPng(64, 48))
-    const { status, headers, body } = await send(door.url, '/avatars/1/a.webp')
+    await service.put('avatars/1/a', await halvesPng(64, 48))
+    const { status, headers, body } = await send(service.url, '/avatars/1/a.webp')
     expect([status, headers['retry-after'], body.toString()]).toEqual([502, '5', 'Bad Gateway'])
-    await door.close()
+    await service.close()
   })
 })
 
@@ -97,15 +97,15 @@ describe('an edge in front of an origin below a path', () => {
       MEDIA_PROXY_REQUIRE_CLOUDFLARE_EDGE: 'true',
     }
     const origin = await openFilesystemOrigin(settings)
-    const door = await openEdgeBefore(
+    const service = await openEdgeBefore(
       { ...origin, originUrl: new URL(base, origin.originUrl).href },
       settings,
     )
-    await door.put('avatars/1/a', await halvesPng(64, 48))
+    await service.put('avatars/1/a', await halvesPng(64, 48))
     const answers = ['/avatars/1/a.webp', '/media/avatars/1/a.webp?size=32'].map((path) =>
-      send(door.url, path),
+      send(service.url, path),
     )
     expect((await Promise.all(answers)).map(({ status }) => status)).toEqual([200, 200])
-    await door.close()
+    await service.close()
   })
 })

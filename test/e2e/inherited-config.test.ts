@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ORIGIN_ARGUMENTS } from '@media-proxy/scripts/origin-process.ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openS3Server } from '../doors.ts'
 import { halvesPng } from '../fixtures.ts'
 import { send } from '../http.ts'
+import { openS3Server } from '../services.ts'
 
 /** Existing deployments, with their existing configuration. */
 describe('an origin with the configuration of an existing deployment', () => {

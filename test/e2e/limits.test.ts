@@ -1,10 +1,10 @@
 import { signExternalTarget } from '@media-proxy/shared/signing/external-url.ts'
 import { createKeyRing } from '@media-proxy/shared/signing/hmac.ts'
 import { afterEach, describe, expect, it } from 'vitest'
-import { type Door, openEdge, openFilesystemOrigin, type Settings } from '../doors.ts'
 import { halvesPng } from '../fixtures.ts'
 import { type RawResponse, send } from '../http.ts'
-import { patient } from '../patience.ts'
+import { openEdge, openFilesystemOrigin, type Service, type Settings } from '../services.ts'
+import { scaleTimeout } from '../timeouts.ts'
 
 const BASE: Settings = {
   MEDIA_PROXY_SECRET_KEY: 'secret',
@@ -18,13 +18,13 @@ describe.each([
   ['the origin', openFilesystemOrigin],
   ['the edge', openEdge],
 ] as const)('rate limits at %s', (_, open) => {
-  let door: Door
-  afterEach(() => door.close())
+  let service: Service
+  afterEach(() => service.close())
 
   async function opened(settings: Settings) {
-    door = await open({ ...BASE, ...settings })
-    await door.put('avatars/1/a', await halvesPng(64, 48))
-    return door
+    service = await open({ ...BASE, ...settings })
+    await service.put('avatars/1/a', await halvesPng(64, 48))
+    return service
   }
 
   it('allow exactly the burst, and report the remaining attempts', async () => {
@@ -60,7 +60,7 @@ describe.each([
   it('restore attempts over time', async () => {
     const { url } = await opened({
       MEDIA_PROXY_RATE_LIMIT_MAX_ATTEMPTS: '2',
-      MEDIA_PROXY_RATE_LIMIT_WINDOW_MS: String(patient(2000)),
+      MEDIA_PROXY_RATE_LIMIT_WINDOW_MS: String(scaleTimeout(2000)),
     })
     const attempt = async () => (await send(url, '/avatars/1/a.webp')).status
     expect(await Promise.all(Array.from({ length: 9 }, attempt))).toContain(429)
@@ -150,16 +150,16 @@ describe.each([
 
 describe('the edge and the origin together', () => {
   it('count a request once', async () => {
-    const door = await openEdge({ ...BASE, MEDIA_PROXY_RATE_LIMIT_MAX_ATTEMPTS: '3' })
+    const service = await openEdge({ ...BASE, MEDIA_PROXY_RATE_LIMIT_MAX_ATTEMPTS: '3' })
     try {
-      await door.put('avatars/1/a', await halvesPng(64, 48))
+      await service.put('avatars/1/a', await halvesPng(64, 48))
       const answers = []
       for (const size of [16, 20, 24, 28])
-        answers.push(await send(door.url, `/avatars/1/a.webp?size=${size}`))
+        answers.push(await send(service.url, `/avatars/1/a.webp?size=${size}`))
       expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 429])
-      expect(door.log.filter(({ failure }) => failure === 'rate-limited')).toEqual([])
+      expect(service.log.filter(({ failure }) => failure === 'rate-limited')).toEqual([])
     } finally {
-      await door.close()
+      await service.close()
     }
   })
 })

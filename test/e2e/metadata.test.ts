@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto'
 import sharp from 'sharp'
 import { thumbHashToAverageRGBA } from 'thumbhash'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Door, openEdge, openFilesystemOrigin } from '../doors.ts'
 import { animatedGif, declaredPng, halvesPng, movingPng, orientedJpeg, SVG } from '../fixtures.ts'
 import { send } from '../http.ts'
+import { openEdge, openFilesystemOrigin, type Service } from '../services.ts'
 import { FFMPEG, makeVideo, SECONDS } from '../videos.ts'
 
 const SECRET = 'internal-secret'
@@ -19,27 +19,32 @@ describe.each([
   ['the origin', openFilesystemOrigin],
   ['the edge', openEdge],
 ] as const)('/_metadata at %s', (_, open) => {
-  let door: Door
+  let service: Service
 
   beforeAll(async () => {
-    door = await open(SETTINGS)
-    await door.put('still', await halvesPng(400, 300), undefined, 'uploads')
-    await door.put('photo', await orientedJpeg(400, 300), undefined, 'uploads')
-    await door.put('anim', await animatedGif(80, 60), undefined, 'uploads')
-    await door.put('drawing', SVG, undefined, 'uploads')
-    await door.put('huge', declaredPng(20_000, 20_000), undefined, 'uploads')
-    await door.put('text', Buffer.from('this is no media'), undefined, 'uploads')
-    await door.put('attachments/1/a.png', await halvesPng(40, 30))
+    service = await open(SETTINGS)
+    await service.put('still', await halvesPng(400, 300), undefined, 'uploads')
+    await service.put('photo', await orientedJpeg(400, 300), undefined, 'uploads')
+    await service.put('anim', await animatedGif(80, 60), undefined, 'uploads')
+    await service.put('drawing', SVG, undefined, 'uploads')
+    await service.put('huge', declaredPng(20_000, 20_000), undefined, 'uploads')
+    await service.put('text', Buffer.from('this is no media'), undefined, 'uploads')
+    await service.put('attachments/1/a.png', await halvesPng(40, 30))
     if (FFMPEG !== undefined) {
-      await door.put('video', await makeVideo('mp4', SECONDS, ['-pix_fmt', 'yuv420p']), undefined, 'uploads')
-      await door.put('sound', await makeVideo('mp3', 'sine=d=2.5', [], 2.5), undefined, 'uploads')
+      await service.put(
+        'video',
+        await makeVideo('mp4', SECONDS, ['-pix_fmt', 'yuv420p']),
+        undefined,
+        'uploads',
+      )
+      await service.put('sound', await makeVideo('mp3', 'sine=d=2.5', [], 2.5), undefined, 'uploads')
     }
   })
-  afterAll(() => door.close())
+  afterAll(() => service.close())
 
   async function ask(body: unknown, headers: Record<string, string> = { 'x-internal-secret': SECRET }) {
     const text = typeof body === 'string' ? body : JSON.stringify(body)
-    const response = await send(door.url, '/_metadata', {
+    const response = await send(service.url, '/_metadata', {
       method: 'POST',
       headers: { 'content-type': 'application/json', ...headers },
       body: text,
@@ -69,9 +74,9 @@ describe.each([
     const video = await upload('video', { extras: ['codecs', 'phash'] })
     expect(video.value).toMatchObject({ codecs: { video: 'h264' }, phash: expect.any(String) })
     expect(video.value.codecs.audio).toBeUndefined()
-    const sound = await upload('sound', { extras: ['codecs', 'phash', 'palette', 'blurhash'] })
-    expect(sound.value.codecs).toEqual({ audio: 'mp3' })
-    for (const name of ['phash', 'palette', 'blurhash']) expect(sound.value[name], name).toBeUndefined()
+    const audio = await upload('sound', { extras: ['codecs', 'phash', 'palette', 'blurhash'] })
+    expect(audio.value.codecs).toEqual({ audio: 'mp3' })
+    for (const name of ['phash', 'palette', 'blurhash']) expect(audio.value[name], name).toBeUndefined()
   })
 
   it.each([[['colour']], ['phash'], [[1]]])('rejects %j as extras', async (extras) => {
@@ -145,9 +150,9 @@ describe.each([
   })
 
   it('describes an animation by the frames before a broken one', async () => {
-    await door.put('broken-anim', breakLastFrame(await animatedGif(80, 60)), undefined, 'uploads')
+    await service.put('broken-anim', breakLastFrame(await animatedGif(80, 60)), undefined, 'uploads')
     expect((await upload('broken-anim')).value).toMatchObject({ format: 'gif', animated: true, duration: 1 })
-    expect(door.log.map(({ msg }) => msg)).not.toContain('a job ended its process')
+    expect(service.log.map(({ msg }) => msg)).not.toContain('a job ended its process')
   })
 
   it.skipIf(FFMPEG === undefined)('returns all metadata of video and audio (needs FFmpeg)', async () => {
@@ -161,10 +166,10 @@ describe.each([
     })
     expect(video.placeholder).toBeTypeOf('string')
     expect(video).not.toHaveProperty('animated')
-    const sound = (await upload('sound')).value
-    expect(sound).toMatchObject({ format: 'mp3', content_type: 'audio/mpeg', duration: 3, nsfw: false })
+    const audio = (await upload('sound')).value
+    expect(audio).toMatchObject({ format: 'mp3', content_type: 'audio/mpeg', duration: 3, nsfw: false })
     for (const field of ['width', 'height', 'placeholder', 'animated', 'base64']) {
-      expect(sound).not.toHaveProperty(field)
+      expect(audio).not.toHaveProperty(field)
     }
   })
 
@@ -201,10 +206,10 @@ describe.each([
     )
     large.writeUInt32LE(large.length - 8, 4)
     large.writeUInt32LE(large.length - 44, 40)
-    await door.put('large.wav', large, undefined, 'uploads')
-    const sound = await upload('large.wav', { with_base64: true, isNSFWAllowed: true })
-    expect(sound.status).toBe(200)
-    expect(Buffer.from(sound.value.base64, 'base64').equals(large)).toBe(true)
+    await service.put('large.wav', large, undefined, 'uploads')
+    const audio = await upload('large.wav', { with_base64: true, isNSFWAllowed: true })
+    expect(audio.status).toBe(200)
+    expect(Buffer.from(audio.value.base64, 'base64').equals(large)).toBe(true)
     const base64 = (await halvesPng(64, 48)).toString('base64')
     for (const serialized of [base64, `data:image/png;base64,${base64}`, base64.replace(/=+$/, '')]) {
       expect((await ask({ type: 'base64', base64: serialized })).value).toMatchObject({
@@ -260,13 +265,15 @@ describe.each([
   })
 
   it('reads an upload once for concurrent requests', async () => {
-    const before = door.storeOperations.length
-    door.slowReads(1000)
+    const before = service.storeOperations.length
+    service.slowReads(1000)
     const answers = await Promise.all(
       Array.from({ length: 10 }, () => upload('photo', { filename: 'together' })),
-    ).finally(() => door.slowReads(0))
+    ).finally(() => service.slowReads(0))
     for (const { value } of answers) expect(value).toEqual(answers[0]?.value)
-    expect(door.storeOperations.slice(before).filter(({ operation }) => operation === 'get')).toHaveLength(1)
+    expect(service.storeOperations.slice(before).filter(({ operation }) => operation === 'get')).toHaveLength(
+      1,
+    )
   })
 
   it('agrees with the image that it describes', async () => {
@@ -294,11 +301,11 @@ describe('an animation with more frames than may be decoded together', () => {
     ['gif', () => animatedGif(80, 60)],
     ['png', () => movingPng(80, 60)],
   ] as const)('has metadata with and without a scan, and gives some frames: %s', async (name, made) => {
-    const door = await openFilesystemOrigin(LIMITS)
-    await door.put(name, await made(), undefined, 'uploads')
+    const service = await openFilesystemOrigin(LIMITS)
+    await service.put(name, await made(), undefined, 'uploads')
     const ask = async (path: string, more: object = {}) => {
       const body = JSON.stringify({ type: 'upload', upload_filename: name, ...more })
-      const answer = await send(door.url, path, {
+      const answer = await send(service.url, path, {
         method: 'POST',
         headers: { 'x-internal-secret': SECRET },
         body,
@@ -310,6 +317,6 @@ describe('an animation with more frames than may be decoded together', () => {
       expect([status, value.animated]).toEqual([200, true])
     }
     expect((await ask('/_frames')).value.frames.length).toBeGreaterThan(0)
-    await door.close()
+    await service.close()
   })
 })

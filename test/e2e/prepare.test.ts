@@ -1,10 +1,10 @@
 /** Renditions that are made before they are requested. */
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Door, openEdge, openFilesystemOrigin } from '../doors.ts'
 import { halvesPng } from '../fixtures.ts'
 import { send } from '../http.ts'
-import { patient } from '../patience.ts'
+import { openEdge, openFilesystemOrigin, type Service } from '../services.ts'
+import { scaleTimeout } from '../timeouts.ts'
 
 const SECRET = 'a-secret-for-tests'
 const OBJECT = 'attachments/1/a.png'
@@ -15,20 +15,20 @@ describe.each([
   ['the origin', openFilesystemOrigin],
   ['the edge', openEdge],
 ] as const)('/_prepare at %s', (_, open) => {
-  let door: Door
+  let service: Service
 
   beforeAll(async () => {
-    door = await open({
+    service = await open({
       MEDIA_PROXY_SECRET_KEY: SECRET,
       MEDIA_PROXY_PRESETS: 'tiny:width=10&format=png',
     })
-    await door.put(OBJECT, await halvesPng(40, 30))
-    await door.put('avatars/1/a', await halvesPng(40, 30))
+    await service.put(OBJECT, await halvesPng(40, 30))
+    await service.put('avatars/1/a', await halvesPng(40, 30))
   })
-  afterAll(() => door.close())
+  afterAll(() => service.close())
 
   async function prepare(body: unknown, secret = SECRET) {
-    const answer = await send(door.url, '/_prepare', {
+    const answer = await send(service.url, '/_prepare', {
       method: 'POST',
       headers: { 'x-internal-secret': secret, 'content-type': 'application/json' },
       body: JSON.stringify(body),
@@ -46,9 +46,9 @@ describe.each([
       told: { ready: [], queued: [SMALL, SMALLER], refused: [] },
     })
     await expect
-      .poll(async () => (await prepare(wanted)).told, { timeout: patient(20_000) })
+      .poll(async () => (await prepare(wanted)).told, { timeout: scaleTimeout(20_000) })
       .toEqual({ ready: [SMALL, SMALLER], queued: [], refused: [] })
-    expect((await send(door.url, SMALL)).headers['content-type']).toBe('image/webp')
+    expect((await send(service.url, SMALL)).headers['content-type']).toBe('image/webp')
   })
 
   it('renders assets by their key, with and without an extension', async () => {

@@ -3,12 +3,12 @@ import { signExternalPath, signExternalTarget } from '@media-proxy/shared/signin
 import { createKeyRing } from '@media-proxy/shared/signing/hmac.ts'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Door, openEdge, openFilesystemOrigin } from '../doors.ts'
 import { halvesPng } from '../fixtures.ts'
 import { send } from '../http.ts'
 import { seededRandom } from '../seeded-random.ts'
+import { openEdge, openFilesystemOrigin, type Service } from '../services.ts'
 
-const DOORS = [
+const SERVICES = [
   ['the origin', openFilesystemOrigin],
   ['the edge', openEdge],
 ] as const
@@ -58,22 +58,22 @@ function anyQuery(random: () => number): string {
   return query.toString()
 }
 
-describe.each(DOORS)('presetsOnly, at %s', (_, open) => {
-  let door: Door
+describe.each(SERVICES)('presetsOnly, at %s', (_, open) => {
+  let service: Service
   let external: string
 
   beforeAll(async () => {
-    door = await open(SETTINGS)
-    await door.put('avatars/1/a', await halvesPng(200, 150))
-    await door.put('attachments/1/a.png', await halvesPng(400, 300))
+    service = await open(SETTINGS)
+    await service.put('avatars/1/a', await halvesPng(200, 150))
+    await service.put('attachments/1/a.png', await halvesPng(400, 300))
     const target = 'https/example.com/a.png'
     external = `/external/${await signExternalTarget(await createKeyRing(['secret']), target)}/${target}`
   })
-  afterAll(() => door.close())
+  afterAll(() => service.close())
 
   it('allows the presets', async () => {
     const sizeOf = async (path: string) => {
-      const { status, body } = await send(door.url, path)
+      const { status, body } = await send(service.url, path)
       const { format, width, height } = await sharp(body).metadata()
       return [status, format, width, height]
     }
@@ -85,23 +85,23 @@ describe.each(DOORS)('presetsOnly, at %s', (_, open) => {
   })
 
   it('does not restrict URLs whose signature covers the parameters', async () => {
-    const url = `${door.originUrl}/gone.png`
+    const url = `${service.originUrl}/gone.png`
     const query = 'width=33&blur=2'
     const path = await signExternalPath(await createKeyRing(['secret']), url, new URLSearchParams(query))
     // The signature is accepted, and the address is refused.
-    expect((await send(door.url, `${path}?${query}`)).body.toString()).toBe('Bad Request')
-    expect((await send(door.url, `${path}?width=34&blur=2`)).status).toBe(401)
-    expect((await send(door.url, `${external}?${query}`)).status).toBe(400)
+    expect((await send(service.url, `${path}?${query}`)).body.toString()).toBe('Bad Request')
+    expect((await send(service.url, `${path}?width=34&blur=2`)).status).toBe(401)
+    expect((await send(service.url, `${external}?${query}`)).status).toBe(400)
   })
 
   it('rejects 1,000 other sets of parameters with 400, without reading an object', async () => {
     const random = seededRandom(7)
-    const before = door.storeOperations.length
+    const before = service.storeOperations.length
     for (let count = 0; count < 1000; count += 1) {
       const path = ['/avatars/1/a.webp', '/emojis/1.webp', '/attachments/1/a.png', external][count % 4]
       const query = anyQuery(random)
-      expect((await send(door.url, `${path}?${query}`)).status, query).toBe(400)
+      expect((await send(service.url, `${path}?${query}`)).status, query).toBe(400)
     }
-    expect(door.storeOperations.length).toBe(before)
+    expect(service.storeOperations.length).toBe(before)
   })
 })

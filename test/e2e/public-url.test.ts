@@ -2,29 +2,29 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { CHROMIUM, NO_CHROMIUM, openBrowser } from '../browser/chromium.ts'
-import { type Door, openEdge, openFilesystemOrigin } from '../doors.ts'
 import { halvesPng } from '../fixtures.ts'
 import { send } from '../http.ts'
+import { openEdge, openFilesystemOrigin, type Service } from '../services.ts'
 
-const DOORS = [
+const SERVICES = [
   ['the origin', openFilesystemOrigin],
   ['the edge', openEdge],
 ] as const
 
-describe.each(DOORS)('a public URL with a path prefix, at %s', (_, open) => {
-  let door: Door
+describe.each(SERVICES)('a public URL with a path prefix, at %s', (_, open) => {
+  let service: Service
 
   beforeAll(async () => {
-    door = await open({
+    service = await open({
       MEDIA_PROXY_PUBLIC_PATH: '/media/',
       MEDIA_PROXY_SECRET_KEY: 'secret',
       MEDIA_PROXY_EDGE_SECRET_KEY: 'edge',
     })
-    await door.put('avatars/1/a', await halvesPng(64, 48))
-    await door.put('attachments/1/a b.bin', Buffer.from('0123456789'))
-    await door.put('up', await halvesPng(64, 48), undefined, 'uploads')
+    await service.put('avatars/1/a', await halvesPng(64, 48))
+    await service.put('attachments/1/a b.bin', Buffer.from('0123456789'))
+    await service.put('up', await halvesPng(64, 48), undefined, 'uploads')
   })
-  afterAll(() => door.close())
+  afterAll(() => service.close())
 
   it.each([
     ['/avatars/1/a.webp?size=32', 'image/webp'],
@@ -34,13 +34,13 @@ describe.each(DOORS)('a public URL with a path prefix, at %s', (_, open) => {
     ['/internal/telemetry', 'application/json'],
   ])('serves %s with and without the prefix', async (path, contentType) => {
     for (const prefix of ['', '/media']) {
-      const { status, headers } = await send(door.url, prefix + path)
+      const { status, headers } = await send(service.url, prefix + path)
       expect([prefix, status, headers['content-type']]).toEqual([prefix, 200, contentType])
     }
   })
 
   it('serves POST requests to internal endpoints below the prefix', async () => {
-    const answer = await send(door.url, '/media/_metadata', {
+    const answer = await send(service.url, '/media/_metadata', {
       method: 'POST',
       headers: { 'x-internal-secret': 'secret' },
       body: JSON.stringify({ type: 'upload', upload_filename: 'up' }),
@@ -55,33 +55,33 @@ describe.each(DOORS)('a public URL with a path prefix, at %s', (_, open) => {
       '/mediaavatars/1/a.webp',
       '/other/_health',
     ])
-      expect((await send(door.url, path)).status, path).toBe(404)
+      expect((await send(service.url, path)).status, path).toBe(404)
   })
 
   it('caches one rendition for both spellings', async () => {
-    const first = await send(door.url, '/media/avatars/1/a.webp?size=20')
-    const second = await send(door.url, '/avatars/1/a.webp?size=20')
+    const first = await send(service.url, '/media/avatars/1/a.webp?size=20')
+    const second = await send(service.url, '/avatars/1/a.webp?size=20')
     expect(second.headers.etag).toBe(first.headers.etag)
     expect(
-      door.log.filter(({ outcome, route }) => outcome === 'rendered' && route === 'avatars'),
+      service.log.filter(({ outcome, route }) => outcome === 'rendered' && route === 'avatars'),
     ).toHaveLength(2)
     if (first.headers['x-cache'] !== undefined) expect(second.headers['x-cache']).toBe('HIT')
   })
 })
 
-describe.each(DOORS)('scripts of other origins at %s', (_, open) => {
-  let door: Door
+describe.each(SERVICES)('scripts of other origins at %s', (_, open) => {
+  let service: Service
 
   beforeAll(async () => {
-    door = await open({ MEDIA_PROXY_CORS_ORIGINS: 'https://app.example.com,http://localhost:5173' })
-    await door.put('avatars/1/a', await halvesPng(64, 48))
+    service = await open({ MEDIA_PROXY_CORS_ORIGINS: 'https://app.example.com,http://localhost:5173' })
+    await service.put('avatars/1/a', await halvesPng(64, 48))
   })
-  afterAll(() => door.close())
+  afterAll(() => service.close())
 
   it('may read responses when the list names their origin, whoever requested first', async () => {
     const allowed = async (path: string, origin?: string, method = 'GET') => {
       const headers = origin === undefined ? {} : { origin }
-      const answer = await send(door.url, path, { method, headers })
+      const answer = await send(service.url, path, { method, headers })
       expect(answer.headers.vary, path).toMatch(/\bOrigin\b/)
       return answer.headers['access-control-allow-origin']
     }
@@ -98,12 +98,12 @@ describe.each(DOORS)('scripts of other origins at %s', (_, open) => {
   })
 })
 
-describe.each(DOORS)('a page of another origin at %s', (_, open) => {
+describe.each(SERVICES)('a page of another origin at %s', (_, open) => {
   it.skipIf(CHROMIUM === undefined)(
     `can read ranges, validators and rate limits by script${CHROMIUM === undefined ? `: ${NO_CHROMIUM}` : ''}`,
     async () => {
-      const door = await open({ MEDIA_PROXY_RATE_LIMIT_ENABLED: 'true' })
-      await door.put('attachments/1/digits.bin', Buffer.from('0123456789'))
+      const service = await open({ MEDIA_PROXY_RATE_LIMIT_ENABLED: 'true' })
+      await service.put('attachments/1/digits.bin', Buffer.from('0123456789'))
       const site = createServer((__, response) => response.end('<!doctype html><title>a page</title>'))
       await new Promise<void>((resolve) => site.listen(0, '127.0.0.1', resolve))
       const browser = await openBrowser()
@@ -121,7 +121,7 @@ describe.each(DOORS)('a page of another origin at %s', (_, open) => {
           })
           const names = ['content-range', 'etag', 'ratelimit-remaining', 'x-request-id', 'content-length']
           return [await response.text(), ...names.map((name) => response.headers.get(name))]
-        }, `${door.url}/attachments/1/digits.bin`)
+        }, `${service.url}/attachments/1/digits.bin`)
         expect(read).toEqual([
           '234',
           'bytes 2-4/10',
@@ -133,7 +133,7 @@ describe.each(DOORS)('a page of another origin at %s', (_, open) => {
       } finally {
         await browser.close()
         site.close()
-        await door.close()
+        await service.close()
       }
     },
   )

@@ -11,9 +11,9 @@ import { createFilesystemStore } from '@media-proxy/origin/store/filesystem.ts'
 import type { ObjectStore } from '@media-proxy/shared/store/store.ts'
 import sharp from 'sharp'
 import { afterEach, describe, expect, it } from 'vitest'
-import { openEdge, openOrigin, type Settings } from '../doors.ts'
 import { halvesPng } from '../fixtures.ts'
 import { send } from '../http.ts'
+import { openEdge, openOrigin, type Settings } from '../services.ts'
 import { until } from '../until.ts'
 
 const closers: (() => Promise<unknown>)[] = []
@@ -58,66 +58,68 @@ async function opened(settings: Settings = {}) {
       return bare.put(...words)
     },
   }
-  const door = await openOrigin(store, { ...SETTINGS, ...settings })
-  closers.push(door.close)
+  const service = await openOrigin(store, { ...SETTINGS, ...settings })
+  closers.push(service.close)
   const put = async (bytes: Uint8Array) => {
     const path = join(directory, 'cdn/avatars/1/a')
     await mkdir(dirname(path), { recursive: true })
     await writeFile(path, bytes)
   }
-  return { door, put, held, hold: (operation?: string) => (holds = operation) }
+  return { service, put, held, hold: (operation?: string) => (holds = operation) }
 }
 
 describe('a purge at the origin', () => {
   it('does not show a render that was in progress to later requests, in any size', async () => {
-    const { door, put, held, hold } = await opened()
+    const { service, put, held, hold } = await opened()
     await put(await halvesPng(400, 200))
     hold('get')
-    const before = send(door.url, '/avatars/1/a.webp?size=64')
+    const before = send(service.url, '/avatars/1/a.webp?size=64')
     await until(() => held.length === 1)
     hold()
     await put(await halvesPng(400, 400))
-    expect((await purge(door.url)).status).toBe(200)
-    const after = await Promise.all([64, 128].map((size) => send(door.url, `/avatars/1/a.webp?size=${size}`)))
+    expect((await purge(service.url)).status).toBe(200)
+    const after = await Promise.all(
+      [64, 128].map((size) => send(service.url, `/avatars/1/a.webp?size=${size}`)),
+    )
     expect(await Promise.all(after.map(heightOf))).toEqual([64, 128])
     for (const { go } of held) go()
     expect(await heightOf(await before)).toBe(32)
-    expect(await heightOf(await send(door.url, '/avatars/1/a.webp?size=64'))).toBe(64)
+    expect(await heightOf(await send(service.url, '/avatars/1/a.webp?size=64'))).toBe(64)
   })
 
   it('cancels the writes of renditions that wait, and removes those in progress', async () => {
-    const { door, put, held, hold } = await opened({ MEDIA_PROXY_S3_BUCKET_RENDITIONS: 'renditions' })
+    const { service, put, held, hold } = await opened({ MEDIA_PROXY_S3_BUCKET_RENDITIONS: 'renditions' })
     await put(await halvesPng(400, 200))
     hold('put')
     // Four writes run at a time.
     const sizes = [16, 20, 24, 32, 48, 64]
-    for (const size of sizes) await send(door.url, `/avatars/1/a.webp?size=${size}`)
+    for (const size of sizes) await send(service.url, `/avatars/1/a.webp?size=${size}`)
     await until(() => held.length === 4)
-    const purged = purge(door.url)
+    const purged = purge(service.url)
     hold()
     for (const { go } of held) go()
     expect(JSON.parse((await purged).body.toString())).toEqual({ removed: 4 + sizes.length })
-    for (const size of sizes) await send(door.url, `/avatars/1/a.webp?size=${size}`)
-    expect(door.log.filter(({ outcome }) => outcome === 'stored')).toEqual([])
+    for (const size of sizes) await send(service.url, `/avatars/1/a.webp?size=${size}`)
+    expect(service.log.filter(({ outcome }) => outcome === 'stored')).toEqual([])
   })
 })
 
 describe('a purge at the edge', () => {
   it('of an object also removes its external URL, and vice versa', async () => {
-    const door = await openEdge({ ...SETTINGS, MEDIA_PROXY_PUBLIC_URL: 'https://media.example.com' })
-    closers.push(door.close)
+    const service = await openEdge({ ...SETTINGS, MEDIA_PROXY_PUBLIC_URL: 'https://media.example.com' })
+    closers.push(service.close)
     const urls = createExternalUrls({ baseUrl: '', secretKey: 'secret' })
     const own = 'https://media.example.com/attachments/1/a.png'
     const paths = ['/attachments/1/a.png?width=40', await urls.sign(own, { width: 40 }), await urls.sign(own)]
     const heights = async () => {
       const found = []
-      for (const path of paths) found.push(await heightOf(await send(door.url, path)))
+      for (const path of paths) found.push(await heightOf(await send(service.url, path)))
       return found
     }
     let height = 20
     for (const body of [{ object: 'attachments/1/a.png' }, { external: own }]) {
-      await door.put('attachments/1/a.png', await halvesPng(40, height))
-      expect((await purge(door.url, body)).status).toBe(200)
+      await service.put('attachments/1/a.png', await halvesPng(40, height))
+      expect((await purge(service.url, body)).status).toBe(200)
       expect(await heights()).toEqual([height, height, height])
       height += 10
     }

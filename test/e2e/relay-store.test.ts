@@ -2,8 +2,8 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createS3Store } from '@media-proxy/shared/store/s3.ts'
 import { describe, expect, it } from 'vitest'
-import { type Door, openOrigin } from '../doors.ts'
 import { send } from '../http.ts'
+import { openOrigin, type Service } from '../services.ts'
 import { pathOf, SETTINGS, token } from './relay-tokens.ts'
 
 describe('the store behind the relay', () => {
@@ -16,7 +16,7 @@ describe('the store behind the relay', () => {
 
   async function withStore(
     answer: { readonly status: number; readonly headers?: Record<string, string>; readonly silent?: boolean },
-    run: (door: Door, seen: readonly Seen[]) => Promise<void>,
+    run: (service: Service, seen: readonly Seen[]) => Promise<void>,
   ): Promise<void> {
     const seen: Seen[] = []
     const server = createServer(async (incoming, response) => {
@@ -44,10 +44,10 @@ describe('the store behind the relay', () => {
   }
 
   it('receives the type from the token, the part and the length, and its ETag is returned', async () => {
-    await withStore({ status: 200, headers: { etag: '"of the store"' } }, async (door, seen) => {
+    await withStore({ status: 200, headers: { etag: '"of the store"' } }, async (service, seen) => {
       const part = { uploadId: 'u/+ ', partNumber: 7, contentType: 'image/png' }
       const answer = await send(
-        door.url,
+        service.url,
         pathOf(await token(part), undefined, `&uploadId=${encodeURIComponent('u/+ ')}&partNumber=7`),
         { method: 'PUT', headers: { 'content-type': 'text/html' }, body: '0123456789' },
       )
@@ -63,8 +63,8 @@ describe('the store behind the relay', () => {
   })
 
   it.each([400, 403, 404, 500, 503])('causes 502 when it answers %i', async (status) => {
-    await withStore({ status }, async (door) => {
-      const answer = await send(door.url, pathOf(await token()), { method: 'PUT', body: 'x' })
+    await withStore({ status }, async (service) => {
+      const answer = await send(service.url, pathOf(await token()), { method: 'PUT', body: 'x' })
       expect([answer.status, answer.headers['access-control-allow-origin']]).toEqual([
         status === 503 ? expect.any(Number) : 502,
         '*',
@@ -74,8 +74,8 @@ describe('the store behind the relay', () => {
   })
 
   it('causes a timeout when it does not answer', async () => {
-    await withStore({ status: 200, silent: true }, async (door) => {
-      const answer = await send(door.url, pathOf(await token()), { method: 'PUT', body: 'x' })
+    await withStore({ status: 200, silent: true }, async (service) => {
+      const answer = await send(service.url, pathOf(await token()), { method: 'PUT', body: 'x' })
       expect(answer.status).toBe(504)
     })
   })

@@ -2,12 +2,12 @@ import { request } from 'node:http'
 import { connect } from 'node:net'
 import { Readable } from 'node:stream'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Door, openEdge, openEdgeBefore, openFilesystemOrigin, openS3Origin } from '../doors.ts'
 import { send } from '../http.ts'
+import { openEdge, openEdgeBefore, openFilesystemOrigin, openS3Origin, type Service } from '../services.ts'
 import { until } from '../until.ts'
 import { INTERNAL, pathOf, SETTINGS, token } from './relay-tokens.ts'
 
-const DOORS = [
+const SERVICES = [
   ['the origin with a folder', openFilesystemOrigin],
   ['the origin with S3', openS3Origin],
   ['the edge', openEdge],
@@ -17,19 +17,19 @@ const DOORS = [
   ],
 ] as const
 
-describe.each(DOORS)('the upload relay at %s', (_, open) => {
-  let door: Door
+describe.each(SERVICES)('the upload relay at %s', (_, open) => {
+  let service: Service
   beforeAll(async () => {
-    door = await open(SETTINGS)
+    service = await open(SETTINGS)
   })
-  afterAll(() => door.close())
+  afterAll(() => service.close())
 
   const put = (path: string, body: Uint8Array | string, headers: Record<string, string> = {}) =>
-    send(door.url, path, { method: 'PUT', headers: { origin: 'https://other.example', ...headers }, body })
+    send(service.url, path, { method: 'PUT', headers: { origin: 'https://other.example', ...headers }, body })
 
   /** Checks the content of the bucket with the internal endpoint. Undefined when the object is missing. */
   async function stored(key: string): Promise<number | undefined> {
-    const answer = await send(door.originUrl, '/_metadata', {
+    const answer = await send(service.originUrl, '/_metadata', {
       method: 'POST',
       headers: { 'x-internal-secret': INTERNAL },
       body: JSON.stringify({ type: 'upload', upload_filename: key, isNSFWAllowed: true }),
@@ -54,14 +54,14 @@ describe.each(DOORS)('the upload relay at %s', (_, open) => {
   it('stores a body of unknown length', async () => {
     for (const size of [0, 70_000, 3_000_000]) {
       const key = `unknown ${size}`
-      const answer = await chunked(door.url, pathOf(await token({ key }), key), size)
+      const answer = await chunked(service.url, pathOf(await token({ key }), key), size)
       expect([size, answer]).toEqual([size, 200])
       expect(await stored(key)).toBe(400)
     }
   })
 
   it('answers a preflight', async () => {
-    const { status, headers } = await send(door.url, pathOf('any'), { method: 'OPTIONS' })
+    const { status, headers } = await send(service.url, pathOf('any'), { method: 'OPTIONS' })
     expect(status).toBe(204)
     expect(headers).toMatchObject({
       'access-control-allow-origin': '*',
@@ -79,7 +79,7 @@ describe.each(DOORS)('the upload relay at %s', (_, open) => {
           method,
           ...(body === undefined ? {} : { body, headers: { 'content-length': '6' } }),
         }
-        const { status, headers } = await send(door.url, pathOf(await token()), options)
+        const { status, headers } = await send(service.url, pathOf(await token()), options)
         expect([method, body, status, headers.allow]).toEqual([method, body, 405, 'PUT, OPTIONS'])
       }
     }
@@ -152,7 +152,7 @@ describe.each(DOORS)('the upload relay at %s', (_, open) => {
   it('rejects a body longer than the token or the limit allows, with or without a declared length', async () => {
     const small = await token({ maxBytes: 9 })
     expect((await put(pathOf(small), '0123456789')).status).toBe(413)
-    expect(await chunked(door.url, pathOf(small), 10)).toBe(413)
+    expect(await chunked(service.url, pathOf(small), 10)).toBe(413)
     const large = await token({ maxBytes: 500_000_000 })
     expect((await put(pathOf(large), Buffer.alloc(5_000_001))).status).toBe(413)
     expect(await stored('folder/a b')).toBeUndefined()
@@ -160,11 +160,11 @@ describe.each(DOORS)('the upload relay at %s', (_, open) => {
   })
 
   it('rejects uploads of unknown length beyond its spool limit', async () => {
-    const answer = await chunked(door.url, pathOf(await token({ key: 'spool' }), 'spool'), 4_500_000)
+    const answer = await chunked(service.url, pathOf(await token({ key: 'spool' }), 'spool'), 4_500_000)
     expect(answer).toBe(503)
     expect(await stored('spool')).toBeUndefined()
     // The space of the spool is free again.
-    expect(await chunked(door.url, pathOf(await token({ key: 'spool' }), 'spool'), 3_500_000)).toBe(200)
+    expect(await chunked(service.url, pathOf(await token({ key: 'spool' }), 'spool'), 3_500_000)).toBe(200)
   })
 
   const KNOWN = 'content-length: 100000\r\n'
@@ -180,9 +180,9 @@ describe.each(DOORS)('the upload relay at %s', (_, open) => {
     for (const way of BREAKS) {
       const key = `broken ${what} ${way}`
       const path = pathOf(await token({ key }), key)
-      const ended = () => door.log.filter(({ route }) => route === 'relay').length
+      const ended = () => service.log.filter(({ route }) => route === 'relay').length
       const before = ended()
-      expect(await breakOff(door.url, path, { header, body, way })).not.toMatch(/^HTTP\/1\.1 2/)
+      expect(await breakOff(service.url, path, { header, body, way })).not.toMatch(/^HTTP\/1\.1 2/)
       // A request that breaks off at once may never reach the origin.
       await until(() => ended() > before, 300).catch(() => undefined)
       expect([way, await stored(key)]).toEqual([way, undefined])
@@ -196,10 +196,10 @@ describe.each([
   ['the edge', openEdge],
 ] as const)('an upload relay without a secret, at %s', (_, open) => {
   it('is disabled', async () => {
-    const door = await open({ MEDIA_PROXY_SECRET_KEY: INTERNAL })
+    const service = await open({ MEDIA_PROXY_SECRET_KEY: INTERNAL })
     for (const method of ['PUT', 'OPTIONS', 'GET'])
-      expect((await send(door.url, pathOf(await token()), { method })).status).toBe(404)
-    await door.close()
+      expect((await send(service.url, pathOf(await token()), { method })).status).toBe(404)
+    await service.close()
   })
 })
 

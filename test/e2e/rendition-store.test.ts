@@ -9,10 +9,10 @@ import { renditionKey } from '@media-proxy/shared/store/rendition-object.ts'
 import { createS3Store } from '@media-proxy/shared/store/s3.ts'
 import type { ObjectStore } from '@media-proxy/shared/store/store.ts'
 import { afterEach, describe, expect, it } from 'vitest'
-import { type Door, openOrigin, openS3Server } from '../doors.ts'
 import { halvesPng } from '../fixtures.ts'
 import { send } from '../http.ts'
-import { patient } from '../patience.ts'
+import { openOrigin, openS3Server, type Service } from '../services.ts'
+import { scaleTimeout } from '../timeouts.ts'
 import { until } from '../until.ts'
 
 const SETTINGS = {
@@ -43,7 +43,7 @@ async function folder(): Promise<Shared> {
 async function s3(): Promise<Shared> {
   const { endpoint, credentials, put, close } = await openS3Server()
   return {
-    store: createS3Store({ endpoint, region: 'auto', timeoutMs: patient(5000), ...credentials }),
+    store: createS3Store({ endpoint, region: 'auto', timeoutMs: scaleTimeout(5000), ...credentials }),
     put: (key, bytes) => put(key, bytes),
     close,
   }
@@ -65,14 +65,14 @@ describe.each([
     closers.push(shared.close)
     await shared.put('avatars/1/a', await halvesPng(400, 300))
     const origin = async () => {
-      const door = await openOrigin(shared.store, SETTINGS)
-      closers.push(door.close)
-      return door
+      const service = await openOrigin(shared.store, SETTINGS)
+      closers.push(service.close)
+      return service
     }
     return { shared, first: await origin(), second: await origin() }
   }
 
-  const outcomes = ({ log }: Omit<Door, 'put'>) => log.flatMap(({ outcome }) => outcome ?? [])
+  const outcomes = ({ log }: Omit<Service, 'put'>) => log.flatMap(({ outcome }) => outcome ?? [])
 
   it('are rendered by one origin and served by the other', async () => {
     const { shared, first, second } = await opened()

@@ -1,20 +1,20 @@
 import sharp from 'sharp'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { type FilesystemDoor, openFilesystemOrigin } from '../doors.ts'
 import { noisePng } from '../fixtures.ts'
 import { send } from '../http.ts'
+import { type FilesystemService, openFilesystemOrigin } from '../services.ts'
 
 const WIDTHS = [16, 32, 48, 64, 80, 96, 128, 160, 200, 256, 320, 400]
 
-let door: FilesystemDoor
+let service: FilesystemService
 
 beforeAll(async () => {
-  door = await openFilesystemOrigin()
+  service = await openFilesystemOrigin()
 })
-afterAll(() => door.close())
+afterAll(() => service.close())
 
 const ask = (file: string, width: number, query = '') =>
-  send(door.url, `/attachments/1/${file}?width=${width}&format=webp${query}`)
+  send(service.url, `/attachments/1/${file}?width=${width}&format=webp${query}`)
 
 it.each(['png', 'jpg', 'avif'] as const)(
   'renders sizes of one %s requested together exactly like sizes requested one by one',
@@ -26,8 +26,8 @@ it.each(['png', 'jpg', 'avif'] as const)(
       avif: () => sharp(noise).avif({ effort: 0 }).toBuffer(),
     }
     const bytes = await source[extension]()
-    await door.put(`attachments/1/together.${extension}`, bytes)
-    await door.put(`attachments/1/alone.${extension}`, bytes)
+    await service.put(`attachments/1/together.${extension}`, bytes)
+    await service.put(`attachments/1/alone.${extension}`, bytes)
     const together = await Promise.all(WIDTHS.map((width) => ask(`together.${extension}`, width)))
     for (const [at, width] of WIDTHS.entries()) {
       const alone = await ask(`alone.${extension}`, width)
@@ -38,7 +38,7 @@ it.each(['png', 'jpg', 'avif'] as const)(
 )
 
 it('renders the other sizes when one cannot be rendered', async () => {
-  await door.put('attachments/1/mixed.png', await noisePng(801, 601))
+  await service.put('attachments/1/mixed.png', await noisePng(801, 601))
   const [wide, ...others] = await Promise.all([
     ask('mixed.png', 16, '&pad=4000,4000,4000,4000&height=16384'),
     ...WIDTHS.map((width) => ask('mixed.png', width)),

@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { type FilesystemDoor, openEdge } from '../doors.ts'
 import { halvesPng } from '../fixtures.ts'
+import { type FilesystemService, openEdge } from '../services.ts'
 
 const SETTINGS = {
   MEDIA_PROXY_SECRET_KEY: 'secret',
@@ -13,13 +13,13 @@ const SETTINGS = {
   MEDIA_PROXY_RATE_LIMIT_EDGE_DRIVER: 'ledger',
 }
 
-let door: FilesystemDoor
+let service: FilesystemService
 
 beforeAll(async () => {
-  door = await openEdge(SETTINGS)
-  await door.put('attachments/1/a.png', await halvesPng(2000, 1500))
+  service = await openEdge(SETTINGS)
+  await service.put('attachments/1/a.png', await halvesPng(2000, 1500))
 })
-afterAll(() => door.close())
+afterAll(() => service.close())
 
 async function smoke(
   ...words: readonly string[]
@@ -34,7 +34,7 @@ async function smoke(
 }
 
 it('finds no fault in an edge', async () => {
-  const { code, lines } = await smoke(`${door.url}/attachments/1/a.png`, '--exhaust')
+  const { code, lines } = await smoke(`${service.url}/attachments/1/a.png`, '--exhaust')
   expect(lines.filter((line) => !line.startsWith('ok '))).toHaveLength(1)
   expect(lines.join('\n')).toMatch(/HIT: HIT, the same bytes/)
   expect(lines.join('\n')).toMatch(/COALESCED: 32 at once: [01] MISS, \d+ COALESCED/)
@@ -45,12 +45,12 @@ it('finds no fault in an edge', async () => {
 })
 
 it('reports what fails: an origin has no such cache', async () => {
-  const { code, lines } = await smoke(`${door.originUrl}/attachments/1/a.png`, '--within', '1')
+  const { code, lines } = await smoke(`${service.originUrl}/attachments/1/a.png`, '--within', '1')
   expect(lines.filter((line) => line.startsWith('FAILED')).join('\n')).toMatch(/HIT: none/)
   expect(code).toBe(1)
 })
 
 it('asks for the URL of an attachment', async () => {
-  const { code, lines } = await smoke(`${door.url}/avatars/1/a.png`)
+  const { code, lines } = await smoke(`${service.url}/avatars/1/a.png`)
   expect([code, lines[0]]).toEqual([1, 'This is no attachment: asset.'])
 })

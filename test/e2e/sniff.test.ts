@@ -1,8 +1,8 @@
 import { createMediaClient } from '@media-proxy/client'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Door, openEdge, openFilesystemOrigin, openS3Origin } from '../doors.ts'
 import { animatedGif, halvesJpeg, halvesPng, SVG, turnedHeic } from '../fixtures.ts'
 import { send } from '../http.ts'
+import { openEdge, openFilesystemOrigin, openS3Origin, type Service } from '../services.ts'
 
 const SECRET = 'internal-secret'
 
@@ -11,10 +11,10 @@ describe.each([
   ['the origin with S3', openS3Origin],
   ['the edge', openEdge],
 ] as const)('/_sniff at %s', (_, open) => {
-  let door: Door
+  let service: Service
 
   beforeAll(async () => {
-    door = await open({ MEDIA_PROXY_SECRET_KEY: SECRET })
+    service = await open({ MEDIA_PROXY_SECRET_KEY: SECRET })
     const files: Readonly<Record<string, Uint8Array>> = {
       'a.jpg': await halvesPng(40, 30),
       jpeg: await halvesJpeg(40, 30),
@@ -38,12 +38,12 @@ describe.each([
         ...new Array(413).fill(0),
       ]),
     }
-    for (const [key, bytes] of Object.entries(files)) await door.put(key, bytes, 'text/html', 'uploads')
+    for (const [key, bytes] of Object.entries(files)) await service.put(key, bytes, 'text/html', 'uploads')
   })
-  afterAll(() => door.close())
+  afterAll(() => service.close())
 
   const sniff = async (body: unknown, secret = SECRET) => {
-    const answer = await send(door.url, '/_sniff', {
+    const answer = await send(service.url, '/_sniff', {
       method: 'POST',
       headers: { 'x-internal-secret': secret },
       body: JSON.stringify(body),
@@ -71,11 +71,11 @@ describe.each([
     expect(await sniff({ upload_filename: '../x' })).toEqual([400, 'Invalid request body'])
     expect(await sniff({})).toEqual([400, 'Invalid request body'])
     expect(await sniff({ upload_filename: 'a.jpg' }, 'wrong')).toEqual([401, 'Unauthorized'])
-    expect((await send(door.url, '/_sniff')).status).toBe(405)
+    expect((await send(service.url, '/_sniff')).status).toBe(405)
   })
 
   it('is called by the client', async () => {
-    const client = createMediaClient({ baseUrl: door.url, secretKey: SECRET })
+    const client = createMediaClient({ baseUrl: service.url, secretKey: SECRET })
     expect(await client.sniff('gif')).toBe('image/gif')
     expect(await client.sniff('text')).toBeNull()
     expect(await client.sniff('none')).toMatchObject({ failure: 'not-found' })

@@ -89,8 +89,8 @@ describe('pnpm start', () => {
   })
 
   it('passes its settings to both, including presets', async () => {
-    for (const door of [stack.edge, stack.origin]) {
-      const { status, body } = await send(door, '/attachments/1/1/harbour.jpg?preset=thumb')
+    for (const service of [stack.edge, stack.origin]) {
+      const { status, body } = await send(service, '/attachments/1/1/harbour.jpg?preset=thumb')
       expect([status, (await sharp(body).metadata()).width]).toEqual([200, 40])
     }
   })
@@ -114,13 +114,13 @@ describe('pnpm start', () => {
     await file.truncate(500 * MIB)
     await file.write('!', 500 * MIB - 1)
     await file.close()
-    for (const door of [stack.origin, stack.edge]) {
-      await send(door, '/_health')
+    for (const service of [stack.origin, stack.edge]) {
+      await send(service, '/_health')
       const family = await descendants(stack.child.pid ?? 0)
       const before = await memoryOf(family)
       let peak = 0
       let bytes = 0
-      const response = await fetch(`${door}/attachments/1/large.bin`)
+      const response = await fetch(`${service}/attachments/1/large.bin`)
       for await (const chunk of response.body ?? []) {
         const seen = bytes
         bytes += chunk.length
@@ -128,8 +128,8 @@ describe('pnpm start', () => {
           peak = Math.max(peak, await memoryOf(family))
       }
       expect(bytes).toBe(500 * MIB)
-      expect((peak - before) / MIB, door).toBeLessThan(64)
-      const last = await send(door, '/attachments/1/large.bin', { headers: { range: 'bytes=-1' } })
+      expect((peak - before) / MIB, service).toBeLessThan(64)
+      const last = await send(service, '/attachments/1/large.bin', { headers: { range: 'bytes=-1' } })
       expect([last.status, last.body.toString()]).toEqual([206, '!'])
     }
   })

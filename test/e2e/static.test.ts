@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Door, openFilesystemOrigin, openS3Server } from '../doors.ts'
 import { send } from '../http.ts'
+import { openFilesystemOrigin, openS3Server, type Service } from '../services.ts'
 import { answering } from '../stores/aws-server.ts'
 import { createWorkerHarness } from '../worker-harness.ts'
 
@@ -15,7 +15,7 @@ const FILES: readonly (readonly [key: string, content: string, type: string])[] 
   ['a b/c+d/ü%.txt', '0123456789', 'text/plain'],
 ]
 
-interface Site extends Pick<Door, 'put'> {
+interface Site extends Pick<Service, 'put'> {
   readonly url: string
   close(): Promise<void>
 }
@@ -92,7 +92,7 @@ async function edgeWithFolder(): Promise<Site> {
 
 async function harness(
   vars: Record<string, string>,
-  behind: Pick<Door, 'put'> & { close(): Promise<unknown> },
+  behind: Pick<Service, 'put'> & { close(): Promise<unknown> },
 ): Promise<Site> {
   const worker = createWorkerHarness({
     workers: [{ configPath: join(import.meta.dirname, '../../wrangler.toml'), vars }],
@@ -109,9 +109,9 @@ async function harness(
 }
 
 async function originWithFolder(): Promise<Site> {
-  const door = await openFilesystemOrigin(STATIC)
-  for (const [key, content, type] of FILES) await door.put(key, Buffer.from(content), type, 'static')
-  return door
+  const service = await openFilesystemOrigin(STATIC)
+  for (const [key, content, type] of FILES) await service.put(key, Buffer.from(content), type, 'static')
+  return service
 }
 
 describe.each([

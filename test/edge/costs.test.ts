@@ -1,9 +1,9 @@
 import { join } from 'node:path'
 import { type BilledOperations, EDGE_COSTS, priceOf } from '@media-proxy/shared/edge-costs.ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Door, openFilesystemOrigin } from '../doors.ts'
 import { halvesPng } from '../fixtures.ts'
 import { send } from '../http.ts'
+import { openFilesystemOrigin, type Service } from '../services.ts'
 import { until } from '../until.ts'
 import { createWorkerHarness } from '../worker-harness.ts'
 
@@ -35,7 +35,7 @@ const total = (calls: Readonly<Record<string, number>>) =>
   Object.values(calls).reduce((sum, count) => sum + count, 0)
 
 describe.each(['platform', 'ledger'] as const)('the cost of a request at the edge with the %s', (driver) => {
-  let origin: Door
+  let origin: Service
   let edge: { readonly url: string; close(): Promise<unknown> }
 
   beforeAll(async () => {

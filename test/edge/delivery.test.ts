@@ -2,9 +2,9 @@ import { createServer, type IncomingMessage, request, type ServerResponse } from
 import type { AddressInfo } from 'node:net'
 import { gzipSync } from 'node:zlib'
 import { afterEach, describe, expect, it } from 'vitest'
-import { type Door, openEdge, type Settings } from '../doors.ts'
 import { halvesPng } from '../fixtures.ts'
 import { send } from '../http.ts'
+import { openEdge, type Service, type Settings } from '../services.ts'
 import { until } from '../until.ts'
 import { openPlainWorker } from './plain-worker.ts'
 
@@ -15,74 +15,74 @@ afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close()
 })
 
-async function edge(settings: Settings = {}): Promise<Door> {
-  const door = await openEdge({ ...KEYS, ...settings })
-  closers.push(() => door.close())
-  return door
+async function edge(settings: Settings = {}): Promise<Service> {
+  const service = await openEdge({ ...KEYS, ...settings })
+  closers.push(() => service.close())
+  return service
 }
 
-const cacheOf = async (door: Pick<Door, 'url'>, path: string, headers: Record<string, string> = {}) =>
-  (await send(door.url, path, { headers })).headers['x-cache']
+const cacheOf = async (service: Pick<Service, 'url'>, path: string, headers: Record<string, string> = {}) =>
+  (await send(service.url, path, { headers })).headers['x-cache']
 
 describe('requests of media players', () => {
   it('become cache hits by the third request, even when they are all range requests', async () => {
-    const door = await edge()
-    const film = Buffer.alloc(3_000_000, 'abcdefg')
-    await door.put('attachments/1/film.mp4', film)
+    const service = await edge()
+    const video = Buffer.alloc(3_000_000, 'abcdefg')
+    await service.put('attachments/1/video.mp4', video)
     for (const range of ['bytes=0-', 'bytes=1000-1999', 'bytes=-500']) {
       const headers = { range }
-      const first = await send(door.url, '/attachments/1/film.mp4', { headers })
+      const first = await send(service.url, '/attachments/1/video.mp4', { headers })
       expect(first.status).toBe(206)
-      await until(async () => (await cacheOf(door, '/attachments/1/film.mp4', headers)) === 'HIT')
-      const kept = await send(door.url, '/attachments/1/film.mp4', { headers })
+      await until(async () => (await cacheOf(service, '/attachments/1/video.mp4', headers)) === 'HIT')
+      const kept = await send(service.url, '/attachments/1/video.mp4', { headers })
       expect([kept.status, kept.headers['content-range'], kept.body.equals(first.body)]).toEqual([
         206,
         first.headers['content-range'],
         true,
       ])
     }
-    const whole = await send(door.url, '/attachments/1/film.mp4')
-    expect([whole.headers['x-cache'], whole.body.equals(film)]).toEqual(['HIT', true])
+    const whole = await send(service.url, '/attachments/1/video.mp4')
+    expect([whole.headers['x-cache'], whole.body.equals(video)]).toEqual(['HIT', true])
     // The whole file is fetched once, in the background, however many range requests there were.
-    const wholes = door.log.filter(({ msg, status }) => msg === 'request' && status === 200)
+    const wholes = service.log.filter(({ msg, status }) => msg === 'request' && status === 200)
     expect(wholes).toHaveLength(1)
   })
 
   it('bypass the cache when the file is too large', async () => {
-    const door = await edge({ MEDIA_PROXY_CACHE_EDGE_ENTRY_BYTES: '1000' })
-    await door.put('attachments/1/large.bin', Buffer.alloc(5000))
+    const service = await edge({ MEDIA_PROXY_CACHE_EDGE_ENTRY_BYTES: '1000' })
+    await service.put('attachments/1/large.bin', Buffer.alloc(5000))
     for (let visit = 0; visit < 4; visit += 1) {
-      expect(await cacheOf(door, '/attachments/1/large.bin', { range: 'bytes=0-9' })).toBe('BYPASS')
-      expect(await cacheOf(door, '/attachments/1/large.bin')).toBe('BYPASS')
+      expect(await cacheOf(service, '/attachments/1/large.bin', { range: 'bytes=0-9' })).toBe('BYPASS')
+      expect(await cacheOf(service, '/attachments/1/large.bin')).toBe('BYPASS')
     }
   })
 
   it('answer ranges, conditions and HEAD for a rendition that is too large to cache', async () => {
-    const door = await edge({ MEDIA_PROXY_CACHE_EDGE_ENTRY_BYTES: '100' })
-    await door.put('attachments/1/a.png', await halvesPng(400, 300))
+    const service = await edge({ MEDIA_PROXY_CACHE_EDGE_ENTRY_BYTES: '100' })
+    await service.put('attachments/1/a.png', await halvesPng(400, 300))
     const path = '/attachments/1/a.png?width=300&format=png'
-    const whole = await send(door.url, path)
+    const whole = await send(service.url, path)
     expect([whole.status, whole.headers['x-cache']]).toEqual([200, 'BYPASS'])
-    const part = await send(door.url, path, { headers: { range: 'bytes=0-1' } })
+    const part = await send(service.url, path, { headers: { range: 'bytes=0-1' } })
     expect([part.status, part.headers['content-range'], part.body.equals(whole.body.subarray(0, 2))]).toEqual(
       [206, `bytes 0-1/${whole.body.length}`, true],
     )
-    const known = await send(door.url, path, { headers: { 'if-none-match': whole.headers.etag ?? '' } })
+    const known = await send(service.url, path, { headers: { 'if-none-match': whole.headers.etag ?? '' } })
     expect([known.status, known.body.length]).toEqual([304, 0])
-    const head = await send(door.url, path, { method: 'HEAD' })
+    const head = await send(service.url, path, { method: 'HEAD' })
     expect([head.status, head.headers['content-length']]).toEqual([200, String(whole.body.length)])
   })
 
   it('deliver complete large media to all clients while it is being cached', async () => {
-    const door = await edge()
+    const service = await edge()
     const bytes = Buffer.alloc(2 * 1024 * 1024 + 7, 'xyz')
-    await door.put('attachments/1/two.bin', bytes)
+    await service.put('attachments/1/two.bin', bytes)
     const answers = await Promise.all(
-      Array.from({ length: 8 }, () => send(door.url, '/attachments/1/two.bin')),
+      Array.from({ length: 8 }, () => send(service.url, '/attachments/1/two.bin')),
     )
     for (const { status, body } of answers) expect([status, body.equals(bytes)]).toEqual([200, true])
-    await until(async () => (await cacheOf(door, '/attachments/1/two.bin')) === 'HIT')
-    expect((await send(door.url, '/attachments/1/two.bin')).body.equals(bytes)).toBe(true)
+    await until(async () => (await cacheOf(service, '/attachments/1/two.bin')) === 'HIT')
+    expect((await send(service.url, '/attachments/1/two.bin')).body.equals(bytes)).toBe(true)
   })
 })
 
@@ -90,9 +90,9 @@ describe('requests of media players', () => {
  * Waits until the origin answers, which no longer has the
  * object. A cached part of the file would be served for a day.
  */
-const untilForgotten = (door: Pick<Door, 'url'>) =>
+const untilForgotten = (service: Pick<Service, 'url'>) =>
   until(async () => {
-    const found = await send(door.url, '/attachments/1/a.png').catch(() => undefined)
+    const found = await send(service.url, '/attachments/1/a.png').catch(() => undefined)
     return found?.status === 404
   })
 
@@ -102,7 +102,7 @@ describe('the edge, with an origin that responds in unusual ways', () => {
   async function before(
     answer: Answer,
     settings: Readonly<Record<string, string>> = {},
-  ): Promise<{ readonly door: Pick<Door, 'url'>; readonly asked: string[] }> {
+  ): Promise<{ readonly service: Pick<Service, 'url'>; readonly asked: string[] }> {
     const asked: string[] = []
     const server = createServer((request, response) => {
       asked.push(`${request.url} ${request.headers.cookie ?? ''}`)
@@ -110,28 +110,28 @@ describe('the edge, with an origin that responds in unusual ways', () => {
     }).listen(0, '127.0.0.1')
     await new Promise((resolve) => server.once('listening', resolve))
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-    const door = await openPlainWorker({
+    const service = await openPlainWorker({
       ...{ ...KEYS, MEDIA_PROXY_NODE_ENV: 'test', MEDIA_PROXY_ORIGIN_URL: url },
       ...settings,
     })
     closers.push(async () => {
-      await door.close()
+      await service.close()
       server.closeAllConnections()
       server.close()
     })
-    return { door, asked }
+    return { service, asked }
   }
 
   const headers = { 'content-type': 'image/png', 'x-request-id': 'r', 'cache-control': 'public, max-age=100' }
 
   it('answers 502 and caches nothing when the response breaks off at its start', async () => {
     let whole = false
-    const { door } = await before((_, response) => {
+    const { service } = await before((_, response) => {
       response.writeHead(200, { ...headers, 'content-length': '1000' })
       if (whole) response.end(Buffer.alloc(1000))
       else response.write(Buffer.alloc(100), () => setTimeout(() => response.destroy(), 20))
     })
-    const broken = await send(door.url, '/attachments/1/a.png')
+    const broken = await send(service.url, '/attachments/1/a.png')
     expect([broken.status, broken.body.toString(), broken.headers['cache-control']]).toEqual([
       502,
       'Bad Gateway',
@@ -139,25 +139,25 @@ describe('the edge, with an origin that responds in unusual ways', () => {
     ])
     expect(Number(broken.headers['retry-after'])).toBeGreaterThan(0)
     whole = true
-    const again = await send(door.url, '/attachments/1/a.png')
+    const again = await send(service.url, '/attachments/1/a.png')
     expect([again.status, again.body.length, again.headers['x-cache']]).toEqual([200, 1000, 'MISS'])
   })
 
   it('cuts the connection and caches nothing when the response breaks off in the middle', async () => {
     let gone = false
-    const { door } = await before((_, response) => {
+    const { service } = await before((_, response) => {
       if (gone) return response.writeHead(404, { 'x-request-id': 'r' }).end('Not Found')
       response.writeHead(200, { ...headers, 'content-length': '3000000' })
       return response.write(Buffer.alloc(2_000_000), () => setTimeout(() => response.destroy(), 50))
     })
-    const outcome = await send(door.url, '/attachments/1/a.png').then(
+    const outcome = await send(service.url, '/attachments/1/a.png').then(
       ({ status, body }) => [status, body.length],
       () => 'cut',
     )
     // Never a complete response with fewer bytes.
     if (outcome !== 'cut') expect(outcome).toEqual([502, 'Bad Gateway'.length])
     gone = true
-    await untilForgotten(door)
+    await untilForgotten(service)
   })
 
   it.each([
@@ -165,27 +165,27 @@ describe('the edge, with an origin that responds in unusual ways', () => {
     ['much', 3_000_000],
   ])('caches nothing when a response without a length breaks off after %s', async (_, bytes) => {
     let gone = false
-    const { door } = await before((_, response) => {
+    const { service } = await before((_, response) => {
       if (gone) return response.writeHead(404, { 'x-request-id': 'r' }).end('Not Found')
       response.writeHead(200, headers)
       return response.write(Buffer.alloc(bytes), () => setTimeout(() => response.destroy(), 50))
     })
-    const first = await send(door.url, '/attachments/1/a.png').catch(() => undefined)
+    const first = await send(service.url, '/attachments/1/a.png').catch(() => undefined)
     // For a response without a length, workerd writes the final chunk even when the body broke off, so that a
     // client cannot notice it.
     if (bytes < 1_000_000) expect(first?.status ?? 502).toBe(502)
     gone = true
-    await untilForgotten(door)
+    await untilForgotten(service)
   })
 
   it('passes on a page of another program, never caches it, and never replaces a cached copy with it', async () => {
     let isLogin = true
-    const { door } = await before((_, response) => {
+    const { service } = await before((_, response) => {
       if (isLogin) response.writeHead(200, { 'content-type': 'text/html' }).end('<p>Log in</p>')
       else response.writeHead(200, { ...headers, 'x-media-life': '0' }).end(Buffer.alloc(100))
     })
     for (let visit = 0; visit < 2; visit += 1) {
-      const page = await send(door.url, '/attachments/1/a.png')
+      const page = await send(service.url, '/attachments/1/a.png')
       expect([page.status, page.headers['x-cache'], page.body.toString()]).toEqual([
         200,
         'BYPASS',
@@ -193,15 +193,15 @@ describe('the edge, with an origin that responds in unusual ways', () => {
       ])
     }
     isLogin = false
-    expect((await send(door.url, '/attachments/1/a.png')).body).toHaveLength(100)
-    await until(async () => (await send(door.url, '/attachments/1/a.png')).body.length === 100)
+    expect((await send(service.url, '/attachments/1/a.png')).body).toHaveLength(100)
+    await until(async () => (await send(service.url, '/attachments/1/a.png')).body.length === 100)
     isLogin = true
-    const kept = await send(door.url, '/attachments/1/a.png')
+    const kept = await send(service.url, '/attachments/1/a.png')
     expect([kept.headers['x-cache'], kept.body.length]).toEqual(['HIT', 100])
   })
 
   it('caches a small response without a length', async () => {
-    const { door, asked } = await before((path, response) => {
+    const { service, asked } = await before((path, response) => {
       response.writeHead(200, headers)
       response.write(Buffer.alloc(1000, 1))
       setTimeout(
@@ -209,11 +209,11 @@ describe('the edge, with an origin that responds in unusual ways', () => {
         10,
       )
     })
-    const small = await send(door.url, '/attachments/1/small.png')
+    const small = await send(service.url, '/attachments/1/small.png')
     expect([small.status, small.headers['content-length'], small.body.length]).toEqual([200, '1010', 1010])
-    await until(async () => (await cacheOf(door, '/attachments/1/small.png')) === 'HIT')
+    await until(async () => (await cacheOf(service, '/attachments/1/small.png')) === 'HIT')
     for (let visit = 0; visit < 2; visit += 1) {
-      const large = await send(door.url, '/attachments/1/large.png')
+      const large = await send(service.url, '/attachments/1/large.png')
       expect([large.status, large.headers['x-cache'], large.body.length]).toEqual([200, 'BYPASS', 3_001_000])
     }
     expect(asked.length).toBeGreaterThanOrEqual(3)
@@ -224,21 +224,21 @@ describe('the edge, with an origin that responds in unusual ways', () => {
     ['is not, where that must not outlive its time', '1, must-revalidate', 502],
   ])('a request during a failure of the origin %s', async (_, life, later) => {
     let fails = false
-    const { door } = await before((_, response) => {
+    const { service } = await before((_, response) => {
       if (fails) response.writeHead(500).end('broken')
       else
         response
           .writeHead(200, { ...headers, 'content-length': '10', 'x-media-life': life })
           .end('0123456789')
     })
-    expect((await send(door.url, '/attachments/1/a.png')).status).toBe(200)
-    await until(async () => (await cacheOf(door, '/attachments/1/a.png')) === 'HIT')
+    expect((await send(service.url, '/attachments/1/a.png')).status).toBe(200)
+    await until(async () => (await cacheOf(service, '/attachments/1/a.png')) === 'HIT')
     fails = true
     await new Promise((resolve) => setTimeout(resolve, 1100))
     for (let visit = 0; visit < 2; visit += 1)
-      expect((await send(door.url, '/attachments/1/a.png')).status).toBe(later)
+      expect((await send(service.url, '/attachments/1/a.png')).status).toBe(later)
     fails = false
-    expect((await send(door.url, '/attachments/1/a.png')).status).toBe(200)
+    expect((await send(service.url, '/attachments/1/a.png')).status).toBe(200)
   })
 
   it.each([
@@ -247,7 +247,7 @@ describe('the edge, with an origin that responds in unusual ways', () => {
     ['a filter', 403, {}, [403, 'elsewhere']],
   ])('does not cache the response of %s in front of the origin', async (_, status, told, seen) => {
     let isHidden = true
-    const { door } = await before(
+    const { service } = await before(
       (_path, response) => {
         if (isHidden) response.writeHead(status, told).end('elsewhere')
         else response.writeHead(200, { ...headers, 'content-length': '3' }).end('abc')
@@ -255,46 +255,46 @@ describe('the edge, with an origin that responds in unusual ways', () => {
       { MEDIA_PROXY_CACHE_EDGE_SECONDS: '1' },
     )
     for (const asked of [{}, { range: 'bytes=0-0' }]) {
-      const hidden = await send(door.url, '/attachments/1/a.png', { headers: asked })
+      const hidden = await send(service.url, '/attachments/1/a.png', { headers: asked })
       expect([hidden.status, hidden.body.toString(), hidden.headers.location]).toEqual([...seen, undefined])
     }
     isHidden = false
-    expect((await send(door.url, '/attachments/1/a.png')).status).toBe(200)
-    await until(async () => (await cacheOf(door, '/attachments/1/a.png')) === 'HIT')
+    expect((await send(service.url, '/attachments/1/a.png')).status).toBe(200)
+    await until(async () => (await cacheOf(service, '/attachments/1/a.png')) === 'HIT')
     isHidden = true
     await new Promise((resolve) => setTimeout(resolve, 1100))
     for (let visit = 0; visit < 2; visit += 1)
-      expect((await send(door.url, '/attachments/1/a.png')).status).toBe(200)
+      expect((await send(service.url, '/attachments/1/a.png')).status).toBe(200)
   })
 
   it('keeps its cached copy when the origin is overloaded', async () => {
     let isTired = false
-    const { door } = await before(
+    const { service } = await before(
       (_, response) => {
         if (isTired) response.writeHead(429, { 'x-request-id': 'r' }).end('Too Many Requests')
         else response.writeHead(200, { ...headers, 'content-length': '3' }).end('abc')
       },
       { MEDIA_PROXY_CACHE_EDGE_SECONDS: '1' },
     )
-    await until(async () => (await cacheOf(door, '/attachments/1/a.png')) === 'HIT')
+    await until(async () => (await cacheOf(service, '/attachments/1/a.png')) === 'HIT')
     isTired = true
     await new Promise((resolve) => setTimeout(resolve, 1100))
     for (let visit = 0; visit < 2; visit += 1)
-      expect((await send(door.url, '/attachments/1/a.png')).body.toString()).toBe('abc')
+      expect((await send(service.url, '/attachments/1/a.png')).body.toString()).toBe('abc')
   })
 
   it('delivers a large file to followers, even when the leader reads nothing', async () => {
     const bytes = Buffer.alloc(30_000_000, 'abc')
-    const { door } = await before((_, response) => {
+    const { service } = await before((_, response) => {
       response.writeHead(200, { ...headers, 'content-length': String(bytes.length) }).end(bytes)
     })
-    const slow = request(`${door.url}/attachments/1/film.mp4`)
+    const slow = request(`${service.url}/attachments/1/video.mp4`)
     const [answer]: [IncomingMessage] = await new Promise((resolve) =>
       slow.once('response', (...words) => resolve(words)).end(),
     )
     answer.pause().on('error', () => undefined)
     const began = Date.now()
-    const second = await send(door.url, '/attachments/1/film.mp4')
+    const second = await send(service.url, '/attachments/1/video.mp4')
     expect([second.status, second.body.equals(bytes)]).toEqual([200, true])
     // Less than the 35 seconds after which a leader is given up.
     expect(Date.now() - began).toBeLessThan(25_000)
@@ -302,23 +302,23 @@ describe('the edge, with an origin that responds in unusual ways', () => {
   })
 
   it('keeps the status of a rejection that breaks off in the middle', async () => {
-    const { door } = await before((_, response) => {
+    const { service } = await before((_, response) => {
       response.writeHead(404, { 'x-request-id': 'r', 'content-length': '100' })
       response.write('Not', () => setTimeout(() => response.destroy(), 20))
     })
-    const { status, headers: told } = await send(door.url, '/attachments/1/a.png')
+    const { status, headers: told } = await send(service.url, '/attachments/1/a.png')
     expect([status, told['content-length']]).toEqual([404, '0'])
   })
 
   it('removes the headers that a load balancer adds', async () => {
-    const { door } = await before((_, response) => {
+    const { service } = await before((_, response) => {
       const own = { 'set-cookie': 'node=1', 'ratelimit-remaining': '3', age: '7', via: '1.1 balancer' }
       response.writeHead(200, { ...headers, ...own, 'content-length': '3' }).end('abc')
     })
-    const first = await send(door.url, '/attachments/1/a.png')
-    const part = await send(door.url, '/attachments/1/b.png', { headers: { range: 'bytes=0-0' } })
-    await until(async () => (await cacheOf(door, '/attachments/1/a.png')) === 'HIT')
-    const hit = await send(door.url, '/attachments/1/a.png')
+    const first = await send(service.url, '/attachments/1/a.png')
+    const part = await send(service.url, '/attachments/1/b.png', { headers: { range: 'bytes=0-0' } })
+    await until(async () => (await cacheOf(service, '/attachments/1/a.png')) === 'HIT')
+    const hit = await send(service.url, '/attachments/1/a.png')
     for (const { headers: told } of [first, part, hit])
       for (const name of ['set-cookie', 'ratelimit-remaining', 'age', 'via'])
         expect(told[name], name).toBeUndefined()
@@ -326,33 +326,33 @@ describe('the edge, with an origin that responds in unusual ways', () => {
 
   it('bypasses every cache in front of the origin', async () => {
     const seen: IncomingMessage['headers'][] = []
-    const { door } = await before((_, response, asked) => {
+    const { service } = await before((_, response, asked) => {
       seen.push(asked.headers)
       response.writeHead(200, { ...headers, 'content-length': '3' }).end('abc')
     })
-    await send(door.url, '/attachments/1/a.png')
-    await send(door.url, '/attachments/1/b.png', { headers: { range: 'bytes=0-0' } })
+    await send(service.url, '/attachments/1/a.png')
+    await send(service.url, '/attachments/1/b.png', { headers: { range: 'bytes=0-0' } })
     expect(seen.length).toBeGreaterThanOrEqual(2)
     for (const told of seen) expect(told['cache-control']).toBe('no-cache')
   })
 
   it('decodes a body that was encoded in transit, then caches and slices it', async () => {
     const text = 'body { color: red }'.repeat(20)
-    const { door } = await before((_, response, request) => {
+    const { service } = await before((_, response, request) => {
       expect(request.headers['accept-encoding']).toBe('identity')
       const encoded = gzipSync(text)
       const told = { 'content-encoding': 'gzip', 'content-length': String(encoded.length) }
       response.writeHead(200, { ...headers, ...told, 'content-type': 'text/css' }).end(encoded)
     })
     const path = '/themes/0123456789abcdef.css'
-    const whole = await send(door.url, path)
+    const whole = await send(service.url, path)
     expect([whole.status, whole.body.toString(), whole.headers['content-encoding']]).toEqual([
       200,
       text,
       undefined,
     ])
-    await until(async () => (await cacheOf(door, path)) === 'HIT')
-    const part = await send(door.url, path, { headers: { range: 'bytes=7-11' } })
+    await until(async () => (await cacheOf(service, path)) === 'HIT')
+    const part = await send(service.url, path, { headers: { range: 'bytes=7-11' } })
     expect([part.status, part.body.toString(), part.headers['content-range']]).toEqual([
       206,
       'color',
@@ -361,21 +361,21 @@ describe('the edge, with an origin that responds in unusual ways', () => {
   })
 
   it('renews the limited lifetime of a copy when the origin confirms it', async () => {
-    const { door } = await before((_, response, request) => {
+    const { service } = await before((_, response, request) => {
       const told = { ...headers, etag: '"a"', 'x-media-life': '2' }
       if (request.headers['if-none-match'] === '"a"') response.writeHead(304, told).end()
       else response.writeHead(200, { ...told, 'content-length': '3' }).end('abc')
     })
-    await until(async () => (await cacheOf(door, '/attachments/1/a.png')) === 'HIT')
+    await until(async () => (await cacheOf(service, '/attachments/1/a.png')) === 'HIT')
     await new Promise((resolve) => setTimeout(resolve, 2100))
-    const confirmed = await send(door.url, '/attachments/1/a.png')
+    const confirmed = await send(service.url, '/attachments/1/a.png')
     expect(confirmed.headers['cache-control']).toMatch(/^public, max-age=[12]$/)
   })
 
   it('does not forward the cookies of the client', async () => {
-    const { door, asked } = await before((_, response) => response.writeHead(200, headers).end('x'))
-    await send(door.url, '/attachments/1/a.png', { headers: { cookie: 'session=secret' } })
-    await send(door.url, '/attachments/1/b.png', {
+    const { service, asked } = await before((_, response) => response.writeHead(200, headers).end('x'))
+    await send(service.url, '/attachments/1/a.png', { headers: { cookie: 'session=secret' } })
+    await send(service.url, '/attachments/1/b.png', {
       headers: { cookie: 'session=secret', range: 'bytes=0-0' },
     })
     expect(asked.length).toBeGreaterThanOrEqual(2)
@@ -384,29 +384,29 @@ describe('the edge, with an origin that responds in unusual ways', () => {
 })
 
 describe('a takedown', () => {
-  const purge = (door: Door, object: string) =>
-    send(door.url, '/_purge', {
+  const purge = (service: Service, object: string) =>
+    send(service.url, '/_purge', {
       method: 'POST',
       headers: { 'x-internal-secret': 'secret' },
       body: JSON.stringify({ object }),
     })
 
   it('reaches every rendition and the original files, and can be repeated', async () => {
-    const door = await edge()
-    await door.put('avatars/1/a', await halvesPng(64, 48))
-    await door.put('attachments/1/a.png', await halvesPng(64, 48))
+    const service = await edge()
+    await service.put('avatars/1/a', await halvesPng(64, 48))
+    await service.put('attachments/1/a.png', await halvesPng(64, 48))
     const paths = [
       ...Array.from({ length: 60 }, (_, index) => `/avatars/1/a.webp?size=16&blur=${index + 1}`),
       ...Array.from({ length: 10 }, (_, index) => `/attachments/1/a.png?width=${index + 10}`),
       '/attachments/1/a.png',
     ]
-    for (const path of paths) await until(async () => (await cacheOf(door, path)) === 'HIT')
-    await door.put('avatars/1/a', Buffer.from('gone'))
-    await door.put('attachments/1/a.png', Buffer.from('gone'))
+    for (const path of paths) await until(async () => (await cacheOf(service, path)) === 'HIT')
+    await service.put('avatars/1/a', Buffer.from('gone'))
+    await service.put('attachments/1/a.png', Buffer.from('gone'))
     for (const object of ['avatars/1/a', 'attachments/1/a.png'])
-      for (let times = 0; times < 2; times += 1) expect((await purge(door, object)).status).toBe(200)
+      for (let times = 0; times < 2; times += 1) expect((await purge(service, object)).status).toBe(200)
     for (const path of paths) {
-      const { status, headers, body } = await send(door.url, path)
+      const { status, headers, body } = await send(service.url, path)
       expect(headers['x-cache'], path).not.toBe('HIT')
       expect(status === 200 ? body.toString() : status, path).toSatisfy(
         (found: unknown) => found === 'gone' || found === 400 || found === 500,
@@ -415,11 +415,11 @@ describe('a takedown', () => {
   })
 
   it('does not hide an object that is stored again', async () => {
-    const door = await edge()
-    await send(door.url, '/avatars/1/later.webp')
-    await until(async () => (await cacheOf(door, '/avatars/1/later.webp')) === 'HIT')
-    await door.put('avatars/1/later', await halvesPng(64, 48))
-    expect((await purge(door, 'avatars/1/later')).status).toBe(200)
-    expect((await send(door.url, '/avatars/1/later.webp')).status).toBe(200)
+    const service = await edge()
+    await send(service.url, '/avatars/1/later.webp')
+    await until(async () => (await cacheOf(service, '/avatars/1/later.webp')) === 'HIT')
+    await service.put('avatars/1/later', await halvesPng(64, 48))
+    expect((await purge(service, 'avatars/1/later')).status).toBe(200)
+    expect((await send(service.url, '/avatars/1/later.webp')).status).toBe(200)
   })
 })

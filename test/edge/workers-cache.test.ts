@@ -4,25 +4,25 @@
  */
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Door, openEdge } from '../doors.ts'
 import { halvesPng } from '../fixtures.ts'
 import { type RawRequest, type RawResponse, send } from '../http.ts'
+import { openEdge, type Service } from '../services.ts'
 
 const KEYS = { MEDIA_PROXY_SECRET_KEY: 'secret', MEDIA_PROXY_EDGE_SECRET_KEY: 'edge' }
 const PATH = '/attachments/1/2/a%20b.png?width=32&format=webp'
 
 describe('renditions in Workers Cache', () => {
-  let usual: Door
-  let other: Door
+  let usual: Service
+  let other: Service
   beforeAll(async () => {
     ;[usual, other] = [
       await openEdge(KEYS),
       await openEdge({ ...KEYS, MEDIA_PROXY_CACHE_EDGE_DRIVER: 'workers-cache' }),
     ]
-    for (const door of [usual, other]) {
-      await door.put('attachments/1/2/a b.png', await halvesPng(64, 48))
-      await door.put('avatars/1/a', await halvesPng(64, 48))
-      await door.put('attachments/1/2/broken.png', Buffer.from('no picture'))
+    for (const service of [usual, other]) {
+      await service.put('attachments/1/2/a b.png', await halvesPng(64, 48))
+      await service.put('avatars/1/a', await halvesPng(64, 48))
+      await service.put('attachments/1/2/broken.png', Buffer.from('no image'))
     }
   })
   afterAll(async () => {
@@ -50,7 +50,7 @@ describe('renditions in Workers Cache', () => {
   })
 
   it('count towards the rate limit of the client', async () => {
-    const door = await openEdge({
+    const service = await openEdge({
       ...KEYS,
       MEDIA_PROXY_CACHE_EDGE_DRIVER: 'workers-cache',
       MEDIA_PROXY_RATE_LIMIT_ENABLED: 'true',
@@ -60,16 +60,16 @@ describe('renditions in Workers Cache', () => {
       MEDIA_PROXY_RATE_LIMIT_RENDER_MAX_ATTEMPTS: '2',
     })
     try {
-      await door.put('avatars/1/a', await halvesPng(64, 48))
+      await service.put('avatars/1/a', await halvesPng(64, 48))
       const statuses = []
       for (const size of [16, 32, 64]) {
-        const { status, headers } = await send(door.url, `/avatars/1/a.webp?size=${size}`)
+        const { status, headers } = await send(service.url, `/avatars/1/a.webp?size=${size}`)
         statuses.push(status)
         if (status === 429) expect(Number(headers['retry-after'])).toBeGreaterThan(0)
       }
       expect(statuses).toEqual([200, 200, 429])
     } finally {
-      await door.close()
+      await service.close()
     }
   })
 

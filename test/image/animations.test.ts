@@ -5,8 +5,8 @@ import { pngChunks } from '@media-proxy/origin/engine/process/formats/png/png-ch
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { corpusFiles, readCorpus } from '../corpus/corpus.ts'
-import { type Door, openFilesystemOrigin } from '../doors.ts'
 import { send } from '../http.ts'
+import { openFilesystemOrigin, type Service } from '../services.ts'
 
 const SECRET = 'internal-secret'
 const [WIDTH, HEIGHT] = [24, 16]
@@ -30,27 +30,27 @@ async function animatedWebp(orientation?: number, cleared = 0): Promise<Buffer> 
 }
 
 describe('animations', () => {
-  let door: Door
+  let service: Service
   const corpusAvif = corpusFiles('wild').find((file) => file.includes('Chimera'))
   beforeAll(async () => {
-    door = await openFilesystemOrigin({ MEDIA_PROXY_SECRET_KEY: SECRET })
+    service = await openFilesystemOrigin({ MEDIA_PROXY_SECRET_KEY: SECRET })
     for (let orientation = 1; orientation <= 8; orientation += 1) {
       const bytes = await animatedWebp(orientation)
-      await door.put(`attachments/1/${orientation}.webp`, bytes)
-      await door.put(`${orientation}`, bytes, undefined, 'uploads')
+      await service.put(`attachments/1/${orientation}.webp`, bytes)
+      await service.put(`${orientation}`, bytes, undefined, 'uploads')
     }
     const whole = await animatedWebp()
-    await door.put('attachments/1/cut.webp', whole.subarray(0, whole.length - 20))
+    await service.put('attachments/1/cut.webp', whole.subarray(0, whole.length - 20))
     if (corpusAvif !== undefined) {
-      await door.put('attachments/1/sequence.avif', readCorpus(corpusAvif))
-      await door.put('avatars/1/sequence', readCorpus(corpusAvif))
-      await door.put('sequence', readCorpus(corpusAvif), undefined, 'uploads')
+      await service.put('attachments/1/sequence.avif', readCorpus(corpusAvif))
+      await service.put('avatars/1/sequence', readCorpus(corpusAvif))
+      await service.put('sequence', readCorpus(corpusAvif), undefined, 'uploads')
     }
   })
-  afterAll(() => door.close())
+  afterAll(() => service.close())
 
   const post = async (route: string, file: string) => {
-    const { body } = await send(door.url, route, {
+    const { body } = await send(service.url, route, {
       method: 'POST',
       headers: { 'x-internal-secret': SECRET, 'content-type': 'application/json' },
       body: JSON.stringify({ type: 'upload', upload_filename: file, isNSFWAllowed: true }),
@@ -60,7 +60,7 @@ describe('animations', () => {
 
   it.each([1, 2, 3, 4, 5, 6, 7, 8])('play upright from WebP of orientation %d', async (orientation) => {
     const path = `/attachments/1/${orientation}.webp?animated=true&quality=lossless`
-    const { status, body } = await send(door.url, `${path}&format=webp`)
+    const { status, body } = await send(service.url, `${path}&format=webp`)
     expect(status).toBe(200)
     const { delay, loop, pages } = await sharp(body).metadata()
     expect({ delay, loop, pages }).toEqual({ delay: [100, 200, 300], loop: 2, pages: 3 })
@@ -73,7 +73,7 @@ describe('animations', () => {
       expect(ours.info.width).toBe(orientation > 4 ? HEIGHT : WIDTH)
       expect(meanDifference(ours.data, await withAlpha(upright))).toBeLessThan(1)
     }
-    const apng = await send(door.url, `${path}&format=png`)
+    const apng = await send(service.url, `${path}&format=png`)
     expect([...pngChunks(apng.body)].filter(({ id }) => id === 'fcTL')).toHaveLength(3)
     expect(await post('/_metadata', `${orientation}`)).toMatchObject({
       animated: true,
@@ -86,7 +86,7 @@ describe('animations', () => {
     'are cropped and padded upright from WebP of orientation 6, %s',
     async (fit) => {
       const path = `/attachments/1/6.webp?animated=true&format=webp&width=8&height=8&gravity=north&fit=${fit}`
-      const { body } = await send(door.url, path)
+      const { body } = await send(service.url, path)
       const { width, height, pages } = await sharp(body).metadata()
       expect([width, height === undefined ? 0 : height, pages]).toEqual([fit === 'inside' ? 5 : 8, 8, 3])
     },
@@ -98,18 +98,21 @@ describe('animations', () => {
       const path = `/attachments/1/1.webp?width=8&height=16&gravity=${gravity}&format=webp&quality=lossless`
       const [still, moving] = await Promise.all(
         ['false', 'true'].map(async (animated) => {
-          const { body } = await send(door.url, `${path}&animated=${animated}`)
+          const { body } = await send(service.url, `${path}&animated=${animated}`)
           return sharp(body, { page: 0 }).ensureAlpha().raw().toBuffer()
         }),
       )
-      if (still === undefined || moving === undefined) throw new Error('no picture')
+      if (still === undefined || moving === undefined) throw new Error('no image')
       expect(meanDifference(still, moving)).toBeLessThan(1)
     },
   )
 
   it('declare transparency in WebP only when their frames leave something uncovered', async () => {
     const flagsOf = async (query: string, name = '1') => {
-      const { body } = await send(door.url, `/attachments/1/${name}.webp?animated=true&format=webp&${query}`)
+      const { body } = await send(
+        service.url,
+        `/attachments/1/${name}.webp?animated=true&format=webp&${query}`,
+      )
       expect(body.toString('latin1', 12, 16)).toBe('VP8X')
       return body[20]
     }
@@ -121,22 +124,22 @@ describe('animations', () => {
       'width=12&height=12&fit=contain',
     ])
       expect(await flagsOf(query)).toBe(animation | alpha)
-    await door.put('attachments/1/half.webp', await animatedWebp(undefined, WIDTH / 2))
+    await service.put('attachments/1/half.webp', await animatedWebp(undefined, WIDTH / 2))
     expect(await flagsOf('quality=lossless&trim=true', 'half')).toBe(animation | alpha)
     for (const query of ['width=12', 'pad=4&background=ffffff']) expect(await flagsOf(query)).toBe(animation)
   })
 
   it('play the complete frames of WebP that is cut off', async () => {
-    const { status, body } = await send(door.url, '/attachments/1/cut.webp?animated=true&format=webp')
+    const { status, body } = await send(service.url, '/attachments/1/cut.webp?animated=true&format=webp')
     expect([status, (await sharp(body).metadata()).pages]).toEqual([200, 2])
   })
 
   it.skipIf(corpusAvif === undefined)('need no AVIF still (skipped without MEDIA_CORPUS)', async () => {
     const { frames } = readSequence(readCorpus(String(corpusAvif))) ?? { frames: 0 }
     expect(frames).toBeGreaterThan(10)
-    const moving = await send(door.url, '/attachments/1/sequence.avif?animated=true&format=webp&width=64')
+    const moving = await send(service.url, '/attachments/1/sequence.avif?animated=true&format=webp&width=64')
     expect([moving.status, (await sharp(moving.body).metadata()).pages]).toEqual([200, frames])
-    const still = await send(door.url, '/avatars/1/sequence.png?size=480')
+    const still = await send(service.url, '/avatars/1/sequence.png?size=480')
     const { width, height } = await sharp(still.body).metadata()
     expect([still.status, width, height]).toEqual([200, 480, 270])
     expect(await post('/_metadata', 'sequence')).toMatchObject({

@@ -12,7 +12,7 @@ import {
   PNG_SIGNATURE,
   pngChunks,
 } from '@media-proxy/origin/engine/process/formats/png/png-chunks.ts'
-import { decodePicture } from '@media-proxy/origin/engine/process/image/decode.ts'
+import { decodeImage } from '@media-proxy/origin/engine/process/image/decode.ts'
 import { inspectImage } from '@media-proxy/origin/engine/process/image/inspect.ts'
 import { renderImage } from '@media-proxy/origin/engine/process/image/render-image.ts'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
@@ -290,8 +290,8 @@ describe('an orientation in an animated PNG', () => {
       const { width, height, pageHeight = height } = await sharp(rendered).metadata()
       expect([width, pageHeight]).toEqual([30, 40])
     }
-    const first = await decodePicture(turned, info, { frame: 0, maxSidePixels: 40 }, noStills)
-    const second = await decodePicture(turned, info, { frame: 1, maxSidePixels: 40 }, noStills)
+    const first = await decodeImage(turned, info, { frame: 0, maxSidePixels: 40 }, noStills)
+    const second = await decodeImage(turned, info, { frame: 1, maxSidePixels: 40 }, noStills)
     expect([first, second]).toMatchObject([
       { width: 30, height: 40 },
       { width: 30, height: 40 },
@@ -313,10 +313,10 @@ describe('single frames', () => {
     ] as const) {
       const info = await inspectImage(bytes, format, { limits, animated: true })
       if (isFailure(info)) throw new Error(info.detail)
-      const picture = await decodePicture(bytes, info, { frame, maxSidePixels: 20 }, noStills)
-      if (isFailure(picture)) throw new Error(picture.detail)
-      expect([picture.width, picture.height]).toEqual([20, 15])
-      const [r = 0, , b = 0] = picture.data
+      const image = await decodeImage(bytes, info, { frame, maxSidePixels: 20 }, noStills)
+      if (isFailure(image)) throw new Error(image.detail)
+      expect([image.width, image.height]).toEqual([20, 15])
+      const [r = 0, , b = 0] = image.data
       expect(Math.abs(r - red) + Math.abs(b - blue)).toBeLessThan(20)
     }
   })

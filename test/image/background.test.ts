@@ -2,16 +2,16 @@
 
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Door, openFilesystemOrigin } from '../doors.ts'
 import { animatedGif } from '../fixtures.ts'
 import { send } from '../http.ts'
+import { openFilesystemOrigin, type Service } from '../services.ts'
 
 const GREY = { r: 90, g: 90, b: 90 }
 const grey = (alpha: number) =>
   sharp({ create: { width: 40, height: 24, channels: 4, background: { ...GREY, alpha } } })
 
 /** Those with alpha have an alpha of a half. */
-const PICTURES = {
+const IMAGES = {
   'grey.jpg': () => grey(1).removeAlpha().toColourspace('b-w').jpeg().toBuffer(),
   'grey-alpha.png': () => grey(0.5).toColourspace('b-w').png().toBuffer(),
   'deep-grey-alpha.png': () => grey(0.5).toColourspace('grey16').png().toBuffer(),
@@ -22,23 +22,24 @@ const PICTURES = {
 const BACKGROUND = [255, 32, 64] as const
 
 describe('a background', () => {
-  let door: Door
+  let service: Service
   beforeAll(async () => {
-    door = await openFilesystemOrigin({})
-    for (const [name, make] of Object.entries(PICTURES)) await door.put(`attachments/1/${name}`, await make())
+    service = await openFilesystemOrigin({})
+    for (const [name, make] of Object.entries(IMAGES))
+      await service.put(`attachments/1/${name}`, await make())
   })
-  afterAll(() => door.close())
+  afterAll(() => service.close())
 
   async function pixels(name: string, query: string): Promise<Buffer> {
     const { status, body } = await send(
-      door.url,
+      service.url,
       `/attachments/1/${name}?background=ff2040&${query}${query.includes('format=') ? '' : '&format=png'}`,
     )
     expect(status).toBe(200)
     return sharp(body).toColourspace('srgb').removeAlpha().raw().toBuffer()
   }
 
-  it.each(Object.keys(PICTURES))('has its colour around %s', async (name) => {
+  it.each(Object.keys(IMAGES))('has its colour around %s', async (name) => {
     for (const query of ['width=20&height=24&fit=contain', 'pad=2', 'width=20&height=24&fit=contain&pad=2']) {
       const [r = 0, g = 0, b = 0] = await pixels(name, query)
       expectNear([r, g, b], BACKGROUND)
@@ -49,7 +50,7 @@ describe('a background', () => {
     for (const colour of ['ff0000', '00ff00', '1284d6', 'ffffff']) {
       const path = `/attachments/1/deep-p3.png?background=${colour}&width=20&height=24&fit=contain`
       for (const format of ['png', 'webp&quality=lossless']) {
-        const { body } = await send(door.url, `${path}&format=${format}`)
+        const { body } = await send(service.url, `${path}&format=${format}`)
         const corner = await sharp(body).removeAlpha().extract({ left: 0, top: 0, width: 1, height: 1 })
         expect((await corner.raw().toBuffer()).toString('hex')).toBe(colour)
       }
@@ -57,16 +58,16 @@ describe('a background', () => {
   })
 
   it.each(['grey.gif', 'moving.gif'])('is exact in a GIF of %s, which lacks its colour', async (name) => {
-    await door.put('attachments/1/moving.gif', await animatedGif(40, 24))
+    await service.put('attachments/1/moving.gif', await animatedGif(40, 24))
     for (const query of ['width=20&height=24&fit=contain', 'width=40&height=10&fit=contain&animated=true']) {
       const [r = 0, g = 0, b = 0] = await pixels(name, `${query}&format=gif`)
       expectNear([r, g, b], BACKGROUND)
     }
   })
 
-  it.each(Object.keys(PICTURES))('that is not set darkens no blurred edge of %s', async (name) => {
+  it.each(Object.keys(IMAGES))('that is not set darkens no blurred edge of %s', async (name) => {
     for (const query of ['pad=8', 'pad=8&rotate=90', 'width=40&height=12&fit=contain']) {
-      const { body } = await send(door.url, `/attachments/1/${name}?format=png&blur=3&${query}`)
+      const { body } = await send(service.url, `/attachments/1/${name}?format=png&blur=3&${query}`)
       const pixels = await sharp(body).ensureAlpha().raw().toBuffer()
       let edge = 0
       for (let at = 0; at < pixels.length; at += 4) {
@@ -79,7 +80,7 @@ describe('a background', () => {
     }
   })
 
-  it.each(Object.keys(PICTURES).filter((name) => name.includes('.png')))('shows through %s', async (name) => {
+  it.each(Object.keys(IMAGES).filter((name) => name.includes('.png')))('shows through %s', async (name) => {
     for (const query of ['width=20', 'width=20&rotate=90']) {
       const [r = 0, g = 0, b = 0] = await pixels(name, query)
       expectNear(

@@ -8,10 +8,10 @@ import { decodeScanFrames } from '@media-proxy/origin/engine/process/image/scan-
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Door, openFilesystemOrigin } from '../doors.ts'
 import { animatedPng } from '../fixtures.ts'
 import { send } from '../http.ts'
 import { seededRandom } from '../seeded-random.ts'
+import { openFilesystemOrigin, type Service } from '../services.ts'
 
 const SECRET = 'internal-secret'
 const SIDE = 16
@@ -71,20 +71,20 @@ async function broken(format: (typeof FORMATS)[number]): Promise<Buffer> {
 }
 
 describe.each(FORMATS)('%s with a broken frame', (format) => {
-  let door: Door
+  let service: Service
   let bytes: Buffer
   beforeAll(async () => {
-    door = await openFilesystemOrigin({ MEDIA_PROXY_SECRET_KEY: SECRET })
+    service = await openFilesystemOrigin({ MEDIA_PROXY_SECRET_KEY: SECRET })
     bytes = await broken(format)
-    await door.put(`attachments/1/a.${format}`, bytes)
-    await door.put('a', bytes, undefined, 'uploads')
+    await service.put(`attachments/1/a.${format}`, bytes)
+    await service.put('a', bytes, undefined, 'uploads')
   })
-  afterAll(() => door.close())
+  afterAll(() => service.close())
 
   it.each(['webp', 'gif'])('plays up to that frame in %s', async (written) => {
     for (const more of ['', '&blur=1']) {
       const path = `/attachments/1/a.${format}?width=8&format=${written}&animated=true${more}`
-      const { status, body } = await send(door.url, path)
+      const { status, body } = await send(service.url, path)
       expect(status).toBe(200)
       const { pages, delay } = await sharp(body).metadata()
       expect([pages, delay?.length]).toEqual([BROKEN, BROKEN])
@@ -92,7 +92,7 @@ describe.each(FORMATS)('%s with a broken frame', (format) => {
   })
 
   it('has frames up to that frame', async () => {
-    const { body } = await send(door.url, '/_frames', {
+    const { body } = await send(service.url, '/_frames', {
       method: 'POST',
       headers: { 'x-internal-secret': SECRET, 'content-type': 'application/json' },
       body: JSON.stringify({ type: 'upload', upload_filename: 'a' }),

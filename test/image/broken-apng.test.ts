@@ -11,9 +11,9 @@ import {
 } from '@media-proxy/origin/engine/process/formats/png/png-chunks.ts'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Door, openFilesystemOrigin } from '../doors.ts'
 import { animatedPng, type PngFrame } from '../fixtures.ts'
 import { send } from '../http.ts'
+import { openFilesystemOrigin, type Service } from '../services.ts'
 
 const FRAME = { left: 0, top: 0, width: 16, height: 12, delay: [1, 10], dispose: 0, blend: 0 } as const
 const [RED, GREEN, BLUE] = ['255,0,0', '0,255,0', '0,0,255']
@@ -52,19 +52,22 @@ const CASES: readonly (readonly [
 ]
 
 describe('an animated PNG', () => {
-  let door: Door
+  let service: Service
   beforeAll(async () => {
-    door = await openFilesystemOrigin()
+    service = await openFilesystemOrigin()
     for (const [index, [, change]] of CASES.entries())
-      await door.put(`attachments/1/${index}.png`, await broken(change))
+      await service.put(`attachments/1/${index}.png`, await broken(change))
   })
-  afterAll(() => door.close())
+  afterAll(() => service.close())
 
   it.each(CASES.map(([name, , still, frames], index) => [name, index, still, frames] as const))(
     'with %s is shown',
     async (_, index, still, frames) => {
       const path = `/attachments/1/${index}.png?width=8&format=webp&quality=lossless`
-      const [first, moving] = [await send(door.url, path), await send(door.url, `${path}&animated=true`)]
+      const [first, moving] = [
+        await send(service.url, path),
+        await send(service.url, `${path}&animated=true`),
+      ]
       expect([first.status, moving.status]).toEqual([200, 200])
       for (const { body } of [first, moving])
         expect([...(await sharp(body).removeAlpha().raw().toBuffer()).subarray(0, 3)].join()).toBe(still)

@@ -9,16 +9,16 @@ import {
   PNG_SIGNATURE,
   pngChunks,
 } from '@media-proxy/origin/engine/process/formats/png/png-chunks.ts'
-import { decodePicture } from '@media-proxy/origin/engine/process/image/decode.ts'
+import { decodeImage } from '@media-proxy/origin/engine/process/image/decode.ts'
 import { inspectImage } from '@media-proxy/origin/engine/process/image/inspect.ts'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import sharp from 'sharp'
 
 import { thumbHashToAverageRGBA } from 'thumbhash'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Door, openFilesystemOrigin } from '../doors.ts'
 import { noStills } from '../fixtures.ts'
 import { send } from '../http.ts'
+import { openFilesystemOrigin, type Service } from '../services.ts'
 
 const SECRET = 'internal-secret'
 const RED = [220, 30, 30] as const
@@ -48,19 +48,19 @@ const DEEP = {
 } as const
 
 describe('colours', () => {
-  let door: Door
+  let service: Service
   const files = new Map<string, Buffer>()
   beforeAll(async () => {
-    door = await openFilesystemOrigin({ MEDIA_PROXY_SECRET_KEY: SECRET })
+    service = await openFilesystemOrigin({ MEDIA_PROXY_SECRET_KEY: SECRET })
     for (const [name, [, make]] of Object.entries(DEEP)) {
       const bytes = await make()
       files.set(name, bytes)
-      await door.put(`attachments/1/${keyOf(name)}`, bytes)
-      await door.put(`avatars/1/${keyOf(name)}`, bytes)
-      await door.put(keyOf(name), bytes, undefined, 'uploads')
+      await service.put(`attachments/1/${keyOf(name)}`, bytes)
+      await service.put(`avatars/1/${keyOf(name)}`, bytes)
+      await service.put(keyOf(name), bytes, undefined, 'uploads')
     }
   })
-  afterAll(() => door.close())
+  afterAll(() => service.close())
 
   it.each(Object.entries(DEEP))('are right on every route: %s', async (name, [format]) => {
     for (const path of [
@@ -70,12 +70,12 @@ describe('colours', () => {
       ...(name.includes('alpha') ? [] : [`/attachments/1/${keyOf(name)}?format=jpeg&quality=95`]),
       `/avatars/1/${keyOf(name)}.png?size=16`,
     ]) {
-      const { status, body } = await send(door.url, path)
+      const { status, body } = await send(service.url, path)
       expect([path, status]).toEqual([path, 200])
       expect((await sharp(body).metadata()).icc).toBeUndefined()
       expectRed(await centreOf(body), 3)
     }
-    const { body } = await send(door.url, '/_metadata', {
+    const { body } = await send(service.url, '/_metadata', {
       method: 'POST',
       headers: { 'x-internal-secret': SECRET, 'content-type': 'application/json' },
       body: JSON.stringify({ type: 'upload', upload_filename: keyOf(name), isNSFWAllowed: true }),
@@ -87,7 +87,7 @@ describe('colours', () => {
     const bytes = files.get(name) ?? Buffer.alloc(0)
     const info = await inspectImage(bytes, format, { limits, animated: false })
     if (isFailure(info)) throw new Error(info.detail)
-    const seen = await decodePicture(bytes, info, { frame: 0, maxSidePixels: SIDE }, noStills)
+    const seen = await decodeImage(bytes, info, { frame: 0, maxSidePixels: SIDE }, noStills)
     if (isFailure(seen)) throw new Error(seen.detail)
     expectRed([...seen.data.subarray(0, 3)], 2)
   })
@@ -99,12 +99,12 @@ describe('CMYK inks without a profile', () => {
     ['JPEG with an RGB profile', 'jpeg', 'srgb'],
     ['TIFF without a profile', 'tiff', undefined],
   ] as const)('darken the paper independently: %s', async (_, format, profile) => {
-    const door = await openFilesystemOrigin({})
-    const inks = await inkPicture(format)
+    const service = await openFilesystemOrigin({})
+    const inks = await cmykImage(format)
     const file = profile === undefined ? inks : await withProfile(inks, profile)
-    await door.put('attachments/1/inks.jpg', file)
-    const { status, body } = await send(door.url, '/attachments/1/inks.jpg?format=png')
-    await door.close()
+    await service.put('attachments/1/inks.jpg', file)
+    const { status, body } = await send(service.url, '/attachments/1/inks.jpg?format=png')
+    await service.close()
     expect(status).toBe(200)
     const shown = await sharp(body).raw().toBuffer()
     const read = await sharp(inks).pipelineColourspace('cmyk').toColourspace('cmyk').raw().toBuffer()
@@ -118,7 +118,7 @@ describe('CMYK inks without a profile', () => {
 })
 
 /** Builds an image whose colours grow to the right and downwards, in CMYK. */
-function inkPicture(format: 'jpeg' | 'tiff'): Promise<Buffer> {
+function cmykImage(format: 'jpeg' | 'tiff'): Promise<Buffer> {
   const pixels = Buffer.from(
     Array.from({ length: SIDE * SIDE }, (_, at) => [8 * (at % SIDE), 8 * Math.floor(at / SIDE), 90]).flat(),
   )
@@ -251,32 +251,32 @@ const TOLD: Readonly<Record<string, readonly [() => Promise<Buffer>, readonly [n
 const NCLX_RANGE_AT = 10
 
 describe('colours declared without a profile', () => {
-  let door: Door
+  let service: Service
   beforeAll(async () => {
-    door = await openFilesystemOrigin({ MEDIA_PROXY_SECRET_KEY: SECRET })
+    service = await openFilesystemOrigin({ MEDIA_PROXY_SECRET_KEY: SECRET })
     for (const [name, [make]] of Object.entries(TOLD)) {
       const bytes = await make()
-      await door.put(`attachments/1/${keyOf(name)}`, bytes)
-      await door.put(`avatars/1/${keyOf(name)}`, bytes)
+      await service.put(`attachments/1/${keyOf(name)}`, bytes)
+      await service.put(`avatars/1/${keyOf(name)}`, bytes)
     }
     for (const name of ['grey-limited', 'premultiplied'])
-      await door.put(`attachments/1/${name}`, await media(name))
+      await service.put(`attachments/1/${name}`, await media(name))
     for (const name of ['grey-limited', 'unspecified-limited']) {
       const bytes = await media(name)
       bytes[bytes.indexOf('nclx') + NCLX_RANGE_AT] = 0x80
-      await door.put(`attachments/1/${name}-declared-full`, bytes)
+      await service.put(`attachments/1/${name}-declared-full`, bytes)
     }
-    await door.put('attachments/1/pq.png', await declaredPng([cicp(9, 16)]))
-    await door.put('attachments/1/hlg.png', await declaredPng([cicp(9, 18)], { deep: true }))
-    await door.put('attachments/1/pq.avif', await media('told-pq'))
+    await service.put('attachments/1/pq.png', await declaredPng([cicp(9, 16)]))
+    await service.put('attachments/1/hlg.png', await declaredPng([cicp(9, 18)], { deep: true }))
+    await service.put('attachments/1/pq.avif', await media('told-pq'))
     const dimly = { deep: true, dim: true }
     const forOthers = iccp(rgbProfile(BT709, 2.2))
-    await door.put('attachments/1/pq-deep.png', await declaredPng([cicp(9, 16)], dimly))
-    await door.put('attachments/1/pq-profiled.png', await declaredPng([cicp(9, 16), forOthers], dimly))
+    await service.put('attachments/1/pq-deep.png', await declaredPng([cicp(9, 16)], dimly))
+    await service.put('attachments/1/pq-profiled.png', await declaredPng([cicp(9, 16), forOthers], dimly))
     const profile = withCodePoints(rgbProfile(BT709, 2.2), 9, 16)
-    await door.put('attachments/1/pq-points-of-profile.png', await declaredPng([iccp(profile)], dimly))
+    await service.put('attachments/1/pq-points-of-profile.png', await declaredPng([iccp(profile)], dimly))
   })
-  afterAll(() => door.close())
+  afterAll(() => service.close())
 
   it.each(Object.entries(TOLD))('are shown as Chromium shows them: %s', async (name, [, colour]) => {
     for (const path of [
@@ -284,7 +284,7 @@ describe('colours declared without a profile', () => {
       `/attachments/1/${keyOf(name)}?format=webp&quality=lossless&width=8`,
       `/avatars/1/${keyOf(name)}.png?size=16`,
     ]) {
-      const { status, body } = await send(door.url, path)
+      const { status, body } = await send(service.url, path)
       expect([path, status]).toEqual([path, 200])
       const { data } = await sharp(body).toColourspace('srgb').raw().toBuffer({ resolveWithObject: true })
       expectColour([...data.subarray(0, 3)], colour, 3)
@@ -293,7 +293,7 @@ describe('colours declared without a profile', () => {
 
   it('for HDR take precedence over the fallback profile', async () => {
     const colourOf = async (name: string) => {
-      const { status, body } = await send(door.url, `/attachments/1/${name}?format=png`)
+      const { status, body } = await send(service.url, `/attachments/1/${name}?format=png`)
       expect(status).toBe(200)
       return [...(await sharp(body).raw().toBuffer()).subarray(0, 3)]
     }
@@ -302,7 +302,7 @@ describe('colours declared without a profile', () => {
   })
 
   it('of grey in limited range fill the whole range', async () => {
-    const { body } = await send(door.url, '/attachments/1/grey-limited?format=png')
+    const { body } = await send(service.url, '/attachments/1/grey-limited?format=png')
     const { data, info } = await sharp(body).raw().toBuffer({ resolveWithObject: true })
     const last = data.subarray(-info.channels)
     expect([data[0], Math.abs((last[0] ?? 0) - 200) < 3]).toEqual([0, true])
@@ -310,7 +310,7 @@ describe('colours declared without a profile', () => {
 
   it('the range of an AVIF is the one that its code points declare, whatever its stream does', async () => {
     const cornersOf = async (name: string) => {
-      const { status, body } = await send(door.url, `/attachments/1/${name}?format=png`)
+      const { status, body } = await send(service.url, `/attachments/1/${name}?format=png`)
       expect(status).toBe(200)
       const data = await sharp(body).toColourspace('srgb').removeAlpha().raw().toBuffer()
       return [[...data.subarray(0, 3)], [...data.subarray(-3)]] as const
@@ -323,13 +323,13 @@ describe('colours declared without a profile', () => {
   })
 
   it('that are premultiplied by their alpha are divided by it', async () => {
-    const { body } = await send(door.url, '/attachments/1/premultiplied?format=png')
+    const { body } = await send(service.url, '/attachments/1/premultiplied?format=png')
     const data = await sharp(body).raw().toBuffer()
     expectColour([...data.subarray(0, 4)], [220, 120, 30, 128], 3)
   })
 
   it.each(['pq.png', 'hlg.png', 'pq.avif'])('of %s are tone mapped and stay saturated', async (file) => {
-    const { status, body } = await send(door.url, `/attachments/1/${file}?format=png`)
+    const { status, body } = await send(service.url, `/attachments/1/${file}?format=png`)
     expect(status).toBe(200)
     const [r = 0, g = 0, b = 0] = await sharp(body).raw().toBuffer()
     expect([r > 180, r - g > 150, r - b > 150]).toEqual([true, true, true])

@@ -8,10 +8,10 @@ import {
 } from '@media-proxy/origin/engine/process/formats/png/png-chunks.ts'
 import sharp, { type Metadata } from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Door, openFilesystemOrigin } from '../doors.ts'
 import { animatedGif, movingPng } from '../fixtures.ts'
 import { send } from '../http.ts'
 import { seededRandom } from '../seeded-random.ts'
+import { openFilesystemOrigin, type Service } from '../services.ts'
 
 const SECRET = 'internal-secret'
 const [WIDTH, HEIGHT] = [160, 120]
@@ -22,11 +22,11 @@ const PIXELS = Buffer.from(
     return [x, 2 * y, ((x >> 3) ^ (y >> 3)) & 1 ? 200 : 40]
   }).flat(),
 )
-const picture = () => sharp(PIXELS, { raw: { width: WIDTH, height: HEIGHT, channels: 3 } })
+const image = () => sharp(PIXELS, { raw: { width: WIDTH, height: HEIGHT, channels: 3 } })
 const start = (bytes: Buffer, share: number) => bytes.subarray(0, Math.floor(bytes.length * share))
-const jpeg = (progressive = false) => picture().jpeg({ quality: 90, progressive }).toBuffer()
-const png = (progressive = false) => picture().png({ progressive }).toBuffer()
-const gif = (progressive = false) => picture().gif({ colours: 256, dither: 0, progressive }).toBuffer()
+const jpeg = (progressive = false) => image().jpeg({ quality: 90, progressive }).toBuffer()
+const png = (progressive = false) => image().png({ progressive }).toBuffer()
+const gif = (progressive = false) => image().gif({ colours: 256, dither: 0, progressive }).toBuffer()
 
 /** Builds a PNG with its data in several chunks, one of which has a wrong checksum. */
 async function wrongChecksum(id: 'IHDR' | 'IDAT'): Promise<Buffer> {
@@ -132,9 +132,9 @@ const EMPTY: Readonly<Record<string, () => Promise<Buffer>>> = {
     return Buffer.concat([PNG_SIGNATURE, ...chunks])
   },
   'lossless WebP that is broken inside': async () =>
-    overwritten(await picture().webp({ lossless: true }).toBuffer()),
+    overwritten(await image().webp({ lossless: true }).toBuffer()),
   'WebP with alpha that is broken inside': async () => {
-    const bytes = Buffer.from(await picture().ensureAlpha(0.5).webp({ quality: 90 }).toBuffer())
+    const bytes = Buffer.from(await image().ensureAlpha(0.5).webp({ quality: 90 }).toBuffer())
     const at = bytes.indexOf('ALPH')
     return bytes.fill(0xff, at + 9, at + 12)
   },
@@ -142,10 +142,10 @@ const EMPTY: Readonly<Record<string, () => Promise<Buffer>>> = {
 }
 
 describe('damaged images', () => {
-  let door: Door
+  let service: Service
   const files = new Map<string, string>()
   beforeAll(async () => {
-    door = await openFilesystemOrigin({ MEDIA_PROXY_SECRET_KEY: SECRET })
+    service = await openFilesystemOrigin({ MEDIA_PROXY_SECRET_KEY: SECRET })
     const makers = [
       ...Object.entries(SHOWN).map(([name, [make]]) => [name, make] as const),
       ...Object.entries(EMPTY),
@@ -156,16 +156,16 @@ describe('damaged images', () => {
       const bytes = await make()
       const file = `d${index}`
       files.set(name, file)
-      await door.put(`attachments/1/${file}`, bytes)
-      await door.put(`avatars/1/${file}`, bytes)
-      await door.put(file, bytes, undefined, 'uploads')
+      await service.put(`attachments/1/${file}`, bytes)
+      await service.put(`avatars/1/${file}`, bytes)
+      await service.put(file, bytes, undefined, 'uploads')
     }
   })
-  afterAll(() => door.close())
+  afterAll(() => service.close())
 
-  const get = (path: string) => send(door.url, path)
+  const get = (path: string) => send(service.url, path)
   const post = (route: string, file: string) =>
-    send(door.url, route, {
+    send(service.url, route, {
       method: 'POST',
       headers: { 'x-internal-secret': SECRET, 'content-type': 'application/json' },
       body: JSON.stringify({ type: 'upload', upload_filename: file, isNSFWAllowed: true }),
@@ -235,7 +235,7 @@ describe('damaged images', () => {
 
 describe('a GIF with broken bytes', () => {
   it('is rendered or rejected on every route, and never causes an exception', async () => {
-    const door = await openFilesystemOrigin({ MEDIA_PROXY_SECRET_KEY: SECRET })
+    const service = await openFilesystemOrigin({ MEDIA_PROXY_SECRET_KEY: SECRET })
     const random = seededRandom(3)
     const whole = await animatedGif(40, 30)
     const statuses = new Set<number>()
@@ -243,10 +243,10 @@ describe('a GIF with broken bytes', () => {
       const bytes = Buffer.from(whole)
       for (let broken = 0; broken < 3; broken += 1)
         bytes[Math.floor(random() * bytes.length)] = 256 * random()
-      await door.put(`attachments/1/${round}.gif`, bytes)
-      await door.put(`${round}`, bytes, undefined, 'uploads')
+      await service.put(`attachments/1/${round}.gif`, bytes)
+      await service.put(`${round}`, bytes, undefined, 'uploads')
       for (const route of ['/_metadata', '/_frames']) {
-        const { status } = await send(door.url, route, {
+        const { status } = await send(service.url, route, {
           method: 'POST',
           headers: { 'x-internal-secret': SECRET, 'content-type': 'application/json' },
           body: JSON.stringify({ type: 'upload', upload_filename: `${round}`, isNSFWAllowed: true }),
@@ -254,9 +254,9 @@ describe('a GIF with broken bytes', () => {
         statuses.add(status)
       }
       const path = `/attachments/1/${round}.gif?format=webp&animated=true`
-      statuses.add((await send(door.url, path)).status)
+      statuses.add((await send(service.url, path)).status)
     }
-    await door.close()
+    await service.close()
     expect([...statuses].toSorted()).toEqual([200, 400])
   })
 })

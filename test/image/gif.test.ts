@@ -7,8 +7,8 @@ import { gifFrames } from '@media-proxy/origin/engine/process/formats/gif/gif-fr
 import { pngChunks } from '@media-proxy/origin/engine/process/formats/png/png-chunks.ts'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Door, openFilesystemOrigin } from '../doors.ts'
 import { send } from '../http.ts'
+import { openFilesystemOrigin, type Service } from '../services.ts'
 
 const SIDE = 16
 const SECRET = 'internal-secret'
@@ -110,19 +110,19 @@ const GIFS: Readonly<Record<string, readonly [readonly Frame[], readonly (readon
 }
 
 describe('GIF without a transparent index', () => {
-  let door: Door
+  let service: Service
   beforeAll(async () => {
-    door = await openFilesystemOrigin({ MEDIA_PROXY_SECRET_KEY: SECRET })
+    service = await openFilesystemOrigin({ MEDIA_PROXY_SECRET_KEY: SECRET })
     for (const [name, [frames]] of Object.entries(GIFS)) {
       for (const bits of [2, 8] as const) {
-        await door.put(`attachments/1/${keyOf(name)}${bits}.gif`, gif(frames, bits))
-        await door.put(`emojis/${keyOf(name)}${bits}`, gif(frames, bits))
-        await door.put(`${keyOf(name)}${bits}`, gif(frames, bits), undefined, 'uploads')
+        await service.put(`attachments/1/${keyOf(name)}${bits}.gif`, gif(frames, bits))
+        await service.put(`emojis/${keyOf(name)}${bits}`, gif(frames, bits))
+        await service.put(`${keyOf(name)}${bits}`, gif(frames, bits), undefined, 'uploads')
       }
     }
-    await door.put('attachments/1/bare.gif', gif([corner], 2, false))
+    await service.put('attachments/1/bare.gif', gif([corner], 2, false))
   })
-  afterAll(() => door.close())
+  afterAll(() => service.close())
 
   const cases = Object.entries(GIFS).flatMap(([name, [, pixels]]) =>
     ([2, 8] as const).flatMap((bits) =>
@@ -133,23 +133,23 @@ describe('GIF without a transparent index', () => {
   it.each(cases)('$name is transparent where nothing is painted: $bits bits in $format', async (example) => {
     const { name, bits, format, pixels } = example
     const path = `/attachments/1/${keyOf(name)}${bits}.gif?format=${format}&quality=lossless&width=8`
-    expect(await cornersOf((await send(door.url, path)).body)).toEqual(pixels.slice(0, 2))
-    const moving = await send(door.url, `${path}&animated=true`)
+    expect(await cornersOf((await send(service.url, path)).body)).toEqual(pixels.slice(0, 2))
+    const moving = await send(service.url, `${path}&animated=true`)
     if (format !== 'png') expect(await cornersOf(moving.body)).toEqual(pixels)
     else if (pixels.length > 2) expect([...pngChunks(moving.body)].map(({ id }) => id)).toContain('acTL')
     if (format === 'gif') return
-    const emoji = await send(door.url, `/emojis/${keyOf(name)}${bits}.${format}?size=64`)
+    const emoji = await send(service.url, `/emojis/${keyOf(name)}${bits}.${format}?size=64`)
     expect((await cornersOf(emoji.body)).slice(0, 2)).toEqual(pixels.slice(0, 2))
   })
 
   it('needs no control extension to be transparent', async () => {
-    const { body } = await send(door.url, '/attachments/1/bare.gif?format=png')
+    const { body } = await send(service.url, '/attachments/1/bare.gif?format=png')
     expect(await cornersOf(body)).toEqual([NOTHING, RED_PIXEL])
   })
 
   it('is passed through unchanged when no change is requested', async () => {
     const { body } = await send(
-      door.url,
+      service.url,
       `/attachments/1/${keyOf('a frame that is cleared')}2.gif?format=gif&animated=true`,
     )
     expect([...gifFrames(body).frames].map(({ isTransparent }) => isTransparent)).toEqual([false, false])
@@ -157,41 +157,44 @@ describe('GIF without a transparent index', () => {
 })
 
 describe('a GIF of 2,000 frames', () => {
-  let door: Door
+  let service: Service
   const frames = Array.from({ length: 2000 }, (_, index) => ({
     ...{ left: index % 8, top: 0, side: 8, disposal: LEAVE },
     colour: index === 1999 ? BLUE : RED,
   }))
   beforeAll(async () => {
-    door = await openFilesystemOrigin({ MEDIA_PROXY_SECRET_KEY: SECRET, MEDIA_PROXY_LIMITS_FRAMES: '1000' })
+    service = await openFilesystemOrigin({
+      MEDIA_PROXY_SECRET_KEY: SECRET,
+      MEDIA_PROXY_LIMITS_FRAMES: '1000',
+    })
     const bytes = gif([whole, ...frames.slice(1)], 2)
-    await door.put('attachments/1/many.gif', bytes)
-    await door.put('avatars/1/a_many', bytes)
-    await door.put('avatars/1/many', bytes)
-    await door.put('many', bytes, undefined, 'uploads')
+    await service.put('attachments/1/many.gif', bytes)
+    await service.put('avatars/1/a_many', bytes)
+    await service.put('avatars/1/many', bytes)
+    await service.put('many', bytes, undefined, 'uploads')
   })
-  afterAll(() => door.close())
+  afterAll(() => service.close())
 
   it.each([
     '/attachments/1/many.gif?format=webp',
     '/attachments/1/many.gif?format=jpeg&animated=true',
     '/avatars/1/many.png?size=16',
   ])('%s needs only the first frame', async (path) => {
-    const { status, body } = await send(door.url, path)
+    const { status, body } = await send(service.url, path)
     expect([status, (await sharp(body).metadata()).width]).toEqual([200, SIDE])
   })
 
   it.each(['/attachments/1/many.gif?format=webp&animated=true', '/avatars/1/a_many.webp'])(
     '%s is rejected because of its frames',
     async (path) => {
-      const { status, body } = await send(door.url, path)
+      const { status, body } = await send(service.url, path)
       expect([status, body.toString()]).toEqual([400, 'Image dimensions too large: too many frames'])
     },
   )
 
   it('has metadata and three frames', async () => {
     const post = (route: string) =>
-      send(door.url, route, {
+      send(service.url, route, {
         method: 'POST',
         headers: { 'x-internal-secret': SECRET, 'content-type': 'application/json' },
         body: JSON.stringify({ type: 'upload', upload_filename: 'many' }),

@@ -66,18 +66,18 @@ describe('a HEIC image', () => {
       const bytes = await withItems(300)
       const found = await inspectImage(bytes, 'heic', { limits, animated: false })
       expect(found).toMatchObject({ width: 48, height: 64, bands: 4, bytesPerSample: 1, hasAlpha: true })
-      const picture = libav === undefined ? fail('not-ready') : decodeHeifStill(libav, bytes, 1e6)
-      if (isFailure(picture)) throw new Error(picture.detail)
-      expect([picture.width, picture.height, picture.channels]).toEqual([48, 64, 4])
+      const image = libav === undefined ? fail('not-ready') : decodeHeifStill(libav, bytes, 1e6)
+      if (isFailure(image)) throw new Error(image.detail)
+      expect([image.width, image.height, image.channels]).toEqual([48, 64, 4])
     },
   )
 
   it('is decoded upright, in sRGB, with its alpha', async () => {
-    const picture = await decodeHeic(await turnedHeic(), info)
-    if (isFailure(picture)) throw new Error(picture.detail)
-    expect([picture.width, picture.height, picture.channels]).toEqual([48, 64, 4])
-    const top = picture.data.subarray(0, 4)
-    const bottom = picture.data.subarray(-4)
+    const image = await decodeHeic(await turnedHeic(), info)
+    if (isFailure(image)) throw new Error(image.detail)
+    expect([image.width, image.height, image.channels]).toEqual([48, 64, 4])
+    const top = image.data.subarray(0, 4)
+    const bottom = image.data.subarray(-4)
     for (const [found, wanted] of [
       [top, [60, 60, 200, 255]],
       [bottom, [200, 60, 60, 255]],
@@ -86,9 +86,9 @@ describe('a HEIC image', () => {
   })
 
   it('has no alpha when its header declares none', async () => {
-    const picture = await decodeHeic(await turnedHeic(), { ...info, hasAlpha: false })
-    if (isFailure(picture)) throw new Error(picture.detail)
-    expect([picture.channels, picture.data.length]).toEqual([3, 48 * 64 * 3])
+    const image = await decodeHeic(await turnedHeic(), { ...info, hasAlpha: false })
+    if (isFailure(image)) throw new Error(image.detail)
+    expect([image.channels, image.data.length]).toEqual([3, 48 * 64 * 3])
   })
 
   it('is rejected by its header when its size costs too much', async () => {

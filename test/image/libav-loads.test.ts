@@ -1,4 +1,4 @@
-import { renderPicture } from '@media-proxy/origin/engine/process/render-picture.ts'
+import { renderImageJob } from '@media-proxy/origin/engine/process/render-image-job.ts'
 import { memorySource } from '@media-proxy/origin/engine/process/source/media-source.ts'
 import { FULL_SIZE, type RenderOptions } from '@media-proxy/origin/engine/render-options.ts'
 import { loadConfig } from '@media-proxy/shared/config/load.ts'
@@ -28,7 +28,7 @@ async function renderGif(format: RenderOptions['format']) {
     animated: true,
   }
   const gif = { kind: 'image', format: 'gif', mime: 'image/gif', extensions: ['gif'] } as const
-  const rendered = await renderPicture(
+  const rendered = await renderImageJob(
     memorySource(await animatedGif(64, 48), gif),
     'gif',
     { options, renderQuality: 'fine', limits },

@@ -3,8 +3,8 @@
 import { wrapInTiff } from '@media-proxy/origin/engine/process/formats/tiff/tiff-wrap.ts'
 import sharp from 'sharp'
 import { expect, it } from 'vitest'
-import { openFilesystemOrigin } from '../doors.ts'
 import { send } from '../http.ts'
+import { openFilesystemOrigin } from '../services.ts'
 
 const SIDE = 16
 /** Luma, blue and red chroma of (220, 30, 30) and (30, 60, 200), with the weights of TIFF 6.0, section 21. */
@@ -34,14 +34,14 @@ function lumaTiff(): Buffer {
 }
 
 it('a TIFF of luma and chroma has the right colours', async () => {
-  const door = await openFilesystemOrigin({})
-  await door.put('attachments/1/luma.tiff', lumaTiff())
+  const service = await openFilesystemOrigin({})
+  await service.put('attachments/1/luma.tiff', lumaTiff())
   const answers = await Promise.all(
     ['format=png', 'format=webp&quality=lossless&width=8'].map((query) =>
-      send(door.url, `/attachments/1/luma.tiff?${query}`),
+      send(service.url, `/attachments/1/luma.tiff?${query}`),
     ),
   )
-  await door.close()
+  await service.close()
   for (const { status, body } of answers) {
     expect(status).toBe(200)
     const { data, info } = await sharp(body).removeAlpha().raw().toBuffer({ resolveWithObject: true })

@@ -8,24 +8,27 @@ import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { CHROMIUM, openBrowser } from '../browser/chromium.ts'
 import { CORPUS } from '../corpus/corpus.ts'
-import { type Door, openFilesystemOrigin } from '../doors.ts'
 import { send } from '../http.ts'
 import { bouncing, FRAME_DELAYS_MS, FRAME_HEIGHT, FRAME_WIDTH } from '../pictures/drawings.ts'
+import { openFilesystemOrigin, type Service } from '../services.ts'
 
 const libav = await loadLibav()
 const SECRET = 'internal-secret'
 
 describe.skipIf(libav === undefined)('animated AVIF (needs libav)', () => {
-  let door: Door
+  let service: Service
   beforeAll(async () => {
-    door = await openFilesystemOrigin({ MEDIA_PROXY_NSFW_ENABLED: 'false', MEDIA_PROXY_SECRET_KEY: SECRET })
+    service = await openFilesystemOrigin({
+      MEDIA_PROXY_NSFW_ENABLED: 'false',
+      MEDIA_PROXY_SECRET_KEY: SECRET,
+    })
   })
-  afterAll(() => door.close())
+  afterAll(() => service.close())
 
   async function ask(name: string, bytes: Uint8Array, query: string) {
-    await door.put(`attachments/1/${name}`, bytes)
-    const answer = await send(door.url, `/attachments/1/${name}?${query}`)
-    expect(answer.status, door.log.at(-1)?.detail).toBe(200)
+    await service.put(`attachments/1/${name}`, bytes)
+    const answer = await send(service.url, `/attachments/1/${name}?${query}`)
+    expect(answer.status, service.log.at(-1)?.detail).toBe(200)
     return answer
   }
 
@@ -55,8 +58,8 @@ describe.skipIf(libav === undefined)('animated AVIF (needs libav)', () => {
   it.each(['isom', 'MA1B', 'heic'])('is not a video when its major brand is %s', async (brand) => {
     const bytes = await readFile(join(import.meta.dirname, '../media/moving-turned.avif'))
     bytes.write(brand, 8, 'latin1')
-    await door.put(brand, bytes, undefined, 'uploads')
-    const { body } = await send(door.url, '/_metadata', {
+    await service.put(brand, bytes, undefined, 'uploads')
+    const { body } = await send(service.url, '/_metadata', {
       method: 'POST',
       headers: { 'x-internal-secret': SECRET, 'content-type': 'application/json' },
       body: JSON.stringify({ type: 'upload', upload_filename: brand }),
@@ -75,7 +78,7 @@ describe.skipIf(libav === undefined)('animated AVIF (needs libav)', () => {
     const browser = await openBrowser()
     try {
       const page = await browser.newPage()
-      await page.goto(`${door.url}/_health`)
+      await page.goto(`${service.url}/_health`)
       const shown = await page.evaluate(async (base64) => {
         const data = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0))
         const decoder = new ImageDecoder({ data, type: 'image/avif' })
@@ -112,8 +115,8 @@ describe.skipIf(libav === undefined)('animated AVIF (needs libav)', () => {
   it('has its frames on white, as other animations do', async () => {
     const { body: avif } = await ask('moving.gif', await moving(), 'format=avif&animated=true')
     const framesOf = async (name: string, bytes: Uint8Array) => {
-      await door.put(name, bytes, undefined, 'uploads')
-      const { body } = await send(door.url, '/_frames', {
+      await service.put(name, bytes, undefined, 'uploads')
+      const { body } = await send(service.url, '/_frames', {
         method: 'POST',
         headers: { 'x-internal-secret': SECRET, 'content-type': 'application/json' },
         body: JSON.stringify({ type: 'upload', upload_filename: name }),

@@ -1,5 +1,5 @@
 import { createPixelCache, type SharedPixels } from '@media-proxy/origin/engine/process/image/pixel-cache.ts'
-import { renderPicture } from '@media-proxy/origin/engine/process/render-picture.ts'
+import { renderImageJob } from '@media-proxy/origin/engine/process/render-image-job.ts'
 import { memorySource } from '@media-proxy/origin/engine/process/source/media-source.ts'
 import { FULL_SIZE, type RenderOptions } from '@media-proxy/origin/engine/render-options.ts'
 import { sniff } from '@media-proxy/origin/media/sniff.ts'
@@ -118,7 +118,7 @@ async function render(file: Buffer, name: string, options: RenderOptions, kept: 
   const bytes = Buffer.from(file)
   const kind = await sniff(bytes, name)
   if (kind?.kind !== 'image') return undefined
-  const rendered = await renderPicture(
+  const rendered = await renderImageJob(
     memorySource(bytes, kind, kept),
     kind.format,
     { options, renderQuality: 'fine', limits: videoTools.limits },
@@ -141,10 +141,10 @@ describe('the pixels of a shared still', () => {
         }),
     }
     const kind = await sniff(file, '')
-    if (kind?.kind !== 'image') throw new Error('no picture')
+    if (kind?.kind !== 'image') throw new Error('no image')
     const [options] = WANTED
     if (options === undefined) throw new Error('nothing is wanted')
-    const rendered = await renderPicture(
+    const rendered = await renderImageJob(
       memorySource(Buffer.from(file), kind, watched),
       kind.format,
       { options, renderQuality: 'fine', limits: videoTools.limits },

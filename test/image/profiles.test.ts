@@ -10,8 +10,8 @@ import { greyProfile } from '@media-proxy/origin/engine/process/colours/icc-prof
 import { wrapInTiff } from '@media-proxy/origin/engine/process/formats/tiff/tiff-wrap.ts'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Door, openFilesystemOrigin } from '../doors.ts'
 import { send } from '../http.ts'
+import { openFilesystemOrigin, type Service } from '../services.ts'
 
 const RED = [220, 30, 30] as const
 const GREY = [90, 90, 90] as const
@@ -41,7 +41,7 @@ async function linearGrey(channels: 3 | 4): Promise<Buffer> {
   return tiff
 }
 
-const PICTURES: Readonly<Record<string, readonly [() => Promise<Uint8Array>, readonly number[]]>> = {
+const IMAGES: Readonly<Record<string, readonly [() => Promise<Uint8Array>, readonly number[]]>> = {
   'colours-junk.tif': [async () => deepRed(Buffer.from('no profile '.repeat(20))), RED],
   'colours-grey.tif': [async () => deepRed(greyProfile(1)), RED],
   'grey.tif': [() => linearGrey(3), GREY],
@@ -51,16 +51,16 @@ const PICTURES: Readonly<Record<string, readonly [() => Promise<Uint8Array>, rea
 }
 
 describe('a profile', () => {
-  let door: Door
+  let service: Service
   beforeAll(async () => {
-    door = await openFilesystemOrigin({})
-    for (const [name, [make]] of Object.entries(PICTURES))
-      await door.put(`attachments/1/${name}`, await make())
+    service = await openFilesystemOrigin({})
+    for (const [name, [make]] of Object.entries(IMAGES))
+      await service.put(`attachments/1/${name}`, await make())
   })
-  afterAll(() => door.close())
+  afterAll(() => service.close())
 
-  it.each(Object.entries(PICTURES))('is applied or ignored as in browsers: %s', async (name, [, colour]) => {
-    const { status, body } = await send(door.url, `/attachments/1/${name}?format=png`)
+  it.each(Object.entries(IMAGES))('is applied or ignored as in browsers: %s', async (name, [, colour]) => {
+    const { status, body } = await send(service.url, `/attachments/1/${name}?format=png`)
     expect(status).toBe(200)
     const shown = await sharp(body).toColourspace('srgb').removeAlpha().raw().toBuffer()
     for (const [channel, level] of colour.entries())

@@ -3,8 +3,8 @@
 import { gzipSync } from 'node:zlib'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Door, openFilesystemOrigin } from '../doors.ts'
 import { send } from '../http.ts'
+import { openFilesystemOrigin, type Service } from '../services.ts'
 
 const SECRET = 'internal-secret'
 const NAMESPACE = 'xmlns="http://www.w3.org/2000/svg"'
@@ -59,25 +59,25 @@ const CLOTHES: Readonly<Record<string, Buffer>> = {
 }
 
 describe('SVG drawings', () => {
-  let door: Door
+  let service: Service
   beforeAll(async () => {
-    door = await openFilesystemOrigin({ MEDIA_PROXY_SECRET_KEY: SECRET })
+    service = await openFilesystemOrigin({ MEDIA_PROXY_SECRET_KEY: SECRET })
     const all = [
       ...Object.entries(SIZES).map(([name, [bytes]]) => [name, bytes] as const),
       ...Object.entries(CLOTHES),
       ['bomb', gzipSync(Buffer.concat([PLAIN, Buffer.alloc(20_000_000, 32)]))] as const,
     ]
     for (const [name, bytes] of all) {
-      await door.put(`attachments/1/${keyOf(name)}`, bytes)
+      await service.put(`attachments/1/${keyOf(name)}`, bytes)
       for (const folder of ['avatars/1', 'stickers', 'emojis'])
-        await door.put(`${folder}/${keyOf(name)}`, bytes)
-      await door.put(keyOf(name), bytes, undefined, 'uploads')
+        await service.put(`${folder}/${keyOf(name)}`, bytes)
+      await service.put(keyOf(name), bytes, undefined, 'uploads')
     }
   })
-  afterAll(() => door.close())
+  afterAll(() => service.close())
 
   async function sizeAt(path: string): Promise<readonly [number, number]> {
-    const { status, body } = await send(door.url, path)
+    const { status, body } = await send(service.url, path)
     expect([path, status]).toEqual([path, 200])
     const { data, info } = await sharp(body).raw().toBuffer({ resolveWithObject: true })
     const centre = ((info.height >> 1) * info.width + (info.width >> 1)) * info.channels
@@ -87,7 +87,7 @@ describe('SVG drawings', () => {
     return [info.width, info.height]
   }
   const metadata = (file: string) =>
-    send(door.url, '/_metadata', {
+    send(service.url, '/_metadata', {
       method: 'POST',
       headers: { 'x-internal-secret': SECRET, 'content-type': 'application/json' },
       body: JSON.stringify({ type: 'upload', upload_filename: file, isNSFWAllowed: true }),
@@ -120,15 +120,15 @@ describe('SVG drawings', () => {
 
   it('are drawn at their new size, not scaled up', async () => {
     const circle = drawing('viewBox="0 0 24 24"', '<circle cx="12" cy="12" r="10"/>')
-    await door.put('avatars/1/circle', circle)
-    const { body } = await send(door.url, '/avatars/1/circle.png?size=1024')
+    await service.put('avatars/1/circle', circle)
+    const { body } = await send(service.url, '/avatars/1/circle.png?size=1024')
     const alpha = await sharp(body).extractChannel(3).raw().toBuffer()
     // The edge of a circle is one pixel wide, so it has 2πr pixels.
     expect(alpha.filter((value) => value > 0 && value < 255).length).toBeLessThan(6000)
   })
 
   it('are limited by their cost', async () => {
-    const { status, body } = await send(door.url, '/avatars/1/f_pixels.png?size=16384')
+    const { status, body } = await send(service.url, '/avatars/1/f_pixels.png?size=16384')
     expect([status, body.toString()]).toEqual([400, 'Image dimensions too large'])
   })
 
@@ -145,11 +145,11 @@ describe('SVG drawings', () => {
     const others = ['var(--b)', 'var(--none, rgb(0, 255, 0))'].map(
       (fill, index) => `<rect x="${20 + 20 * index}" width="20" height="40" fill="${fill}"/>`,
     )
-    await door.put(
+    await service.put(
       'attachments/1/variables',
       drawing(`width="60" height="40" style="${style}"`, content + others.join('')),
     )
-    const { body } = await send(door.url, '/attachments/1/variables?format=png')
+    const { body } = await send(service.url, '/attachments/1/variables?format=png')
     const { data, info } = await sharp(body).raw().toBuffer({ resolveWithObject: true })
     for (const x of [10, 30, 50])
       expect([...data.subarray(x * info.channels, x * info.channels + 3)]).toEqual([0, 255, 0])
@@ -160,13 +160,13 @@ describe('SVG drawings', () => {
       (language, index) =>
         `<rect systemLanguage="${language}" width="8" height="8" fill="${['red', 'lime', 'blue'][index]}"/>`,
     )
-    await door.put(
+    await service.put(
       'attachments/1/language.svg',
       Buffer.from(
         `<svg xmlns="http://www.w3.org/2000/svg" width="8" height="8"><switch>${parts.join('')}</switch></svg>`,
       ),
     )
-    const { body } = await send(door.url, '/attachments/1/language.svg?format=png')
+    const { body } = await send(service.url, '/attachments/1/language.svg?format=png')
     expect([...(await sharp(body).removeAlpha().raw().toBuffer()).subarray(0, 3)]).toEqual([0, 255, 0])
   })
 
@@ -175,7 +175,7 @@ describe('SVG drawings', () => {
       { length: 30 },
       (_, index) => `--x${index}:${`var(--x${index + 1}) `.repeat(40)}`,
     )
-    await door.put(
+    await service.put(
       'attachments/1/growing',
       drawing(`viewBox="0 0 1 1" style="${names.join(';')};fill:var(--x0)"`),
     )
@@ -183,11 +183,11 @@ describe('SVG drawings', () => {
   })
 
   it.each(['webp', 'gif', 'avif', 'png'] as const)('show an embedded image: %s', async (format) => {
-    const picture = await sharp({ create: { width: 8, height: 8, channels: 3, background: '#00ff00' } })
+    const image = await sharp({ create: { width: 8, height: 8, channels: 3, background: '#00ff00' } })
       .toFormat(format, { lossless: true })
       .toBuffer()
-    const href = `data:image/${format};base64,${picture.toString('base64')}`
-    await door.put(
+    const href = `data:image/${format};base64,${image.toString('base64')}`
+    await service.put(
       `attachments/1/in-${format}`,
       drawing('width="8" height="8"', `<image width="8" height="8" href="${href}"/>`),
     )
@@ -200,10 +200,10 @@ describe('SVG drawings', () => {
     ['with a character set', 'image/webp;charset=utf-8;base64', 'base64'],
     ['with escapes', 'image/webp;base64', 'escaped'],
   ] as const)('show an embedded image %s', async (name, type, coding) => {
-    const picture = await sharp({ create: { width: 8, height: 8, channels: 3, background: '#00ff00' } })
+    const embedded = await sharp({ create: { width: 8, height: 8, channels: 3, background: '#00ff00' } })
       .webp({ lossless: true })
       .toBuffer()
-    const base64 = picture.toString('base64')
+    const base64 = embedded.toString('base64')
     const data = coding === 'escaped' ? encodeURIComponent(base64) : base64
     const image = `<image width="60" height="40" preserveAspectRatio="none" href="data:${type},${data}"/>`
     expect(await middleOf(name, drawing('width="60" height="40"', image))).toEqual(GREEN)
@@ -214,12 +214,12 @@ describe('SVG drawings', () => {
 
   it.each(['jpeg', 'png'] as const)('rotate an embedded %s by its EXIF orientation', async (format) => {
     const pixels = Buffer.from([...Array(16).keys()].flatMap((x) => (x < 8 ? [255, 0, 0] : [0, 255, 0])))
-    const picture = await sharp(pixels, { raw: { width: 16, height: 1, channels: 3 } })
+    const embedded = await sharp(pixels, { raw: { width: 16, height: 1, channels: 3 } })
       .resize(16, 16, { kernel: 'nearest', fit: 'fill' })
       .withMetadata({ orientation: 6 })
       .toFormat(format, { quality: 100, chromaSubsampling: '4:4:4' })
       .toBuffer()
-    const href = `data:image/${format};base64,${picture.toString('base64')}`
+    const href = `data:image/${format};base64,${embedded.toString('base64')}`
     // The centre is to the left of the image's centre, and below it.
     const image = `<image x="10" y="-16" width="60" height="60" href="${href}"/>`
     const [red = 0, green = 0] = await middleOf(`turned ${format}`, drawing('width="60" height="40"', image))
@@ -227,11 +227,11 @@ describe('SVG drawings', () => {
   })
 
   it('apply the colour profile of an embedded image', async () => {
-    const picture = await sharp({ create: { width: 8, height: 8, channels: 3, background: '#00ff00' } })
+    const embedded = await sharp({ create: { width: 8, height: 8, channels: 3, background: '#00ff00' } })
       .withIccProfile('p3')
       .png()
       .toBuffer()
-    const href = `data:image/png;base64,${picture.toString('base64')}`
+    const href = `data:image/png;base64,${embedded.toString('base64')}`
     const image = `<image width="60" height="40" preserveAspectRatio="none" href="${href}"/>`
     const shown = await middleOf('of display p3', drawing('width="60" height="40"', image))
     const farthest = Math.max(...shown.map((value, at) => Math.abs(value - (GREEN[at] ?? 0))))
@@ -244,8 +244,8 @@ describe('SVG drawings', () => {
     [400, 3],
   ])('of %i x %i pixels are drawn up to their edges', async (width, height) => {
     const name = `narrow ${width}`
-    await door.put(`attachments/1/${keyOf(name)}`, drawing(`width="${width}" height="${height}"`))
-    const { body } = await send(door.url, `/attachments/1/${keyOf(name)}?format=png`)
+    await service.put(`attachments/1/${keyOf(name)}`, drawing(`width="${width}" height="${height}"`))
+    const { body } = await send(service.url, `/attachments/1/${keyOf(name)}?format=png`)
     const data = await sharp(body).ensureAlpha().raw().toBuffer()
     expect(data.length).toBe(width * height * 4)
     expect([[...data.subarray(0, 4)], [...data.subarray(-4)]]).toEqual([GREEN, GREEN])
@@ -280,10 +280,10 @@ describe('SVG drawings', () => {
     ['PNG called image/webp', 'png', 'image/webp'],
     ['WebP', 'webp', 'image/webp'],
   ] as const)('show an image with encoded line breaks: %s', async (name, format, type) => {
-    const picture = await sharp({ create: { width: 60, height: 40, channels: 3, background: '#00ff00' } })
+    const embedded = await sharp({ create: { width: 60, height: 40, channels: 3, background: '#00ff00' } })
       .toFormat(format, { quality: 100, lossless: true })
       .toBuffer()
-    const data = picture.toString('base64').replace(/.{40}/g, '$&&#10;')
+    const data = embedded.toString('base64').replace(/.{40}/g, '$&&#10;')
     const image = `<image width="60" height="40" href="data:${type};base64,${data}"/>`
     const [red = 255, green = 0, blue = 255] = await middleOf(
       `lines ${name}`,
@@ -323,8 +323,8 @@ describe('SVG drawings', () => {
   })
 
   async function middleOf(name: string, bytes: Buffer): Promise<readonly number[]> {
-    await door.put(`attachments/1/${keyOf(name)}`, bytes)
-    const { status, body } = await send(door.url, `/attachments/1/${keyOf(name)}?format=png`)
+    await service.put(`attachments/1/${keyOf(name)}`, bytes)
+    const { status, body } = await send(service.url, `/attachments/1/${keyOf(name)}?format=png`)
     expect(status).toBe(200)
     const { data, info } = await sharp(body).ensureAlpha().raw().toBuffer({ resolveWithObject: true })
     const at = (Math.floor(info.height / 2) * info.width + Math.floor(info.width / 2)) * 4
@@ -340,7 +340,7 @@ describe('SVG drawings', () => {
       .toBuffer()
     expect(png.length).toBeGreaterThan(10_000_000)
     const href = `data:image/png;base64,${png.toString('base64')}`
-    await door.put(
+    await service.put(
       'attachments/1/large',
       drawing('width="28" height="14"', `<image width="28" height="14" href="${href}"/>`),
     )
@@ -348,7 +348,7 @@ describe('SVG drawings', () => {
   })
 
   it('that decompress to a thousand times their size are rejected', async () => {
-    const { status, body } = await send(door.url, '/attachments/1/f_bomb')
+    const { status, body } = await send(service.url, '/attachments/1/f_bomb')
     expect([status, body.toString()]).toEqual([400, 'Image dimensions too large'])
   })
 })

@@ -2,8 +2,8 @@
 
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Door, openFilesystemOrigin } from '../doors.ts'
 import { send } from '../http.ts'
+import { openFilesystemOrigin, type Service } from '../services.ts'
 
 const SIDE = 300
 
@@ -18,26 +18,29 @@ function rings(): Buffer {
 }
 
 const raw = { width: SIDE, height: SIDE, channels: 3 } as const
-const picture = () => sharp(rings(), { raw })
+const image = () => sharp(rings(), { raw })
 /** An animation of two frames with these rings. */
 const moving = () =>
   sharp(Buffer.concat([rings(), rings()]), { raw: { ...raw, height: 2 * SIDE, pageHeight: SIDE } })
 
-async function open(settings: Record<string, string>): Promise<Door> {
-  const door = await openFilesystemOrigin(settings)
-  await door.put('attachments/1/still.png', await picture().png().toBuffer())
-  await door.put('attachments/1/still.webp', await picture().webp({ lossless: true }).toBuffer())
-  await door.put(
+async function open(settings: Record<string, string>): Promise<Service> {
+  const service = await openFilesystemOrigin(settings)
+  await service.put('attachments/1/still.png', await image().png().toBuffer())
+  await service.put('attachments/1/still.webp', await image().webp({ lossless: true }).toBuffer())
+  await service.put(
     'attachments/1/moving.webp',
     await moving()
       .webp({ lossless: true, delay: [100, 100] })
       .toBuffer(),
   )
-  return door
+  return service
 }
 
-async function pixels(door: Door, name: string, query: string): Promise<Buffer> {
-  const { status, body } = await send(door.url, `/attachments/1/${name}?format=png&quality=lossless&${query}`)
+async function pixels(service: Service, name: string, query: string): Promise<Buffer> {
+  const { status, body } = await send(
+    service.url,
+    `/attachments/1/${name}?format=png&quality=lossless&${query}`,
+  )
   expect(status).toBe(200)
   return sharp(body).removeAlpha().raw().toBuffer()
 }
@@ -48,8 +51,8 @@ function meanDifference(a: Uint8Array, b: Uint8Array): number {
 }
 
 describe('a WebP', () => {
-  let fine: Door
-  let fast: Door
+  let fine: Service
+  let fast: Service
   beforeAll(async () => {
     fine = await open({})
     fast = await open({ MEDIA_PROXY_RENDER_QUALITY: 'fast' })

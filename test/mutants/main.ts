@@ -1,5 +1,5 @@
 /**
- * `pnpm test:mutants` applies one fault after the other to a copy of the sources and runs the picture tests
+ * `pnpm test:mutants` applies one fault after the other to a copy of the sources and runs the golden image tests
  * on it. Each fault has to make a test fail. Arguments select the mutants whose name contains one of them.
  */
 
@@ -8,7 +8,7 @@ import { globSync } from 'node:fs'
 import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { measurePatience, patient } from '../patience.ts'
+import { measureTimeoutFactor, scaleTimeout } from '../timeouts.ts'
 import { MUTANTS, type Mutant } from './mutants.ts'
 import { mutated, pathIn } from './mutate.ts'
 
@@ -20,13 +20,13 @@ const TESTS = 'test/pictures'
 /** A mutant may make the service wait forever. */
 const LIMIT_MS = 120_000
 
-measurePatience()
+measureTimeoutFactor()
 const words = process.argv.slice(2)
 const chosen = MUTANTS.filter(({ name }) => words.length === 0 || words.some((word) => name.includes(word)))
 const copy = await copyTree()
 try {
-  const sound = await runTests(copy)
-  if (sound !== undefined) throw new Error(`the tests fail without any mutant: ${sound}`)
+  const audio = await runTests(copy)
+  if (audio !== undefined) throw new Error(`the tests fail without any mutant: ${audio}`)
   let survived = 0
   for (const mutant of chosen) {
     const noticed = await tryMutant(copy, mutant)
@@ -58,12 +58,12 @@ async function copyTree(): Promise<string> {
 
 async function tryMutant(root: string, mutant: Mutant): Promise<string | undefined> {
   const path = pathIn(root, mutant)
-  const sound = await readFile(path)
+  const audio = await readFile(path)
   await writeFile(path, await mutated(root, mutant))
   try {
     return await runTests(root)
   } finally {
-    await writeFile(path, sound)
+    await writeFile(path, audio)
   }
 }
 
@@ -85,7 +85,7 @@ async function runTests(root: string): Promise<string | undefined> {
   const vitest = join(ROOT, 'node_modules/vitest/vitest.mjs')
   const args = [vitest, 'run', TESTS, '--bail', '1', '--reporter', 'json', '--outputFile', report]
   await new Promise((resolve, reject) => {
-    const timeout = AbortSignal.timeout(patient(LIMIT_MS))
+    const timeout = AbortSignal.timeout(scaleTimeout(LIMIT_MS))
     const child = spawn(process.execPath, args, { cwd: root, stdio: 'ignore', signal: timeout })
     child.once('error', reject)
     child.once('exit', resolve)

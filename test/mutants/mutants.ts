@@ -1,4 +1,4 @@
-/** Faults in the renderer that once were not noticed by any picture test, and similar ones. */
+/** Faults in the renderer that no golden image test noticed before, and similar ones. */
 
 export interface Mutant {
   /** What the service does wrong with this fault. */
@@ -96,7 +96,7 @@ const GEOMETRY: readonly Mutant[] = [
   ),
   mutant(
     'animations are turned the other way',
-    'pixels/turn-pixels.ts',
+    'pixels/orient-pixels.ts',
     'new Set([2, 3, 7, 8])',
     'new Set([2, 3, 5, 6])',
   ),
@@ -121,8 +121,8 @@ const GEOMETRY: readonly Mutant[] = [
   mutant(
     'a turn goes the other way',
     'image/render-stages.ts',
-    'turned.rotate(rotate)',
-    'turned.rotate(360 - rotate)',
+    'flipped.rotate(rotate)',
+    'flipped.rotate(360 - rotate)',
   ),
   mutant(
     'a crop is of the corner',

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { scanProcesses } from '@media-proxy/origin/assembly/scan.ts'
-import { MODEL_PICTURE_BYTES, type ModelOptions } from '@media-proxy/origin/engine/scan-model.ts'
+import { MODEL_IMAGE_BYTES, type ModelOptions } from '@media-proxy/origin/engine/scan-model.ts'
 import { type ClassifierOptions, createClassifier } from '@media-proxy/origin/nsfw/classifier.ts'
 import { NSFW_MODEL } from '@media-proxy/origin/paths/paths.ts'
 import { encodeModel, type Operation } from '@media-proxy/scripts/nsfw-model/onnx.ts'
@@ -35,7 +35,7 @@ async function using(
 }
 
 /** Builds an image of one grey. Its first byte can also select what the faulty process does. */
-const picture = (value: number) => new Uint8Array(MODEL_PICTURE_BYTES).fill(value)
+const image = (value: number) => new Uint8Array(MODEL_IMAGE_BYTES).fill(value)
 
 const failureOf = (result: unknown) => (isFailure(result) ? result.code : result)
 
@@ -50,8 +50,8 @@ describe('the bundled model', () => {
     using({}, async (classifier) => {
       expect(await classifier.loaded).toBeUndefined()
       expect(classifier.fault).toBeUndefined()
-      const alone = await classifier.classify(picture(20), never)
-      const together = await classifier.classify(Buffer.concat([picture(200), picture(20)]), never)
+      const alone = await classifier.classify(image(20), never)
+      const together = await classifier.classify(Buffer.concat([image(200), image(20)]), never)
       if (isFailure(alone) || isFailure(together)) throw new Error('not scanned')
       expect(together).toHaveLength(2)
       expect(together[0]).not.toEqual(together[1])
@@ -65,8 +65,8 @@ describe('the bundled model', () => {
     using({ queue: 64 }, async (classifier) => {
       const greys = Array.from({ length: 24 }, (_, index) => index * 10)
       const alone = new Map<number, unknown>()
-      for (const grey of greys.slice(0, 3)) alone.set(grey, await classifier.classify(picture(grey), never))
-      const all = await Promise.all(greys.map((grey) => classifier.classify(picture(grey), never)))
+      for (const grey of greys.slice(0, 3)) alone.set(grey, await classifier.classify(image(grey), never))
+      const all = await Promise.all(greys.map((grey) => classifier.classify(image(grey), never)))
       for (const [index, grey] of greys.slice(0, 3).entries()) {
         const [first] = all[index] as readonly { neutral: number }[]
         const [expected] = alone.get(grey) as readonly { neutral: number }[]
@@ -78,7 +78,7 @@ describe('the bundled model', () => {
   it('accepts scans before it is loaded', () =>
     using({}, async (classifier) => {
       expect(failureOf(classifier.fault)).toBe('not-ready')
-      expect(await classifier.classify(picture(0), never)).toHaveLength(1)
+      expect(await classifier.classify(image(0), never)).toHaveLength(1)
     }))
 })
 
@@ -119,12 +119,12 @@ describe('another model', () => {
   ] as const)('reads $layout and $colours, batch $batch', async ({ layout, colours, batch, input }) => {
     const path = join(directory, `${layout}-${colours}.onnx`)
     await writeFile(path, averaging(layout, batch))
-    const orange = new Uint8Array(MODEL_PICTURE_BYTES)
+    const orange = new Uint8Array(MODEL_IMAGE_BYTES)
     for (let at = 0; at < orange.length; at += 3) orange.set([255, 51, 0], at)
     await using(
       { start: scanProcesses({ ...bundled, path, layout, colours }), model: path },
       async (classifier) => {
-        const result = await classifier.classify(Buffer.concat([picture(0), orange]), never)
+        const result = await classifier.classify(Buffer.concat([image(0), orange]), never)
         if (isFailure(result)) throw new Error(JSON.stringify(result))
         const { drawing, hentai, neutral } = result[1] ?? {}
         for (const [index, value] of [drawing, hentai, neutral].entries())
@@ -141,7 +141,7 @@ describe('another model', () => {
       const greys = [10, 60, 110, 160, 210]
       const results = await Promise.all(
         greys.map((grey, index) =>
-          classifier.classify(Buffer.concat(new Array(index % 2 === 0 ? 4 : 1).fill(picture(grey))), never),
+          classifier.classify(Buffer.concat(new Array(index % 2 === 0 ? 4 : 1).fill(image(grey))), never),
         ),
       )
       for (const [index, result] of results.entries()) {
@@ -163,7 +163,7 @@ describe('another model', () => {
     const path = join(directory, `${why}.onnx`)
     if (make !== undefined) await writeFile(path, make())
     await using({ start: scanProcesses({ ...bundled, path }), model: path }, async (classifier) => {
-      const early = classifier.classify(picture(0), never)
+      const early = classifier.classify(image(0), never)
       const fault = await classifier.loaded
       expect(fault?.code).toBe('not-ready')
       expect(fault?.detail).toContain(path)
@@ -171,7 +171,7 @@ describe('another model', () => {
       expect(fault?.detail).not.toContain('\n')
       expect(classifier.fault).toEqual(fault)
       expect(failureOf(await early)).toBe('not-ready')
-      expect(failureOf(await classifier.classify(picture(0), never))).toBe('not-ready')
+      expect(failureOf(await classifier.classify(image(0), never))).toBe('not-ready')
     })
   })
 
@@ -190,9 +190,9 @@ describe('a process with a fault', () => {
   ])('that %s fails its scan, and the next process scans again', async (_, byte) => {
     await using({ start }, async (classifier) => {
       expect(await classifier.loaded).toBeUndefined()
-      expect(failureOf(await classifier.classify(picture(byte), never))).toBe('scan-failed')
+      expect(failureOf(await classifier.classify(image(byte), never))).toBe('scan-failed')
       expect(classifier.fault).toBeDefined()
-      expect(await classifier.classify(picture(0), never)).toHaveLength(1)
+      expect(await classifier.classify(image(0), never)).toHaveLength(1)
       expect(classifier.fault).toBeUndefined()
     })
   })
@@ -201,7 +201,7 @@ describe('a process with a fault', () => {
     using(
       { start: () => startFaultyProcess({ words: ['--eval', 'throw new Error("no such library")'] }) },
       async (classifier) => {
-        const early = classifier.classify(picture(0), never)
+        const early = classifier.classify(image(0), never)
         expect((await classifier.loaded)?.detail).toContain('no such library')
         expect(failureOf(await early)).toBe('not-ready')
       },
@@ -209,26 +209,26 @@ describe('a process with a fault', () => {
 
   it('that hangs is killed, and the next process scans again', () =>
     using({ start, batchTimeoutMs: 200 }, async (classifier) => {
-      expect(failureOf(await classifier.classify(picture(NEVER_ANSWERS), never))).toBe('scan-failed')
-      expect(await classifier.classify(picture(0), never)).toHaveLength(1)
+      expect(failureOf(await classifier.classify(image(NEVER_ANSWERS), never))).toBe('scan-failed')
+      expect(await classifier.classify(image(0), never)).toHaveLength(1)
     }))
 
   it('fails only the scan that it cannot do', () =>
     using({ start }, async (classifier) => {
-      expect(failureOf(await classifier.classify(picture(CANNOT_SCAN), never))).toBe('scan-failed')
+      expect(failureOf(await classifier.classify(image(CANNOT_SCAN), never))).toBe('scan-failed')
       expect(classifier.fault).toBeUndefined()
-      expect(await classifier.classify(picture(0), never)).toHaveLength(1)
+      expect(await classifier.classify(image(0), never)).toHaveLength(1)
     }))
 
   it('rejects at once what does not fit in the queue', () =>
     using({ start, queue: 2 }, async (classifier) => {
       await classifier.loaded
-      const stuck = [classifier.classify(picture(NEVER_ANSWERS), never)]
+      const stuck = [classifier.classify(image(NEVER_ANSWERS), never)]
       // Waits until the process has taken it from the queue.
       await expect.poll(() => classifier.waiting).toBe(0)
-      const queued = [1, 2].map(() => classifier.classify(picture(0), never))
+      const queued = [1, 2].map(() => classifier.classify(image(0), never))
       expect(classifier.waiting).toBe(2)
-      expect(failureOf(await classifier.classify(picture(0), never))).toBe('overloaded')
+      expect(failureOf(await classifier.classify(image(0), never))).toBe('overloaded')
       await classifier.close()
       expect((await Promise.all(stuck)).map(failureOf)).toEqual(['scan-failed'])
       expect((await Promise.all(queued)).map(failureOf)).toEqual(['not-ready', 'not-ready'])
@@ -238,16 +238,16 @@ describe('a process with a fault', () => {
     using({ start }, async (classifier) => {
       await classifier.loaded
       const leaver = new AbortController()
-      const underWay = classifier.classify(picture(NEVER_ANSWERS), leaver.signal)
+      const underWay = classifier.classify(image(NEVER_ANSWERS), leaver.signal)
       await expect.poll(() => classifier.waiting).toBe(0)
-      const waiting = classifier.classify(picture(0), leaver.signal)
-      const late = classifier.classify(picture(0), AbortSignal.timeout(20))
+      const waiting = classifier.classify(image(0), leaver.signal)
+      const late = classifier.classify(image(0), AbortSignal.timeout(20))
       expect(classifier.waiting).toBe(2)
       leaver.abort()
       expect(failureOf(await underWay)).toBe('client-gone')
       expect(failureOf(await waiting)).toBe('client-gone')
       expect(failureOf(await late)).toBe('deadline')
       expect(classifier.waiting).toBe(0)
-      expect(failureOf(await classifier.classify(picture(0), leaver.signal))).toBe('client-gone')
+      expect(failureOf(await classifier.classify(image(0), leaver.signal))).toBe('client-gone')
     }))
 })

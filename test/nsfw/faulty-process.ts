@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { startEngineProcess } from '@media-proxy/origin/engine/engine-process.ts'
 import { openChannel } from '@media-proxy/origin/engine/process/channel.ts'
 import { FRAME } from '@media-proxy/origin/engine/protocol.ts'
-import { MODEL_PICTURE_BYTES } from '@media-proxy/origin/engine/scan-model.ts'
+import { MODEL_IMAGE_BYTES } from '@media-proxy/origin/engine/scan-model.ts'
 import { fail } from '@media-proxy/shared/response/failure.ts'
 
 export const ENDS = 1
@@ -61,7 +61,7 @@ async function work(): Promise<void> {
         done(fail('scan-failed', 'failed on purpose'))
         break
       default: {
-        const count = body.length / MODEL_PICTURE_BYTES
+        const count = body.length / MODEL_IMAGE_BYTES
         const predictions = Array.from({ length: count * 5 }, (_, index) => (index % 5 === 2 ? 1 : 0))
         done({ kind: 'scanned', predictions })
       }

@@ -7,9 +7,9 @@ import { loadLibav } from '@media-proxy/origin/engine/process/libav/load.ts'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { CORPUS, readCorpus } from '../corpus/corpus.ts'
-import { type Door, openEdge, openFilesystemOrigin, type Settings } from '../doors.ts'
 import { animatedPng, type PngFrame } from '../fixtures.ts'
 import { send } from '../http.ts'
+import { openEdge, openFilesystemOrigin, type Service, type Settings } from '../services.ts'
 import { canEncode, FFMPEG, makeVideo } from '../videos.ts'
 import { redModel } from './red-model.ts'
 
@@ -31,21 +31,21 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true }))
 
-async function verdictOn(door: Door, name: string, bytes: Uint8Array) {
-  await door.put(name, bytes, undefined, 'uploads')
-  const { status, body } = await send(door.url, '/_metadata', {
+async function verdictOn(service: Service, name: string, bytes: Uint8Array) {
+  await service.put(name, bytes, undefined, 'uploads')
+  const { status, body } = await send(service.url, '/_metadata', {
     method: 'POST',
     headers: { 'x-internal-secret': SECRET, 'content-type': 'application/json' },
     body: JSON.stringify({ type: 'upload', upload_filename: name }),
   })
-  expect(status, door.log.at(-1)?.detail).toBe(200)
+  expect(status, service.log.at(-1)?.detail).toBe(200)
   const { nsfw, nsfw_probability: probability } = JSON.parse(body.toString())
   return { nsfw, probability }
 }
 
 /** Returns how many frames the model has seen. */
-async function seenFrames(door: Door): Promise<number> {
-  const { body } = await send(door.url, '/_metrics', { headers: { 'x-internal-secret': SECRET } })
+async function seenFrames(service: Service): Promise<number> {
+  const { body } = await send(service.url, '/_metrics', { headers: { 'x-internal-secret': SECRET } })
   return Number(/^media_proxy_nsfw_frames_total(?:\{.*\})? (\d+)/m.exec(body.toString())?.[1] ?? 0)
 }
 
@@ -79,14 +79,16 @@ describe.each([
   ['the origin', openFilesystemOrigin],
   ['the edge', openEdge],
 ] as const)('a scan at %s', (_, open) => {
-  let door: Door
+  let service: Service
   beforeAll(async () => {
-    door = await open(settings)
+    service = await open(settings)
   })
-  afterAll(() => door.close())
+  afterAll(() => service.close())
 
   it.skipIf(CORPUS === undefined)('flags a first frame of red (needs MEDIA_CORPUS)', async () => {
-    expect(await verdictOn(door, 'n_first.gif', readCorpus('wild/n_first.gif'))).toMatchObject({ nsfw: true })
+    expect(await verdictOn(service, 'n_first.gif', readCorpus('wild/n_first.gif'))).toMatchObject({
+      nsfw: true,
+    })
   })
 
   it.each([
@@ -111,7 +113,7 @@ describe.each([
   ] as const)('flags animations with red frames: red is %s', async (name, frames, nsfw) => {
     for (const format of ['gif', 'webp'] as const)
       expect(
-        await verdictOn(door, `${name}.${format}`, await animation(format, frames)),
+        await verdictOn(service, `${name}.${format}`, await animation(format, frames)),
         format,
       ).toMatchObject({ nsfw })
   })
@@ -124,7 +126,7 @@ describe.each([
         ...{ width: 32, height: 32, loop: 0, defaultColour: [255, 0, 0, 255] },
         frames: Array.from({ length: frames }, () => frame),
       })
-      expect(await verdictOn(door, `hiding-${frames}.png`, bytes)).toMatchObject({ nsfw: true })
+      expect(await verdictOn(service, `hiding-${frames}.png`, bytes)).toMatchObject({ nsfw: true })
     }
   })
 
@@ -135,8 +137,8 @@ describe.each([
     const raw = { width: 64, height: 64, channels: 4 } as const
     const drawn = await sharp(pixels, { raw }).png().toBuffer()
     const paler = await sharp(drawn).flatten({ background: '#ffffff' }).png().toBuffer()
-    expect(await verdictOn(door, 'on-white.png', paler)).toMatchObject({ nsfw: false })
-    expect(await verdictOn(door, 'on-black.png', drawn)).toMatchObject({ nsfw: true })
+    expect(await verdictOn(service, 'on-white.png', paler)).toMatchObject({ nsfw: false })
+    expect(await verdictOn(service, 'on-black.png', drawn)).toMatchObject({ nsfw: true })
   })
 
   it.each([
@@ -154,17 +156,17 @@ describe.each([
     })
       .png()
       .toBuffer()
-    const picture = (overlays: readonly Buffer[]) =>
+    const image = (overlays: readonly Buffer[]) =>
       sharp({ create: { width, height, channels: 3, background: '#808080' } })
         .composite(overlays.map((input) => ({ input, left: 0, top: 0 })))
         .png()
         .toBuffer()
-    const door = await openFilesystemOrigin(settings)
+    const service = await openFilesystemOrigin(settings)
     try {
-      expect(await verdictOn(door, `${name}.png`, await picture([red]))).toMatchObject({ nsfw: true })
-      expect(await verdictOn(door, `${name}-grey.png`, await picture([]))).toMatchObject({ nsfw: false })
+      expect(await verdictOn(service, `${name}.png`, await image([red]))).toMatchObject({ nsfw: true })
+      expect(await verdictOn(service, `${name}-grey.png`, await image([]))).toMatchObject({ nsfw: false })
     } finally {
-      await door.close()
+      await service.close()
     }
   })
 
@@ -177,13 +179,15 @@ describe.each([
       for (const box of boxes) file.write('free', file.indexOf(box), 'latin1')
       return file
     }
-    const door = await openFilesystemOrigin(settings)
+    const service = await openFilesystemOrigin(settings)
     try {
-      expect(await verdictOn(door, 'alternatives.avif', both)).toMatchObject({ nsfw: true })
-      expect(await verdictOn(door, 'thumbnail.avif', without('altr'))).toMatchObject({ nsfw: false })
-      expect(await verdictOn(door, 'collection.avif', without('altr', 'thmb'))).toMatchObject({ nsfw: true })
+      expect(await verdictOn(service, 'alternatives.avif', both)).toMatchObject({ nsfw: true })
+      expect(await verdictOn(service, 'thumbnail.avif', without('altr'))).toMatchObject({ nsfw: false })
+      expect(await verdictOn(service, 'collection.avif', without('altr', 'thmb'))).toMatchObject({
+        nsfw: true,
+      })
     } finally {
-      await door.close()
+      await service.close()
     }
   })
 
@@ -201,9 +205,11 @@ describe.each([
         [9, 10, false],
       ] as const) {
         const bytes = await makeVideo(extension, redAt(from, to), coder, 5)
-        expect(await verdictOn(door, `${from}.${extension}`, bytes), `${extension} ${from}`).toMatchObject({
-          nsfw,
-        })
+        expect(await verdictOn(service, `${from}.${extension}`, bytes), `${extension} ${from}`).toMatchObject(
+          {
+            nsfw,
+          },
+        )
       }
     }
   })
@@ -217,16 +223,16 @@ describe.skipIf(FFMPEG === undefined)('a scan of videos (needs FFmpeg)', () => {
     ['libav', {}],
     ["FFmpeg's binary", { MEDIA_PROXY_ENGINE_LIBAV: 'false' }],
   ] as const)('by %s', (_, more) => {
-    let door: Door
+    let service: Service
     beforeAll(async () => {
       // The poster is not entirely red.
-      door = await openFilesystemOrigin({ ...settings, MEDIA_PROXY_NSFW_THRESHOLD: '0.5', ...more })
+      service = await openFilesystemOrigin({ ...settings, MEDIA_PROXY_NSFW_THRESHOLD: '0.5', ...more })
     })
-    afterAll(() => door.close())
+    afterAll(() => service.close())
 
     it('sees the last frame, which players leave on the screen', async () => {
       const bytes = await makeVideo('mp4', redAt(39.7, 41, 5), H264, 40)
-      expect(await verdictOn(door, 'ends.mp4', bytes)).toMatchObject({ nsfw: true })
+      expect(await verdictOn(service, 'ends.mp4', bytes)).toMatchObject({ nsfw: true })
     })
 
     it.each([
@@ -237,16 +243,16 @@ describe.skipIf(FFMPEG === undefined)('a scan of videos (needs FFmpeg)', () => {
     ] as const)('sees red %s, with one key frame and with many', async (_name, from, to, rate) => {
       for (const coder of [ONE_KEY_FRAME, [...H264, '-g', String(rate)]]) {
         const bytes = await makeVideo('mp4', redAt(from, to, rate), coder, 40)
-        expect(await verdictOn(door, 'film.mp4', bytes)).toMatchObject({ nsfw: true })
+        expect(await verdictOn(service, 'film.mp4', bytes)).toMatchObject({ nsfw: true })
       }
     })
 
     it('sees the poster', async () => {
       // Only the poster is flagged, and none of the evenly spaced frames is the poster.
       const then = "enable='between(t,1.8,1.95)'"
-      const film = `color=black:s=64x64:r=20,drawbox=c=red:t=fill:${then},drawgrid=w=64:h=64:t=1:c=black:${then}`
-      const bytes = await makeVideo('mp4', film, [...H264, '-crf', '5'], 10)
-      expect(await verdictOn(door, 'poster.mp4', bytes)).toMatchObject({ nsfw: true })
+      const video = `color=black:s=64x64:r=20,drawbox=c=red:t=fill:${then},drawgrid=w=64:h=64:t=1:c=black:${then}`
+      const bytes = await makeVideo('mp4', video, [...H264, '-crf', '5'], 10)
+      expect(await verdictOn(service, 'poster.mp4', bytes)).toMatchObject({ nsfw: true })
     })
 
     it.each([
@@ -266,37 +272,37 @@ describe.skipIf(FFMPEG === undefined)('a scan of videos (needs FFmpeg)', () => {
               ...['-f', 'lavfi', '-i', `color=${second}:s=96x64:r=5`, '-map', '0', '-map', '1', ...coder],
               ...['-t', '3', `-disposition:v:${marked}`, 'default', `-disposition:v:${1 - marked}`, '0'],
             ])
-            expect(await verdictOn(door, `${first}.${extension}`, bytes)).toMatchObject({ nsfw: true })
+            expect(await verdictOn(service, `${first}.${extension}`, bytes)).toMatchObject({ nsfw: true })
           }
       },
     )
 
     it('sees the colours of a transparent video, which some players show', async () => {
-      const film = 'color=red:s=64x64:r=5,format=yuva420p,geq=lum=lum(X\\,Y):cb=cb(X\\,Y):cr=cr(X\\,Y):a=0'
+      const video = 'color=red:s=64x64:r=5,format=yuva420p,geq=lum=lum(X\\,Y):cb=cb(X\\,Y):cr=cr(X\\,Y):a=0'
       const coder = ['-c:v', 'libvpx-vp9', '-pix_fmt', 'yuva420p', '-cpu-used', '8', '-deadline', 'realtime']
-      expect(await verdictOn(door, 'clear.webm', await makeVideo('webm', film, coder, 2))).toMatchObject({
+      expect(await verdictOn(service, 'clear.webm', await makeVideo('webm', video, coder, 2))).toMatchObject({
         nsfw: true,
       })
     })
 
     it('does not flag a video without red', async () => {
       const bytes = await makeVideo('mp4', redAt(50, 60), ONE_KEY_FRAME, 40)
-      expect(await verdictOn(door, 'grey.mp4', bytes)).toMatchObject({ nsfw: false })
+      expect(await verdictOn(service, 'grey.mp4', bytes)).toMatchObject({ nsfw: false })
     })
   })
 
   it.skipIf(libav === undefined)(
     'sees frames after the duration that a container declares (needs libav)',
     async () => {
-      const door = await openFilesystemOrigin(settings)
+      const service = await openFilesystemOrigin(settings)
       try {
-        const film = Buffer.from(await makeVideo('mkv', redAt(10, 20), H264, 20))
-        const declared = film.indexOf(Buffer.from('448988', 'hex'))
-        expect(film.readDoubleBE(declared + 3)).toBe(20_000)
-        film.writeDoubleBE(1000, declared + 3)
-        expect(await verdictOn(door, 'lies.mkv', film)).toMatchObject({ nsfw: true })
+        const video = Buffer.from(await makeVideo('mkv', redAt(10, 20), H264, 20))
+        const declared = video.indexOf(Buffer.from('448988', 'hex'))
+        expect(video.readDoubleBE(declared + 3)).toBe(20_000)
+        video.writeDoubleBE(1000, declared + 3)
+        expect(await verdictOn(service, 'lies.mkv', video)).toMatchObject({ nsfw: true })
       } finally {
-        await door.close()
+        await service.close()
       }
     },
   )
@@ -304,19 +310,19 @@ describe.skipIf(FFMPEG === undefined)('a scan of videos (needs FFmpeg)', () => {
   it.skipIf(libav === undefined)(
     'sees the frames of a video whose container declares a longer duration (needs libav)',
     async () => {
-      const door = await openFilesystemOrigin(settings)
+      const service = await openFilesystemOrigin(settings)
       try {
-        const film = Buffer.from(await makeVideo('mkv', redAt(5, 15), H264, 20))
-        film.writeDoubleBE(1_000_000, film.indexOf(Buffer.from('448988', 'hex')) + 3)
-        expect(await verdictOn(door, 'long.mkv', film)).toMatchObject({ nsfw: true })
+        const video = Buffer.from(await makeVideo('mkv', redAt(5, 15), H264, 20))
+        video.writeDoubleBE(1_000_000, video.indexOf(Buffer.from('448988', 'hex')) + 3)
+        expect(await verdictOn(service, 'long.mkv', video)).toMatchObject({ nsfw: true })
       } finally {
-        await door.close()
+        await service.close()
       }
     },
   )
 
   it('decodes a few frames first, and stops at a flagged one', async () => {
-    const door = await openFilesystemOrigin(settings)
+    const service = await openFilesystemOrigin(settings)
     try {
       const seen: number[] = []
       for (const [name, from, to, seconds] of [
@@ -325,27 +331,27 @@ describe.skipIf(FFMPEG === undefined)('a scan of videos (needs FFmpeg)', () => {
         ['never', 500, 600, 60],
         ['never of three minutes', 500, 600, 180],
       ] as const) {
-        const before = await seenFrames(door)
+        const before = await seenFrames(service)
         const bytes = await makeVideo('mp4', redAt(from, to), H264, seconds)
-        const { nsfw } = await verdictOn(door, `${name}.mp4`, bytes)
+        const { nsfw } = await verdictOn(service, `${name}.mp4`, bytes)
         expect(nsfw).toBe(from < seconds)
-        seen.push((await seenFrames(door)) - before)
+        seen.push((await seenFrames(service)) - before)
       }
       // First frame and poster, then the last frame and others, four at a time.
       expect(seen).toEqual([2, 6, 8, 10])
     } finally {
-      await door.close()
+      await service.close()
     }
   })
 
   it('decodes no more frames than are configured', async () => {
-    const door = await openFilesystemOrigin({ ...settings, MEDIA_PROXY_NSFW_FRAMES: '2' })
+    const service = await openFilesystemOrigin({ ...settings, MEDIA_PROXY_NSFW_FRAMES: '2' })
     try {
-      await verdictOn(door, 'a.mp4', await makeVideo('mp4', redAt(500, 600), H264, 200))
+      await verdictOn(service, 'a.mp4', await makeVideo('mp4', redAt(500, 600), H264, 200))
       // The two configured frames, the first frame, the poster, and the last frame.
-      expect(await seenFrames(door)).toBe(5)
+      expect(await seenFrames(service)).toBe(5)
     } finally {
-      await door.close()
+      await service.close()
     }
   })
 })

@@ -2,7 +2,7 @@
 
 import type { SourceName } from './sources.ts'
 
-export interface PictureCase {
+export interface GoldenCase {
   /** The base name of its files. */
   readonly name: string
   readonly source: SourceName
@@ -27,7 +27,7 @@ const PALETTE = 95
 /** With a border above and below. */
 const CONTAINED = 'width=72&height=72&fit=contain'
 
-export const CASES: readonly PictureCase[] = [
+export const CASES: readonly GoldenCase[] = [
   // Formats and qualities.
   at('jpeg', 'photo.png', 'width=96&format=jpg', LOSSY),
   at('jpeg-low', 'photo.png', 'width=96&format=jpg&quality=low', COARSE),
@@ -126,6 +126,6 @@ export const CASES: readonly PictureCase[] = [
   at('video-turned', 'turned.mp4', 'width=54&format=webp', LOSSY),
 ]
 
-function at(name: string, source: SourceName, query: string, bound: number): PictureCase {
+function at(name: string, source: SourceName, query: string, bound: number): GoldenCase {
   return { name, source, query, bound }
 }

@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs'
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { CASES, type PictureCase } from './cases.ts'
+import { CASES, type GoldenCase } from './cases.ts'
 import { type Facts, factsOf } from './facts.ts'
 import { framesOf } from './frames.ts'
 import { similarity } from './score.ts'
@@ -12,7 +12,7 @@ const FOLDER = join(import.meta.dirname, 'goldens')
 const FACTS_FILE = join(FOLDER, 'facts.json')
 
 export interface Golden {
-  readonly picture: Buffer
+  readonly image: Buffer
   readonly facts: Facts
   readonly sizeBytes: number
 }
@@ -20,18 +20,18 @@ export interface Golden {
 type Recorded = Readonly<Record<string, Facts & { readonly sizeBytes: number }>>
 
 /** Returns the golden of a case. Undefined when there is none yet. */
-export async function readGolden({ name }: PictureCase): Promise<Golden | undefined> {
+export async function readGolden({ name }: GoldenCase): Promise<Golden | undefined> {
   const file = existsSync(FOLDER) ? (await readdir(FOLDER)).find((entry) => isOf(entry, name)) : undefined
   const recorded = existsSync(FACTS_FILE)
     ? (JSON.parse(await readFile(FACTS_FILE, 'utf8')) as Recorded)[name]
     : undefined
   if (file === undefined || recorded === undefined) return undefined
   const { sizeBytes, ...facts } = recorded
-  return { picture: await readFile(join(FOLDER, file)), facts, sizeBytes }
+  return { image: await readFile(join(FOLDER, file)), facts, sizeBytes }
 }
 
 /** Makes renditions the goldens of their cases, and removes the goldens of cases that no longer exist. */
-export async function writeGoldens(renditions: ReadonlyMap<PictureCase, Buffer>): Promise<void> {
+export async function writeGoldens(renditions: ReadonlyMap<GoldenCase, Buffer>): Promise<void> {
   const recorded: Record<string, Facts> = {}
   for (const entry of await readdir(FOLDER)) await rm(join(FOLDER, entry))
   for (const [{ name }, bytes] of renditions) {
@@ -63,7 +63,7 @@ export interface Comparison {
 
 /** Compares a rendition with its golden. */
 export async function compareWithGolden(
-  { bound }: PictureCase,
+  { bound }: GoldenCase,
   golden: Golden,
   got: Buffer,
 ): Promise<Comparison> {
@@ -73,7 +73,7 @@ export async function compareWithGolden(
     .map((name) => `${name}: ${JSON.stringify(facts[name])} instead of ${JSON.stringify(golden.facts[name])}`)
   if (Math.abs(got.length / golden.sizeBytes - 1) > SIZE_TOLERANCE)
     faults.push(`${got.length} bytes instead of ${golden.sizeBytes}`)
-  const [expected, shown] = await Promise.all([framesOf(golden.picture), framesOf(got)])
+  const [expected, shown] = await Promise.all([framesOf(golden.image), framesOf(got)])
   const scores = expected.map((frame, at) => {
     const other = shown[at]
     const comparable = other !== undefined && other.width === frame.width && other.height === frame.height

@@ -22,8 +22,8 @@ const told = (matrix: string, transfer: string, primaries: string) => [
 
 await mkdir(MEDIA, { recursive: true })
 const { data, raw } = photo()
-const picture = await sharp(data, { raw }).resize(192, 144).png().toBuffer()
-await withFile(picture, async (path) => {
+const image = await sharp(data, { raw }).resize(192, 144).png().toBuffer()
+await withFile(image, async (path) => {
   const still = (name: string, extension: string, output: readonly string[]) =>
     keep(`${name}.${extension}`, remakeVideo({ path }, extension, output))
   await still('untagged', 'mp4', [...STILL, ...coloured('bt601', 'limited')])

@@ -3,19 +3,19 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { CASES } from './cases.ts'
 import { compareWithGolden, readGolden, strayGoldens } from './goldens.ts'
-import { openRenderer, type PictureRenderer } from './render.ts'
+import { type GoldenRenderer, openRenderer } from './render.ts'
 
 describe('golden images', () => {
-  let renderer: PictureRenderer
+  let renderer: GoldenRenderer
   beforeAll(async () => {
     renderer = await openRenderer()
   })
   afterAll(() => renderer.close())
 
-  it.each(CASES)('$name matches its golden', async (picture) => {
-    const golden = await readGolden(picture)
+  it.each(CASES)('$name matches its golden', async (image) => {
+    const golden = await readGolden(image)
     if (golden === undefined) throw new Error('no golden: see pnpm pictures:review')
-    const { faults } = await compareWithGolden(picture, golden, await renderer.render(picture))
+    const { faults } = await compareWithGolden(image, golden, await renderer.render(image))
     expect(faults, faults.join('; ')).toEqual([])
   })
 

@@ -6,18 +6,18 @@ import { join } from 'node:path'
 import { createOrigin } from '@media-proxy/origin/origin.ts'
 import { loadConfig } from '@media-proxy/shared/config/load.ts'
 import { pino } from 'pino'
-import { patient } from '../patience.ts'
-import type { PictureCase } from './cases.ts'
+import { scaleTimeout } from '../timeouts.ts'
+import type { GoldenCase } from './cases.ts'
 import { SOURCES } from './sources.ts'
 
-export interface PictureRenderer {
+export interface GoldenRenderer {
   /** Renders a case. Throws when the response is no image. */
-  render(wanted: PictureCase): Promise<Buffer>
+  render(wanted: GoldenCase): Promise<Buffer>
   close(): Promise<void>
 }
 
 /** Starts an origin with the sources of the cases. The caller closes it. */
-export async function openRenderer(): Promise<PictureRenderer> {
+export async function openRenderer(): Promise<GoldenRenderer> {
   const directory = await mkdtemp(join(tmpdir(), 'media-proxy-goldens-'))
   const attachments = join(directory, 'cdn/attachments/1')
   for (const folder of [attachments, join(directory, 'uploads'), join(directory, 'static')])
@@ -28,7 +28,7 @@ export async function openRenderer(): Promise<PictureRenderer> {
   const environment = {
     MEDIA_PROXY_NODE_ENV: 'test',
     MEDIA_PROXY_STORAGE_DIR: directory,
-    MEDIA_PROXY_LIMITS_DEADLINE_MS: String(patient(30_000)),
+    MEDIA_PROXY_LIMITS_DEADLINE_MS: String(scaleTimeout(30_000)),
   }
   const loaded = loadConfig('origin', { environment })
   if (!loaded.ok) throw new Error(loaded.faults.join('\n'))

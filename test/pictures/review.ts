@@ -7,7 +7,7 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import sharp from 'sharp'
-import { CASES, type PictureCase } from './cases.ts'
+import { CASES, type GoldenCase } from './cases.ts'
 import { factsOf } from './facts.ts'
 import { framesOf } from './frames.ts'
 import { compareWithGolden, readGolden, writeGoldens } from './goldens.ts'
@@ -19,31 +19,29 @@ const FOLDER = join(import.meta.dirname, '../../pictures-review')
 const DIFFERENCE_GAIN = 8
 
 const renderer = await openRenderer()
-const renditions = new Map<PictureCase, Buffer>()
+const renditions = new Map<GoldenCase, Buffer>()
 try {
-  for (const picture of CASES) renditions.set(picture, await renderer.render(picture))
+  for (const image of CASES) renditions.set(image, await renderer.render(image))
 } finally {
   await renderer.close()
 }
 await rm(FOLDER, { recursive: true, force: true })
 await mkdir(FOLDER, { recursive: true })
 const rows: string[] = []
-for (const [picture, got] of renditions) rows.push(await rowOf(picture, got))
+for (const [image, got] of renditions) rows.push(await rowOf(image, got))
 await writeFile(join(FOLDER, 'index.html'), sheetOf(rows))
 if (process.argv.includes('--accept')) await writeGoldens(renditions)
 console.log(`${rows.length} pictures in pictures-review/index.html`)
 
-async function rowOf(picture: PictureCase, got: Buffer): Promise<string> {
-  const { name, source, query, bound } = picture
-  const golden = await readGolden(picture)
+async function rowOf(image: GoldenCase, got: Buffer): Promise<string> {
+  const { name, source, query, bound } = image
+  const golden = await readGolden(image)
   const { faults, scores } =
-    golden === undefined
-      ? { faults: ['no golden'], scores: [] }
-      : await compareWithGolden(picture, golden, got)
-  const cells = [golden?.picture, got].map((bytes) =>
+    golden === undefined ? { faults: ['no golden'], scores: [] } : await compareWithGolden(image, golden, got)
+  const cells = [golden?.image, got].map((bytes) =>
     bytes === undefined ? '' : imageOf(bytes, typeOf(bytes)),
   )
-  const difference = golden === undefined ? '' : imageOf(await differenceOf(golden.picture, got), 'image/png')
+  const difference = golden === undefined ? '' : imageOf(await differenceOf(golden.image, got), 'image/png')
   const { format, width, height, ...facts } = await factsOf(got)
   if (faults.length > 0) console.log(`${name}: ${faults.join('; ')}`)
   return `<tr class="${faults.length > 0 ? 'bad' : 'good'}"><th>${name}<small>${source}<br>${escapeHtml(query)}</small></th>
@@ -66,10 +64,10 @@ async function differenceOf(expected: Buffer, got: Buffer): Promise<Buffer> {
     return sharp({ create: { width: 8, height: 8, channels: 3, background: 'red' } })
       .png()
       .toBuffer()
-  const pictures = await Promise.all(pairs.map(([frame, other]) => distance(frame, other)))
+  const images = await Promise.all(pairs.map(([frame, other]) => distance(frame, other)))
   const { width = 1, height = 1 } = pairs[0]?.[0] ?? {}
-  return sharp({ create: { width: width * pictures.length, height, channels: 3, background: 'black' } })
-    .composite(pictures.map((input, at) => ({ input, left: at * width, top: 0 })))
+  return sharp({ create: { width: width * images.length, height, channels: 3, background: 'black' } })
+    .composite(images.map((input, at) => ({ input, left: at * width, top: 0 })))
     .png()
     .toBuffer()
 }

@@ -16,24 +16,24 @@ async function frameOf(bytes: Buffer): Promise<Frame> {
 }
 
 describe('similarity', () => {
-  let picture: Frame
+  let image: Frame
   beforeAll(async () => {
-    picture = await frameOf(await scaled().png().toBuffer())
+    image = await frameOf(await scaled().png().toBuffer())
   })
 
   const changed = (change: (value: number, at: number) => number): Frame => ({
-    ...picture,
-    data: Uint8Array.from(picture.data, (value, at) => Math.max(0, Math.min(255, change(value, at)))),
+    ...image,
+    data: Uint8Array.from(image.data, (value, at) => Math.max(0, Math.min(255, change(value, at)))),
   })
 
   it('is 100 for the same image', () => {
-    expect(similarity(picture, picture)).toBe(100)
+    expect(similarity(image, image)).toBe(100)
   })
 
   it('stays high when levels are rounded differently', () => {
     expect(
       similarity(
-        picture,
+        image,
         changed((value, at) => (at % 4 === 3 ? value : value + (at % 3) - 1)),
       ),
     ).toBeGreaterThan(99)
@@ -56,13 +56,13 @@ describe('similarity', () => {
     ['the nearest pixel', 'nearest'],
     ['linear scaling', 'linear'],
   ] as const)('distinguishes %s', async (_, kernel) => {
-    expect(similarity(picture, await frameOf(await scaled(kernel).png().toBuffer()))).toBeLessThan(99)
+    expect(similarity(image, await frameOf(await scaled(kernel).png().toBuffer()))).toBeLessThan(99)
   })
 
   it('drops when only the alpha changes', () => {
     expect(
       similarity(
-        picture,
+        image,
         changed((value, at) => (at % 4 === 3 ? 200 : value)),
       ),
     ).toBeLessThan(90)
@@ -71,7 +71,7 @@ describe('similarity', () => {
   it('drops when colours shift without an edge', () => {
     expect(
       similarity(
-        picture,
+        image,
         changed((value, at) => (at % 4 === 0 ? value + 12 : value)),
       ),
     ).toBeLessThan(96)

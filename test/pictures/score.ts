@@ -22,7 +22,7 @@ export function similarity(expected: Frame, got: Frame): number {
 }
 
 const SCALES = 3
-const LEAST_SIDE = 8
+const MIN_SIDE = 8
 /** Lightness is perceived more sharply than colour. */
 const CHANNEL_WEIGHTS = [0.6, 0.2, 0.2] as const
 /** The points for a shift of 1 in OKLab, where 0.02 is just visible. */
@@ -46,7 +46,7 @@ function scoreOf(expected: readonly Plane[], got: readonly Plane[]): number {
     if (scale === 0) shift = Math.hypot(...compared.map((channel) => channel.shift))
     a = a.map(half)
     b = b.map(half)
-    if (Math.min(a[0]?.width ?? 0, a[0]?.height ?? 0) < LEAST_SIDE) break
+    if (Math.min(a[0]?.width ?? 0, a[0]?.height ?? 0) < MIN_SIDE) break
   }
   const structure = structures.reduce((sum, error) => sum + error, 0) / structures.length
   return Math.max(0, 100 - 100 * structure - SHIFT_POINTS * shift)

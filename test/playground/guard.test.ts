@@ -6,25 +6,25 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type FilesystemDoor, openEdge, openFilesystemOrigin, openS3Origin } from '../doors.ts'
 import { type RawResponse, send } from '../http.ts'
-import { PLAYGROUND_DOORS, SECRET } from './doors.ts'
+import { type FilesystemService, openEdge, openFilesystemOrigin, openS3Origin } from '../services.ts'
+import { PLAYGROUND_SERVICES, SECRET } from './services.ts'
 
 const ACTIONS = ['session', 'sign', 'upload', 'metadata', 'frames', 'progress']
 const json = (answer: RawResponse) => JSON.parse(answer.body.toString())
 
-describe.each(PLAYGROUND_DOORS)('the playground at %s', (_, open) => {
-  let door: FilesystemDoor
+describe.each(PLAYGROUND_SERVICES)('the playground at %s', (_, open) => {
+  let service: FilesystemService
   beforeAll(async () => {
-    door = await open()
+    service = await open()
   })
-  afterAll(() => door.close())
+  afterAll(() => service.close())
 
   const post = (action: string, body: string | Uint8Array, headers: Readonly<Record<string, string>> = {}) =>
-    send(door.url, `/_playground/${action}`, {
+    send(service.url, `/_playground/${action}`, {
       method: 'POST',
       body,
-      headers: { origin: door.url, ...headers },
+      headers: { origin: service.url, ...headers },
     })
 
   it('consists of one page with its files, and refers to no other host', async () => {
@@ -33,7 +33,7 @@ describe.each(PLAYGROUND_DOORS)('the playground at %s', (_, open) => {
       ['/app.js', 'text/javascript; charset=utf-8'],
       ['/app.css', 'text/css; charset=utf-8'],
     ] as const) {
-      const { status, headers, body } = await send(door.url, `/_playground${path}`)
+      const { status, headers, body } = await send(service.url, `/_playground${path}`)
       expect([status, headers['content-type']]).toEqual([200, type])
       expect(headers['content-security-policy']).toMatch(/^default-src 'none'; script-src 'self'; /)
       expect(headers['content-security-policy']).not.toContain('unsafe')
@@ -41,18 +41,18 @@ describe.each(PLAYGROUND_DOORS)('the playground at %s', (_, open) => {
       expect(body.length).toBeGreaterThan(1000)
       expect(body.toString().match(/https?:\/\/(?!media\.)[a-z0-9.-]+\.[a-z]{2,}/g) ?? []).toEqual([])
     }
-    expect((await send(door.url, '/_playground/../package.json')).status).toBe(404)
-    expect((await send(door.url, '/_playground/app.ts')).status).toBe(404)
+    expect((await send(service.url, '/_playground/../package.json')).status).toBe(404)
+    expect((await send(service.url, '/_playground/app.ts')).status).toBe(404)
   })
 
   it('is where / redirects in development', async () => {
-    const { status, headers } = await send(door.url, '/')
+    const { status, headers } = await send(service.url, '/')
     expect([status, headers.location, headers['cache-control']]).toEqual([302, '/_playground', 'no-store'])
-    expect((await send(door.url, '/', { method: 'POST' })).status).toBe(405)
+    expect((await send(service.url, '/', { method: 'POST' })).status).toBe(405)
   })
 
   it.each(ACTIONS)('%s accepts only POST from a page of the same host', async (action) => {
-    const { port } = new URL(door.url)
+    const { port } = new URL(service.url)
     const rejected = [
       { method: 'GET', headers: {}, status: 405 },
       {
@@ -63,7 +63,7 @@ describe.each(PLAYGROUND_DOORS)('the playground at %s', (_, open) => {
       { method: 'POST', headers: {}, status: 403 },
       { method: 'POST', headers: { origin: 'https://evil.example' }, status: 403 },
       { method: 'POST', headers: { origin: 'null' }, status: 403 },
-      { method: 'POST', headers: { origin: door.url, 'sec-fetch-site': 'cross-site' }, status: 403 },
+      { method: 'POST', headers: { origin: service.url, 'sec-fetch-site': 'cross-site' }, status: 403 },
       // A name that was rebound to this machine, so that the
       // browser treats page and service as the same host.
       {
@@ -82,7 +82,7 @@ describe.each(PLAYGROUND_DOORS)('the playground at %s', (_, open) => {
       },
     ]
     for (const { method, headers, status } of rejected) {
-      const answer = await send(door.url, `/_playground/${action}`, {
+      const answer = await send(service.url, `/_playground/${action}`, {
         method,
         headers,
         ...(method === 'POST' ? { body: '{}' } : {}),
@@ -117,7 +117,7 @@ describe.each(PLAYGROUND_DOORS)('the playground at %s', (_, open) => {
   it('signs allowed URLs, and rejects others', async () => {
     const { path } = json(await post('sign', JSON.stringify({ url: 'http://169.254.169.254/a.png' })))
     // The signature is valid, and the address is refused.
-    expect((await send(door.url, path)).status).toBe(400)
+    expect((await send(service.url, path)).status).toBe(400)
     expect((await post('sign', JSON.stringify({ url: 'file:///etc/passwd' }))).status).toBe(400)
     expect((await post('sign', 'not json')).status).toBe(400)
     expect((await post('sign', 'x'.repeat(40_000))).status).toBe(413)
@@ -128,8 +128,8 @@ describe.each(PLAYGROUND_DOORS)('the playground at %s', (_, open) => {
       await post('upload?name=..%2F..%2Fmy%20cat.png', Buffer.from('a file')),
     )
     expect(upload_filename).toMatch(/^playground-[0-9a-f]{12}-my-cat\.png$/)
-    expect((await send(door.url, path)).body.toString()).toBe('a file')
-    const kept = await readdir(join(door.directory, 'uploads'))
+    expect((await send(service.url, path)).body.toString()).toBe('a file')
+    const kept = await readdir(join(service.directory, 'uploads'))
     expect(kept).toContain(upload_filename)
     // The rejection arrives each time, even when the rest of the body was not read.
     for (const bytes of [3_000_001, 20_000_000, 3_000_001]) {
@@ -137,7 +137,7 @@ describe.each(PLAYGROUND_DOORS)('the playground at %s', (_, open) => {
     }
     const empty = await post('upload?name=a', '')
     expect([empty.status, empty.body.toString()]).toEqual([400, 'Bad Request: the file is empty'])
-    expect(await readdir(join(door.directory, 'uploads')), 'nothing half').toEqual(kept)
+    expect(await readdir(join(service.directory, 'uploads')), 'nothing half').toEqual(kept)
   })
 
   it('returns the metadata and frames of stored objects', async () => {
@@ -180,17 +180,17 @@ describe.each([
 })
 
 it('the playground over S3 has neither a list of objects nor uploads', async () => {
-  const door = await openS3Origin({
+  const service = await openS3Origin({
     MEDIA_PROXY_NODE_ENV: 'development',
     MEDIA_PROXY_STORAGE: 's3',
     ...S3_SETTINGS,
   })
-  const headers = { origin: door.url }
-  const session = await send(door.url, '/_playground/session', { method: 'POST', headers })
+  const headers = { origin: service.url }
+  const session = await send(service.url, '/_playground/session', { method: 'POST', headers })
   expect(json(session)).toMatchObject({ trusted: true, uploads: false, objects: [] })
-  const upload = await send(door.url, '/_playground/upload?name=a', { method: 'POST', headers, body: 'a' })
+  const upload = await send(service.url, '/_playground/upload?name=a', { method: 'POST', headers, body: 'a' })
   expect(upload.status).toBe(403)
-  await door.close()
+  await service.close()
 })
 
 const S3_SETTINGS = {

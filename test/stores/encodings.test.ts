@@ -6,12 +6,12 @@
 
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Door, openEdgeBefore, openOriginBefore } from '../doors.ts'
 import { openPlainWorker } from '../edge/plain-worker.ts'
 import { halvesPng } from '../fixtures.ts'
 import { send } from '../http.ts'
-import { patient } from '../patience.ts'
 import { pipelined } from '../raw-exchange.ts'
+import { openEdgeBefore, openOriginBefore, type Service } from '../services.ts'
+import { scaleTimeout } from '../timeouts.ts'
 import { bombOf, brokenOf, encodedOf, MIB, textOf } from './encodings.ts'
 import type { S3Server } from './s3-server.ts'
 import { openS3rver } from './s3rver.ts'
@@ -27,10 +27,12 @@ interface Place {
   close(): Promise<unknown>
 }
 
-async function originPlace(prefix: string): Promise<Place & { readonly door: Door; readonly s3: S3Server }> {
+async function originPlace(
+  prefix: string,
+): Promise<Place & { readonly service: Service; readonly s3: S3Server }> {
   const s3 = await openS3rver()
-  const door = await openOriginBefore(s3, SETTINGS)
-  return { ...placeOf(door.url, s3, prefix), door, s3, close: door.close }
+  const service = await openOriginBefore(s3, SETTINGS)
+  return { ...placeOf(service.url, s3, prefix), service, s3, close: service.close }
 }
 
 function placeOf(url: string, s3: S3Server, prefix: string): Omit<Place, 'close'> {
@@ -44,8 +46,8 @@ function placeOf(url: string, s3: S3Server, prefix: string): Omit<Place, 'close'
 }
 
 async function edgePlace(): Promise<Place> {
-  const { door, s3 } = await originPlace('attachments/1/')
-  const edge = await openEdgeBefore(door, SETTINGS)
+  const { service, s3 } = await originPlace('attachments/1/')
+  const edge = await openEdgeBefore(service, SETTINGS)
   return { ...placeOf(edge.url, s3, 'attachments/1/'), close: edge.close }
 }
 
@@ -240,6 +242,6 @@ describe('media from encoded objects', () => {
       expect((await send(place.url, '/avatars/1/padded.webp')).status).toBe(413)
       expect((await send(place.url, '/avatars/1/bomb.webp')).status).toBeGreaterThanOrEqual(400)
     },
-    patient(30_000),
+    scaleTimeout(30_000),
   )
 })

@@ -4,10 +4,10 @@
  */
 
 import { afterEach, describe, expect, it } from 'vitest'
-import { type Door, openOriginBefore, openS3Server } from '../doors.ts'
 import { pathOf, SETTINGS, token } from '../e2e/relay-tokens.ts'
 import { halvesPng } from '../fixtures.ts'
 import { send } from '../http.ts'
+import { openOriginBefore, openS3Server, type Service } from '../services.ts'
 import { type Answer, type AnsweringServer, answering, awsBucket, refuse } from './aws-server.ts'
 import { HAS_MOTO, MOTO_SKIPPED, openMoto } from './moto.ts'
 import type { S3Server } from './s3-server.ts'
@@ -23,16 +23,16 @@ const CREDENTIALS = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'wJalrXUtnFEM
 async function originOn(
   answer: Answer,
   settings: Readonly<Record<string, string>> = {},
-): Promise<Door & { readonly aws: AnsweringServer }> {
+): Promise<Service & { readonly aws: AnsweringServer }> {
   const aws = await answering(answer)
   const server = { ...aws, region: 'auto', credentials: CREDENTIALS } as unknown as S3Server
-  const door = await openOriginBefore(server, settings)
-  closers.push(door.close)
-  return { ...door, aws }
+  const service = await openOriginBefore(server, settings)
+  closers.push(service.close)
+  return { ...service, aws }
 }
 
 /** Expects that no credentials and no signatures are logged. */
-function expectNoSecrets({ log }: Door): void {
+function expectNoSecrets({ log }: Service): void {
   expect(JSON.stringify(log)).not.toMatch(/AWS4-HMAC|Signature=|wJalrXUtn|SESSIONTOKEN/i)
 }
 
@@ -40,18 +40,18 @@ describe('a 403 for an object', () => {
   it.each([['plain'], ['enhanced']] as const)(
     'means that it is missing when the key may not list the bucket (%s)',
     async (wording) => {
-      const picture = await halvesPng(40, 30)
-      const objects = { '/cdn/avatars/1/a.webp': picture, '/cdn/attachments/1/b.bin': Buffer.from('b') }
-      const door = await originOn(awsBucket({ objects, mayList: false, wording }))
+      const image = await halvesPng(40, 30)
+      const objects = { '/cdn/avatars/1/a.webp': image, '/cdn/attachments/1/b.bin': Buffer.from('b') }
+      const service = await originOn(awsBucket({ objects, mayList: false, wording }))
       for (const conditions of [{}, { 'if-none-match': '"x"' }]) {
-        const missing = await send(door.url, '/attachments/1/none.bin', { headers: conditions })
+        const missing = await send(service.url, '/attachments/1/none.bin', { headers: conditions })
         expect([missing.status, missing.body.toString()]).toEqual([404, 'Not Found'])
       }
-      expect((await send(door.url, '/attachments/1/none.bin', { method: 'HEAD' })).status).toBe(404)
-      expect((await send(door.url, '/avatars/1/a.webp?size=32')).status).toBe(200)
-      expect((await send(door.url, '/avatars/1/none.webp')).status).toBe(404)
-      expect((await send(door.url, '/attachments/1/b.bin')).body.toString()).toBe('b')
-      expect((await send(door.url, '/_ready')).body.toString()).toBe('OK')
+      expect((await send(service.url, '/attachments/1/none.bin', { method: 'HEAD' })).status).toBe(404)
+      expect((await send(service.url, '/avatars/1/a.webp?size=32')).status).toBe(200)
+      expect((await send(service.url, '/avatars/1/none.webp')).status).toBe(404)
+      expect((await send(service.url, '/attachments/1/b.bin')).body.toString()).toBe('b')
+      expect((await send(service.url, '/_ready')).body.toString()).toBe('OK')
     },
   )
 
@@ -59,11 +59,11 @@ describe('a 403 for an object', () => {
     ['may list but not read', { mayList: true, mayRead: false }],
     ['gets an explicit denial', { mayList: false, mayRead: false, wording: 'enhanced' }],
   ] as const)('is a fault when the key %s', async (_, policy) => {
-    const door = await originOn(awsBucket({ objects: {}, ...policy }))
-    expect((await send(door.url, '/attachments/1/a.bin')).status).toBe(502)
-    expect((await send(door.url, '/avatars/1/a.webp')).status).toBe(502)
-    expect((await send(door.url, '/_ready')).body.toString()).toBe('Not ready: store')
-    expectNoSecrets(door)
+    const service = await originOn(awsBucket({ objects: {}, ...policy }))
+    expect((await send(service.url, '/attachments/1/a.bin')).status).toBe(502)
+    expect((await send(service.url, '/avatars/1/a.webp')).status).toBe(502)
+    expect((await send(service.url, '/_ready')).body.toString()).toBe('Not ready: store')
+    expectNoSecrets(service)
   })
 })
 
@@ -88,11 +88,11 @@ describe('a store that names its region', () => {
     ],
     ['by a 307 redirect', { status: 307, code: 'TemporaryRedirect', more: '<Region>eu-west-1</Region>' }],
   ])('%s gets requests signed for that region, after one rejection', async (_, refusal) => {
-    const door = await originOn(inRegion('eu-west-1', refusal))
+    const service = await originOn(inRegion('eu-west-1', refusal))
     for (const method of ['GET', 'HEAD', 'GET']) {
-      expect((await send(door.url, '/attachments/1/a.bin', { method })).status).toBe(200)
+      expect((await send(service.url, '/attachments/1/a.bin', { method })).status).toBe(200)
     }
-    expect(door.aws.signatures.filter((signature) => !signature.includes('/eu-west-1/'))).toHaveLength(1)
+    expect(service.aws.signatures.filter((signature) => !signature.includes('/eu-west-1/'))).toHaveLength(1)
   })
 
   it.each([
@@ -102,7 +102,7 @@ describe('a store that names its region', () => {
     ],
     ['a redirect to it', { status: 307, code: 'TemporaryRedirect', more: '<Region>eu-west-1</Region>' }],
   ])('accepts a repeated upload signed for that region, after it answered with %s', async (_, refusal) => {
-    const door = await originOn(
+    const service = await originOn(
       (request, response) =>
         request.resume().on('end', () => {
           const signed = request.headers.authorization?.includes('/eu-west-1/s3/')
@@ -113,22 +113,22 @@ describe('a store that names its region', () => {
     )
     const statuses: number[] = []
     for (let tries = 0; tries < 2; tries += 1) {
-      const { status } = await send(door.url, pathOf(await token()), { method: 'PUT', body: 'a' })
+      const { status } = await send(service.url, pathOf(await token()), { method: 'PUT', body: 'a' })
       statuses.push(status)
     }
     expect(statuses).toEqual([502, 200])
   })
 
   it('for which another endpoint is needed is reported to the operator', async () => {
-    const door = await originOn((request, response) =>
+    const service = await originOn((request, response) =>
       refuse(request, response, {
         status: 301,
         code: 'PermanentRedirect',
         headers: { 'x-amz-bucket-region': 'eu-west-1' },
       }),
     )
-    expect((await send(door.url, '/attachments/1/a.bin')).status).toBe(502)
-    expect(lastRejection(door)?.detail).toMatch(/MEDIA_PROXY_S3_ENDPOINT.*s3\.eu-west-1\.amazonaws\.com/)
+    expect((await send(service.url, '/attachments/1/a.bin')).status).toBe(502)
+    expect(lastRejection(service)?.detail).toMatch(/MEDIA_PROXY_S3_ENDPOINT.*s3\.eu-west-1\.amazonaws\.com/)
   })
 })
 
@@ -138,7 +138,7 @@ describe('a store that rejects HEAD but not GET', () => {
       '/cdn/attachments/1/a.bin': 'abc',
       '/cdn/attachments/1/empty.bin': '',
     }
-    const door = await originOn((request, response) => {
+    const service = await originOn((request, response) => {
       const text = objects[request.url ?? '']
       if (request.method === 'HEAD') return response.writeHead(status).end()
       if (text === undefined) return refuse(request, response, { status: 404, code: 'NoSuchKey' })
@@ -154,7 +154,7 @@ describe('a store that rejects HEAD but not GET', () => {
       ['empty.bin', [200, '0', '"e"']],
       ['none.bin', [404, '9', undefined]],
     ] as const) {
-      const { status: ours, headers } = await send(door.url, `/attachments/1/${name}`, { method: 'HEAD' })
+      const { status: ours, headers } = await send(service.url, `/attachments/1/${name}`, { method: 'HEAD' })
       expect([ours, headers['content-length'], headers.etag]).toEqual(wanted)
     }
   })
@@ -162,17 +162,17 @@ describe('a store that rejects HEAD but not GET', () => {
 
 describe('a store that answers with an invalid HTTP status', () => {
   it.each([[101], [600], [999]])('counts as unreachable (%i), and the service continues', async (status) => {
-    const door = await originOn((_, response) => response.writeHead(status).end())
+    const service = await originOn((_, response) => response.writeHead(status).end())
     for (const path of ['/attachments/1/a.bin', '/avatars/1/a.webp?size=32'])
-      expect((await send(door.url, path)).status).toBe(502)
-    expect((await send(door.url, '/_health')).status).toBe(200)
+      expect((await send(service.url, path)).status).toBe(502)
+    expect((await send(service.url, '/_health')).status).toBe(200)
   })
 })
 
 describe('a store that does not answer within the timeout of a request', () => {
   it.each([[{}], [{ 'if-none-match': '"x"' }]])('causes 504, and no defect (%j)', async (headers) => {
     const bucket = awsBucket({ objects: { '/cdn/avatars/1/a': await halvesPng(40, 30) }, mayList: true })
-    const door = await originOn(
+    const service = await originOn(
       (request, response) => (request.method === 'HEAD' ? undefined : bucket(request, response)),
       {
         MEDIA_PROXY_S3_BUCKET_RENDITIONS: 'renditions',
@@ -180,8 +180,8 @@ describe('a store that does not answer within the timeout of a request', () => {
         MEDIA_PROXY_LIMITS_DEADLINE_MS: '1000',
       },
     )
-    expect((await send(door.url, '/avatars/1/a.webp?size=32', { headers })).status).toBe(504)
-    expect(lastRejection(door)?.failure).toBe('deadline')
+    expect((await send(service.url, '/avatars/1/a.webp?size=32', { headers })).status).toBe(504)
+    expect(lastRejection(service)?.failure).toBe('deadline')
   })
 })
 
@@ -193,7 +193,7 @@ describe('an overloaded store', () => {
     [400, 'SlowDown'],
   ])('that answers %i %s is retried after the delay that it requests', async (status, code) => {
     const times: number[] = []
-    const door = await originOn((request, response) => {
+    const service = await originOn((request, response) => {
       times.push(performance.now())
       if (times.length === 1)
         return refuse(request, response, { status, code, headers: { 'retry-after': '1' } })
@@ -202,7 +202,7 @@ describe('an overloaded store', () => {
         response,
       )
     })
-    expect((await send(door.url, '/attachments/1/a.bin')).status).toBe(200)
+    expect((await send(service.url, '/attachments/1/a.bin')).status).toBe(200)
     expect((times[1] ?? 0) - (times[0] ?? 0)).toBeGreaterThan(990)
   })
 
@@ -213,13 +213,13 @@ describe('an overloaded store', () => {
     [new Date(Date.now() + 86_400_000).toUTCString(), '60'],
     ['soon', '1'],
   ])('that stays overloaded, with Retry-After %s, causes 503', async (asked, told) => {
-    const door = await originOn((request, response) =>
+    const service = await originOn((request, response) =>
       refuse(request, response, { status: 503, code: 'SlowDown', headers: { 'retry-after': asked } }),
     )
-    const { status, body, headers } = await send(door.url, '/attachments/1/a.bin')
+    const { status, body, headers } = await send(service.url, '/attachments/1/a.bin')
     expect([status, body.toString(), headers['retry-after']]).toEqual([503, 'Service Unavailable', told])
-    expect(door.aws.asked).toHaveLength(3)
-    expect(lastRejection(door)?.failure).toBe('store-busy')
+    expect(service.aws.asked).toHaveLength(3)
+    expect(lastRejection(service)?.failure).toBe('store-busy')
   })
 })
 
@@ -232,7 +232,7 @@ describe('rejected credentials', () => {
     ['InvalidToken', /not one of this key/],
     ['AccessDenied', /s3:GetObject/],
   ])('with %s are reported with a fix, and never with a signature', async (code, words) => {
-    const door = await originOn(
+    const service = await originOn(
       (request, response) =>
         request.url?.includes('list-type') === true
           ? response.end('<ListBucketResult/>')
@@ -244,23 +244,23 @@ describe('rejected credentials', () => {
       ['HEAD', '/attachments/1/a.bin'],
       ['GET', '/avatars/1/a.webp'],
     ] as const) {
-      expect((await send(door.url, path, { method })).status).toBe(502)
-      expect(lastRejection(door)).toMatchObject({
+      expect((await send(service.url, path, { method })).status).toBe(502)
+      expect(lastRejection(service)).toMatchObject({
         failure: 'store-denied',
         detail: expect.stringMatching(words),
       })
     }
-    expect((await send(door.url, '/_ready')).status).toBe(503)
-    expectNoSecrets(door)
+    expect((await send(service.url, '/_ready')).status).toBe(503)
+    expectNoSecrets(service)
   })
 
   it('for an upload are reported with the permission that the key needs', async () => {
-    const door = await originOn(
+    const service = await originOn(
       (request, response) => refuse(request, response, { status: 403, code: 'AccessDenied' }),
       SETTINGS,
     )
-    expect((await send(door.url, pathOf(await token()), { method: 'PUT', body: 'a' })).status).toBe(502)
-    expect(lastRejection(door)).toMatchObject({
+    expect((await send(service.url, pathOf(await token()), { method: 'PUT', body: 'a' })).status).toBe(502)
+    expect(lastRejection(service)).toMatchObject({
       failure: 'store-denied',
       detail: expect.stringMatching(/s3:PutObject/),
     })
@@ -275,11 +275,11 @@ describe('rejected credentials', () => {
         { MEDIA_PROXY_S3_SECRET_ACCESS_KEY: `${secretAccessKey}x` },
         { MEDIA_PROXY_S3_ACCESS_KEY_ID: 'AKIANOBODYKNOWSTHISONE0000000000' },
       ]) {
-        const door = await openOriginBefore({ ...server, close: async () => undefined }, wrong)
-        const ready = await send(door.url, '/_ready')
+        const service = await openOriginBefore({ ...server, close: async () => undefined }, wrong)
+        const ready = await send(service.url, '/_ready')
         expect([ready.status, ready.body.toString()]).toEqual([503, 'Not ready: store'])
-        expect((await send(door.url, '/attachments/1/a.bin')).status).toBe(502)
-        await door.close()
+        expect((await send(service.url, '/attachments/1/a.bin')).status).toBe(502)
+        await service.close()
       }
       await server.close()
     },
@@ -295,25 +295,25 @@ describe('/_ready', () => {
     ['MEDIA_PROXY_S3_BUCKET_RENDITIONS', {}],
     ['MEDIA_PROXY_S3_BUCKET_STATIC', { MEDIA_PROXY_STATIC_MODE: 'true' }],
   ])('reads the bucket in %s', async (name, more) => {
-    const door = await openOriginBefore(await openS3rver(), { ...more, [name]: 'nowhere' })
-    closers.push(door.close)
-    const { status, body } = await send(door.url, '/_ready')
+    const service = await openOriginBefore(await openS3rver(), { ...more, [name]: 'nowhere' })
+    closers.push(service.close)
+    const { status, body } = await send(service.url, '/_ready')
     expect([status, body.toString()]).toEqual([503, 'Not ready: store'])
   })
 
   it('does not count towards a rate limit', async () => {
-    const door = await openOriginBefore(await openS3rver(), {
+    const service = await openOriginBefore(await openS3rver(), {
       MEDIA_PROXY_RATE_LIMIT_ENABLED: 'true',
       MEDIA_PROXY_RATE_LIMIT_MAX_ATTEMPTS: '1',
     })
-    closers.push(door.close)
+    closers.push(service.close)
     for (let count = 0; count < 4; count += 1) {
-      const { status, headers } = await send(door.url, '/_ready')
+      const { status, headers } = await send(service.url, '/_ready')
       expect([status, headers['ratelimit-remaining']]).toEqual([200, undefined])
     }
   })
 })
 
-function lastRejection({ log }: Door) {
+function lastRejection({ log }: Service) {
   return log.findLast(({ failure }) => failure !== undefined)
 }

@@ -2,8 +2,8 @@
 
 import { createS3Store } from '@media-proxy/shared/store/s3.ts'
 import { afterEach, describe, expect, it } from 'vitest'
-import { openOrigin, type Settings } from '../doors.ts'
 import { send } from '../http.ts'
+import { openOrigin, type Settings } from '../services.ts'
 import { answering } from './aws-server.ts'
 
 const closers: (() => Promise<unknown>)[] = []
@@ -33,9 +33,9 @@ async function replacedOnce(settings: Settings) {
     ...{ endpoint: server.endpoint, region: 'auto', timeoutMs: 5000 },
     ...{ accessKeyId: 'id', secretAccessKey: 'secret' },
   })
-  const door = await openOrigin(store, settings)
-  closers.push(server.close, door.close)
-  return door
+  const service = await openOrigin(store, settings)
+  closers.push(server.close, service.close)
+  return service
 }
 
 describe.each([
@@ -63,8 +63,8 @@ describe.each([
     ['a range with any If-Match is of the new object', { range: 'bytes=4-6', 'if-match': '*' }, 206],
     ['a range beyond the new object is rejected', { range: 'bytes=8-9', 'if-match': '*' }, 416],
   ])('%s', async (_, headers, wanted) => {
-    const door = await replacedOnce(settings)
-    const { status, body, headers: told } = await send(door.url, '/attachments/1/a.mp3', { headers })
+    const service = await replacedOnce(settings)
+    const { status, body, headers: told } = await send(service.url, '/attachments/1/a.mp3', { headers })
     expect(status).toBe(wanted)
     if (status === 200) expect([told.etag, body.toString()]).toEqual(['"new"', 'another'])
     if (status === 206) expect([told.etag, body.toString()]).toEqual(['"new"', 'her'])

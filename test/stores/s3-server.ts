@@ -1,7 +1,7 @@
 /** The common interface of all S3 servers in the tests. */
 
 import { AwsClient } from 'aws4fetch'
-import type { TestBucket } from '../doors.ts'
+import type { TestBucket } from '../services.ts'
 
 export const BUCKETS = ['cdn', 'uploads', 'static', 'renditions'] as const
 

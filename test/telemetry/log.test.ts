@@ -1,9 +1,9 @@
 import { signExternalTarget } from '@media-proxy/shared/signing/external-url.ts'
 import { createKeyRing } from '@media-proxy/shared/signing/hmac.ts'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { type FilesystemDoor, openFilesystemOrigin } from '../doors.ts'
 import { halvesPng, noisePng } from '../fixtures.ts'
 import { send } from '../http.ts'
+import { type FilesystemService, openFilesystemOrigin } from '../services.ts'
 import { files, openUpstreamServer, type UpstreamServer } from '../upstream-server.ts'
 
 const KEY = 'key-that-nobody-may-read'
@@ -11,7 +11,7 @@ const TRACE_ID = 'a'.repeat(32)
 const TRACED = { traceparent: `00-${TRACE_ID}-${'1'.repeat(16)}-00` }
 
 let far: UpstreamServer
-let door: FilesystemDoor
+let service: FilesystemService
 const signatures: string[] = []
 
 /** Returns the path of a signed external URL. */
@@ -26,31 +26,31 @@ async function signed(url: string): Promise<string> {
 async function lineOf(path: string, requestId: string, options: Parameters<typeof send>[2] = {}) {
   const headers = { 'x-request-id': requestId, ...TRACED, ...options.headers }
   // A body that breaks off also fails at the client. Only the log record matters here.
-  const answer = await send(door.url, path, { ...options, headers }).catch(() => undefined)
-  const lines = door.log.filter((line) => 'requestId' in line && line.requestId === requestId)
+  const answer = await send(service.url, path, { ...options, headers }).catch(() => undefined)
+  const lines = service.log.filter((line) => 'requestId' in line && line.requestId === requestId)
   return { answer, lines, line: lines.find(({ msg }) => msg === 'request') }
 }
 
 beforeAll(async () => {
-  const picture = await halvesPng(64, 48)
-  const served = files({ '/hidden-path/a.png': picture })
+  const image = await halvesPng(64, 48)
+  const served = files({ '/hidden-path/a.png': image })
   far = await openUpstreamServer((request, response) => {
     if (!request.url?.startsWith('/hidden-path/broken')) return served(request, response)
     response.writeHead(200, { 'content-length': 1_000_000 })
     // More than is read before the response starts.
-    response.write(Buffer.concat([picture, Buffer.alloc(300_000)]), () => response.socket?.end())
+    response.write(Buffer.concat([image, Buffer.alloc(300_000)]), () => response.socket?.end())
   })
-  door = await openFilesystemOrigin({
+  service = await openFilesystemOrigin({
     MEDIA_PROXY_SECRET_KEY: KEY,
     MEDIA_PROXY_EXPLAIN_ERRORS: 'false',
     MEDIA_PROXY_EXTERNAL_ALLOWED_HOSTS: far.host,
   })
-  await door.put('attachments/1/holiday-plans.png', await noisePng(200, 100))
-  await door.put('attachments/1/notes.png', Buffer.from('this is no picture'))
-  await door.put('avatars/1/brokenavatar', Buffer.from('\x89PNG\r\n\x1a\nnothing of a picture'))
+  await service.put('attachments/1/holiday-plans.png', await noisePng(200, 100))
+  await service.put('attachments/1/notes.png', Buffer.from('this is no image'))
+  await service.put('avatars/1/brokenavatar', Buffer.from('\x89PNG\r\n\x1a\nnothing of an image'))
 })
 afterAll(async () => {
-  await door.close()
+  await service.close()
   await far.close()
 })
 
@@ -139,8 +139,8 @@ it('never contains a name, an external address, a signature or a secret', async 
   await lineOf('/_metadata', 'unknown', post({}, { 'x-internal-secret': `${KEY}x` }))
   await lineOf('/_metadata', 'bearer', post({ type: 'upload' }, { authorization: `Bearer ${KEY}` }))
   await lineOf('/_metadata', 'no-json', { method: 'POST', headers: secret, body: '{"holiday-plans"' })
-  expect(door.log.filter(({ msg }) => msg === 'request').length).toBeGreaterThan(20)
-  const text = JSON.stringify(door.log)
+  expect(service.log.filter(({ msg }) => msg === 'request').length).toBeGreaterThan(20)
+  const text = JSON.stringify(service.log)
   for (const word of ['holiday-plans', 'lost-plans', 'hidden-path', 'far-token', KEY, ...signatures])
     expect(text).not.toContain(word)
 })

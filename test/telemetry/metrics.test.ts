@@ -5,20 +5,20 @@ import { signExternalTarget } from '@media-proxy/shared/signing/external-url.ts'
 import { createKeyRing } from '@media-proxy/shared/signing/hmac.ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
-import { type Door, openEdge } from '../doors.ts'
 import { halvesPng, noisePng } from '../fixtures.ts'
 import { send } from '../http.ts'
+import { openEdge, type Service } from '../services.ts'
 import { FFMPEG, makeVideo, SECONDS } from '../videos.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 const NAMES = Object.keys(METRICS) as MetricName[]
 
 describe('the metrics', () => {
-  let door: Door
+  let service: Service
   let text = ''
 
   beforeAll(async () => {
-    door = await openEdge({
+    service = await openEdge({
       MEDIA_PROXY_SECRET_KEY: 'secret',
       MEDIA_PROXY_EDGE_SECRET_KEY: 'edge',
       MEDIA_PROXY_NSFW_ENABLED: 'true',
@@ -31,13 +31,13 @@ describe('the metrics', () => {
       MEDIA_PROXY_ENGINE_PROCESSES: '1',
       MEDIA_PROXY_LIMITS_QUEUED_RENDERS: '1',
     })
-    await door.put('avatars/987654321/hash123', await halvesPng(64, 48))
-    await door.put('upload', await halvesPng(64, 48), undefined, 'uploads')
-    const origin = door.originUrl
+    await service.put('avatars/987654321/hash123', await halvesPng(64, 48))
+    await service.put('upload', await halvesPng(64, 48), undefined, 'uploads')
+    const origin = service.originUrl
     for (const size of [20, 22, 24, 28, 32, 40, 44, 48])
       await send(origin, `/avatars/987654321/hash123.webp?size=${size}`)
     for (let visit = 0; visit < 2; visit += 1) await send(origin, '/avatars/987654321/hash123.webp?size=16')
-    await door.put('attachments/1/large.png', await noisePng(1000, 800))
+    await service.put('attachments/1/large.png', await noisePng(1000, 800))
     const crowd = Array.from({ length: 12 }, (_, index) =>
       send(origin, `/attachments/1/large.png?width=${500 + index}&format=webp`),
     )
@@ -57,12 +57,12 @@ describe('the metrics', () => {
       body: JSON.stringify({ type: 'upload', upload_filename: 'upload' }),
     })
     if (FFMPEG !== undefined) {
-      await door.put('attachments/1/v.mp4', await makeVideo('mp4', SECONDS, ['-pix_fmt', 'yuv420p']))
+      await service.put('attachments/1/v.mp4', await makeVideo('mp4', SECONDS, ['-pix_fmt', 'yuv420p']))
       await send(origin, '/attachments/1/v.mp4?format=png&width=16')
     }
     text = (await send(origin, '/_metrics')).body.toString()
   })
-  afterAll(() => door.close())
+  afterAll(() => service.close())
 
   it.each(NAMES.filter((name) => FFMPEG !== undefined || !name.includes('ffmpeg')))(
     'include %s, with a value that has changed',
@@ -96,7 +96,7 @@ describe('the metrics', () => {
 
   it('are available only on this machine and with the secret', async () => {
     const status = async (headers: Record<string, string>) =>
-      (await send(door.originUrl, '/_metrics', { headers })).status
+      (await send(service.originUrl, '/_metrics', { headers })).status
     expect(await status({})).toBe(200)
     for (const header of [
       ...['forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-real-ip', 'via', 'true-client-ip'],
@@ -106,10 +106,10 @@ describe('the metrics', () => {
       expect([403, 429], header).toContain(await status({ [header]: '1' }))
       expect(await status({ [header]: '1', 'x-internal-secret': 'secret' }), header).toBe(200)
     }
-    expect((await send(door.url, '/_metrics')).status).toBe(403)
-    expect((await send(door.url, '/_metrics', { headers: { 'x-internal-secret': 'secret' } })).status).toBe(
-      403,
-    )
+    expect((await send(service.url, '/_metrics')).status).toBe(403)
+    expect(
+      (await send(service.url, '/_metrics', { headers: { 'x-internal-secret': 'secret' } })).status,
+    ).toBe(403)
   })
 })
 

@@ -82,7 +82,7 @@ it('traces a request from the edge through every part of the origin', async () =
     const signature = await signExternalTarget(await createKeyRing(['bench-secret']), target)
     await ask(`/external/${signature}/${target}?width=16`, 'c')
     // A caller that knows the secret may have its call traced.
-    await service.put('uploads/film', FFMPEG === undefined ? await halvesPng(64, 48) : await readLongFilm())
+    await service.put('uploads/film', FFMPEG === undefined ? await halvesPng(64, 48) : await readLongVideo())
     const post = (digit: string, secret: string) =>
       send(service.url, '/_metadata', {
         method: 'POST',
@@ -126,7 +126,7 @@ it('traces a request from the edge through every part of the origin', async () =
 })
 
 /** Makes a video whose index is at the end, so that it is read in many ranges. */
-async function readLongFilm(): Promise<Buffer> {
+async function readLongVideo(): Promise<Buffer> {
   return makeVideo('mp4', SECONDS, ['-pix_fmt', 'yuv420p', '-crf', '1', '-preset', 'ultrafast'])
 }
 

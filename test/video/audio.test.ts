@@ -37,7 +37,7 @@ describe.skipIf(FFMPEG === undefined).each([
     const file = await makeVideo(extension, SINE, output)
     const kind = await sniff(file, `sound.${extension}`)
     expect(kind?.format).toBe(extension)
-    if (kind?.kind !== 'audio') throw new Error('no sound')
+    if (kind?.kind !== 'audio') throw new Error('no audio')
     const info = await readAudio(tools, partsOf(file), kind.format)
     if (isFailure(info)) return expect(info.code).toBe(codec)
     expect(info.audio).toEqual([codec])
@@ -60,7 +60,7 @@ describe.skipIf(FFMPEG === undefined).each([
   it.each(['mp3', 'wav', 'flac', 'ogg', 'opus', 'aac', 'm4a'] as const)(
     'is rejected as undecodable when a file named %s contains text',
     async (format) => {
-      const text = Buffer.from('this is no sound at all'.repeat(10))
+      const text = Buffer.from('this is no audio at all'.repeat(10))
       const info = await readAudio(tools, partsOf(text), format)
       expect(isFailure(info) && info.code).toBe('undecodable')
     },

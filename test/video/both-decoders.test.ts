@@ -14,30 +14,35 @@ afterAll(() => libav?.pool.close())
 const H264 = ['-c:v', 'libx264', '-pix_fmt', 'yuv420p', '-preset', 'ultrafast', '-bf', '2']
 const MPEG4 = ['-c:v', 'mpeg4', '-q:v', '3']
 /** Moments in four seconds at 24 frames per second: on frames, between them, and past the end. */
-const MOMENTS = [undefined, 0, 0.02, 1, 1.041, 1.042, 2.5, 3.95, 3.96, 4, 99]
+const TIMESTAMPS = [undefined, 0, 0.02, 1, 1.041, 1.042, 2.5, 3.95, 3.96, 4, 99]
 /** The mean difference between two builds of a decoder and of its scaler, out of 255. */
 const TOLERANCE = 2
 
-async function framesOf(tools: VideoTools, bytes: Buffer, format: VideoFormat, moments: typeof MOMENTS) {
+async function framesOf(
+  tools: VideoTools,
+  bytes: Buffer,
+  format: VideoFormat,
+  timestamps: typeof TIMESTAMPS,
+) {
   const video = await openVideo(tools, partsOf(bytes), format)
   if (isFailure(video)) throw new Error(video.detail)
   const frames = []
-  for (const moment of moments) {
-    const frame = await video.readFrame(moment)
-    if (isFailure(frame)) throw new Error(`at ${moment}: ${frame.detail}`)
+  for (const timestamp of timestamps) {
+    const frame = await video.readFrame(timestamp)
+    if (isFailure(frame)) throw new Error(`at ${timestamp}: ${frame.detail}`)
     frames.push(frame)
   }
   await video.close()
   return frames
 }
 
-async function expectSame(bytes: Buffer, format: VideoFormat, moments: typeof MOMENTS): Promise<void> {
-  const byLibav = await framesOf(libavTools, bytes, format, moments)
-  const byBinary = await framesOf(ffmpegTools, bytes, format, moments)
-  for (const [index, moment] of moments.entries()) {
+async function expectSame(bytes: Buffer, format: VideoFormat, timestamps: typeof TIMESTAMPS): Promise<void> {
+  const byLibav = await framesOf(libavTools, bytes, format, timestamps)
+  const byBinary = await framesOf(ffmpegTools, bytes, format, timestamps)
+  for (const [index, timestamp] of timestamps.entries()) {
     const [ours, theirs] = [byLibav[index], byBinary[index]]
-    expect(theirs?.timestampSeconds, `at ${moment}`).toBeCloseTo(ours?.timestampSeconds ?? Number.NaN, 2)
-    expect(meanDifference(ours?.data, theirs?.data), `at ${moment}`).toBeLessThan(TOLERANCE)
+    expect(theirs?.timestampSeconds, `at ${timestamp}`).toBeCloseTo(ours?.timestampSeconds ?? Number.NaN, 2)
+    expect(meanDifference(ours?.data, theirs?.data), `at ${timestamp}`).toBeLessThan(TOLERANCE)
   }
 }
 
@@ -69,7 +74,7 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
       ['a transport stream', 'ts', 'ts', [...H264, '-g', '24']],
     ] as const)('decode the same frame at a moment: %s', async (_, extension, format, output) => {
       const bytes = await makeVideo(extension, 'testsrc2=s=160x96:r=24', output, 4)
-      await expectSame(bytes, format, MOMENTS)
+      await expectSame(bytes, format, TIMESTAMPS)
     })
 
     it('decode the same frame after more than 600 others', async () => {
@@ -87,8 +92,8 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
       ['trunc.avi', 'avi', [undefined, 1, 99]],
       ['iphone_apac.mov', 'mov', [undefined, 1, 99]],
       ['v.3gp', '3gp', [undefined, 1, 99]],
-    ] as const)('decode the same frame of %s', async (name, format, moments) => {
-      await expectSame(readCorpus(`wild/${name}`), format, [...moments])
+    ] as const)('decode the same frame of %s', async (name, format, timestamps) => {
+      await expectSame(readCorpus(`wild/${name}`), format, [...timestamps])
     })
   },
 )

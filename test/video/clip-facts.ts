@@ -5,7 +5,7 @@ import { promisify } from 'node:util'
 import { FFMPEG, withFile } from '../videos.ts'
 
 const run = promisify(execFile)
-const MOST_BYTES = 512 * 2 ** 20
+const MAX_BYTES = 512 * 2 ** 20
 
 export interface ClipFacts {
   readonly video: string | undefined
@@ -29,7 +29,7 @@ async function ffmpeg(
   if (FFMPEG === undefined) throw new Error('there is no FFmpeg')
   const { stdout, stderr } = await run(FFMPEG, ['-nostdin', '-hide_banner', ...words], {
     encoding: 'buffer',
-    maxBuffer: MOST_BYTES,
+    maxBuffer: MAX_BYTES,
   })
   return { stdout, stderr: stderr.toString() }
 }
@@ -44,7 +44,7 @@ export async function inspectClip(clip: Buffer, decoder?: string): Promise<ClipF
     ]),
   )
   const video = /Stream #0:\d.*: Video: (\w+)(?: \(([^)]*)\))?.*?, (yuva?\w+)/.exec(stderr)
-  const sound = /Stream #0:\d.*: Audio: (\w+).*? Hz, ([^,]+)/.exec(stderr)
+  const audio = /Stream #0:\d.*: Audio: (\w+).*? Hz, ([^,]+)/.exec(stderr)
   const size = /Video: .*?, (\d+)x(\d+)/.exec(stderr)
   const times = [...stderr.matchAll(/pts_time:(-?[\d.]+)/g)].map(([, time]) => Number(time))
   const [, hours, minutes, seconds] = /Duration: (\d+):(\d+):([\d.]+)/.exec(stderr) ?? []
@@ -53,8 +53,8 @@ export async function inspectClip(clip: Buffer, decoder?: string): Promise<ClipF
     video: video?.[1],
     profile: video?.[2],
     pixels: video?.[3],
-    audio: sound?.[1],
-    channels: sound?.[2],
+    audio: audio?.[1],
+    channels: audio?.[2],
     width: Number(size?.[1]),
     height: Number(size?.[2]),
     seconds: duration,

@@ -3,8 +3,8 @@
 import { setTimeout } from 'node:timers/promises'
 import { loadLibav } from '@media-proxy/origin/engine/process/libav/load.ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Door, openFilesystemOrigin } from '../doors.ts'
 import { send } from '../http.ts'
+import { openFilesystemOrigin, type Service } from '../services.ts'
 import { FFMPEG, makeVideo } from '../videos.ts'
 
 const libav = await loadLibav()
@@ -13,15 +13,15 @@ afterAll(() => libav?.pool.close())
 describe.skipIf(FFMPEG === undefined || libav === undefined)(
   'a clip in progress (needs FFmpeg and libav)',
   () => {
-    let door: Door
+    let service: Service
 
     beforeAll(async () => {
-      door = await openFilesystemOrigin({ MEDIA_PROXY_NSFW_ENABLED: 'false' })
+      service = await openFilesystemOrigin({ MEDIA_PROXY_NSFW_ENABLED: 'false' })
     })
-    afterAll(() => door.close())
+    afterAll(() => service.close())
 
     async function progress(): Promise<number> {
-      const { body } = await send(door.url, '/_metrics')
+      const { body } = await send(service.url, '/_metrics')
       const told = /^media_proxy_engine_progress\{[^}]*slot="0"[^}]*\} (\S+)/m.exec(body.toString())?.[1]
       return Number(told)
     }
@@ -30,10 +30,10 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
       // Encoding this clip takes seconds even on a fast machine, and progress is reported every quarter of a
       // second.
       const coding = ['-c:v', 'libx264', '-preset', 'ultrafast']
-      const film = await makeVideo('mp4', 'testsrc2=s=1280x720:r=30', coding, 20)
-      await door.put('attachments/1/long.mp4', film)
+      const video = await makeVideo('mp4', 'testsrc2=s=1280x720:r=30', coding, 20)
+      await service.put('attachments/1/long.mp4', video)
       expect(await progress()).toBe(0)
-      const clip = send(door.url, '/attachments/1/long.mp4?format=webm&width=640')
+      const clip = send(service.url, '/attachments/1/long.mp4?format=webm&width=640')
       const seen: number[] = []
       let done = false
       void clip.then(() => {

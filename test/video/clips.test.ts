@@ -6,9 +6,9 @@ import { loadLibav } from '@media-proxy/origin/engine/process/libav/load.ts'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { CORPUS } from '../corpus/corpus.ts'
-import { type Door, openEdge, openFilesystemOrigin } from '../doors.ts'
 import { send } from '../http.ts'
 import { bouncing, FRAME_DELAYS_MS, FRAME_HEIGHT, FRAME_WIDTH } from '../pictures/drawings.ts'
+import { openEdge, openFilesystemOrigin, type Service } from '../services.ts'
 import { CORNERS, FFMPEG, makeVideo, remakeVideo, SECONDS, withFile } from '../videos.ts'
 import {
   type ClipFacts,
@@ -27,21 +27,24 @@ const H264 = ['-c:v', 'libx264', '-pix_fmt', 'yuv420p', '-preset', 'ultrafast', 
 const SINE = ['-f', 'lavfi', '-i', 'sine=r=48000:d=3', '-map', '0:v', '-map', '1:a']
 
 describe.skipIf(FFMPEG === undefined || libav === undefined)('clips (need FFmpeg and libav)', () => {
-  let door: Door
+  let service: Service
 
   beforeAll(async () => {
-    door = await openFilesystemOrigin({ MEDIA_PROXY_SECRET_KEY: SECRET, MEDIA_PROXY_NSFW_ENABLED: 'false' })
+    service = await openFilesystemOrigin({
+      MEDIA_PROXY_SECRET_KEY: SECRET,
+      MEDIA_PROXY_NSFW_ENABLED: 'false',
+    })
   })
-  afterAll(() => door.close())
+  afterAll(() => service.close())
 
   async function ask(name: string, bytes: Uint8Array, query: string) {
-    await door.put(`attachments/1/${name}`, bytes)
-    return send(door.url, `/attachments/1/${name}?${query}`)
+    await service.put(`attachments/1/${name}`, bytes)
+    return send(service.url, `/attachments/1/${name}?${query}`)
   }
 
   async function clip(name: string, bytes: Uint8Array, query: string): Promise<Buffer> {
     const { status, body, headers } = await ask(name, bytes, query)
-    expect(status, door.log.at(-1)?.detail).toBe(200)
+    expect(status, service.log.at(-1)?.detail).toBe(200)
     const format = /format=(\w+)/.exec(query)?.[1]
     expect(headers['content-type']).toBe(`video/${format}`)
     expect(headers['cache-control']).toContain('no-transform')
@@ -99,7 +102,7 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('clips (need FFmpeg
     it('declares in AVIF the colour range that every browser reads alike', async () => {
       const gif = await boards([100, 100])
       const avif = await ask('red.gif', gif, 'format=avif&animated=true')
-      expect(avif.status, door.log.at(-1)?.detail).toBe(200)
+      expect(avif.status, service.log.at(-1)?.detail).toBe(200)
       const colours = avif.body.indexOf('nclx') + 'nclx'.length
       expect((avif.body[colours + 6] ?? 0) >> 7).toBe(0)
       const still = await ask('red.avif', avif.body, 'format=png')
@@ -149,8 +152,8 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('clips (need FFmpeg
         .png()
         .toBuffer()
       expect(await ask('still.png', still, 'format=mp4')).toMatchObject({ status: 400 })
-      const sound = await makeVideo('wav', 'sine=d=1', [])
-      expect(await ask('sound.wav', sound, 'format=mp4')).toMatchObject({ status: 400 })
+      const audio = await makeVideo('wav', 'sine=d=1', [])
+      expect(await ask('sound.wav', audio, 'format=mp4')).toMatchObject({ status: 400 })
     })
   })
 
@@ -159,8 +162,8 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('clips (need FFmpeg
       ['mp4', 'h264', 'aac'],
       ['webm', 'vp9', 'opus'],
     ])('has in %s the codecs %s and %s', async (format, video, audio) => {
-      const film = await makeVideo('mov', SECONDS, [...SINE, ...H264, '-c:a', 'pcm_s16le'])
-      const body = await clip('plain.mov', film, `format=${format}&width=160`)
+      const videoFile = await makeVideo('mov', SECONDS, [...SINE, ...H264, '-c:a', 'pcm_s16le'])
+      const body = await clip('plain.mov', videoFile, `format=${format}&width=160`)
       const facts = await inspectClip(body)
       expect(facts).toMatchObject({ video, audio, width: 160, height: 96, pixels: 'yuv420p' })
       expect(facts.seconds).toBeCloseTo(3, 1)
@@ -175,13 +178,13 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('clips (need FFmpeg
       ['of full range', 'mkv', [...H264, '-vf', 'scale=out_range=full', '-color_range', 'pc'], []],
     ])('shows the same frame as a still of a video that is %s', async (_, extension, output, rotation) => {
       const made = await makeVideo(extension === 'mp4' ? 'mp4' : extension, CORNERS, output, 1)
-      const film =
+      const video =
         rotation.length === 0
           ? made
           : await withFile(made, (path) => remakeVideo({ path }, 'mp4', [...rotation, '-c', 'copy']))
       const name = `${extension}-${output.length}.${extension}`
-      const body = await clip(name, film, 'format=mp4&quality=90')
-      const still = await ask(name, film, 'format=png')
+      const body = await clip(name, video, 'format=mp4&quality=90')
+      const still = await ask(name, video, 'format=png')
       const facts = await inspectClip(body)
       const { data, info } = await sharp(still.body).removeAlpha().raw().toBuffer({ resolveWithObject: true })
       expect([facts.width, facts.height]).toEqual([even(info.width), even(info.height)])
@@ -202,9 +205,9 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('clips (need FFmpeg
     })
 
     it('copies the packets of codecs that every player supports', async () => {
-      const film = await makeVideo('mkv', SECONDS, [...SINE, ...H264, '-bf', '2', '-c:a', 'aac'])
-      const body = await clip('playable.mkv', film, 'format=mp4')
-      expect(await packetsOf(body)).toEqual(await packetsOf(film))
+      const video = await makeVideo('mkv', SECONDS, [...SINE, ...H264, '-bf', '2', '-c:a', 'aac'])
+      const body = await clip('playable.mkv', video, 'format=mp4')
+      expect(await packetsOf(body)).toEqual(await packetsOf(video))
       expect((await inspectClip(body)).seconds).toBeCloseTo(3, 1)
       expect(body.indexOf('moov')).toBeLessThan(body.indexOf('mdat'))
     })
@@ -216,8 +219,8 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('clips (need FFmpeg
       ['format=mp4&fps=5', { rate: 5 }],
       ['format=webm&time=50%25&width=80', { seconds: 1.5, width: 80 }],
     ])('has the properties that %s asks for', async (query, expected) => {
-      const film = await makeVideo('mp4', SECONDS, [...SINE, ...H264, '-c:a', 'aac'])
-      const facts = await inspectClip(await clip('asked.mp4', film, query))
+      const video = await makeVideo('mp4', SECONDS, [...SINE, ...H264, '-c:a', 'aac'])
+      const facts = await inspectClip(await clip('asked.mp4', video, query))
       for (const [name, value] of Object.entries(expected)) {
         const got = facts[name as keyof ClipFacts]
         if (typeof value === 'number') expect(got, name).toBeCloseTo(value, 1)
@@ -226,17 +229,17 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('clips (need FFmpeg
     })
 
     it('begins with the frame that is shown at its start time', async () => {
-      const film = await makeVideo('mp4', SECONDS, [...H264, '-g', '250'])
-      const body = await clip('late.mp4', film, 'format=mp4&time=1.5&duration=1')
+      const video = await makeVideo('mp4', SECONDS, [...H264, '-g', '250'])
+      const body = await clip('late.mp4', video, 'format=mp4&time=1.5&duration=1')
       const frames = await framesOf(body, await inspectClip(body))
       expect(colourOf(frames[0])).toBe('lime')
       expect(colourOf(frames.at(-1))).toBe('blue')
     })
 
     it.each(['mp4', 'webm'])('has its audio in sync with its frames in %s', async (format) => {
-      const film = await makeVideo('mov', BEEPING, [...BEEPS, ...H264, '-c:a', 'pcm_s16le'], 4)
+      const video = await makeVideo('mov', BEEPING, [...BEEPS, ...H264, '-c:a', 'pcm_s16le'], 4)
       const { flashes, beeps } = await flashesAndBeeps(
-        await clip('beeps.mov', film, `format=${format}&width=64`),
+        await clip('beeps.mov', video, `format=${format}&width=64`),
       )
       expect(flashes.length).toBe(4)
       expect(beeps.length).toBe(4)
@@ -248,21 +251,21 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('clips (need FFmpeg
       ['webm', [...VP8, '-c:a', 'libopus', '-f', 'webm']],
       ['mkv', [...H264, '-c:a', 'aac', '-f', 'matroska']],
     ])('contains all of a recording in %s that declares no duration', async (extension, output) => {
-      const film = await makeVideo(extension, SECONDS, [...SINE, '-live', '1', ...output])
-      const facts = await inspectClip(await clip(`recorded.${extension}`, film, 'format=mp4'))
+      const video = await makeVideo(extension, SECONDS, [...SINE, '-live', '1', ...output])
+      const facts = await inspectClip(await clip(`recorded.${extension}`, video, 'format=mp4'))
       expect(facts.seconds).toBeCloseTo(3, 0)
       expect(facts.audio).toBe('aac')
-      const { status, body } = await ask(`recorded.${extension}`, film, 'format=webp&animated=true&width=80')
+      const { status, body } = await ask(`recorded.${extension}`, video, 'format=webp&animated=true&width=80')
       expect([status, (await sharp(body, { pages: -1 }).metadata()).pages]).toEqual([200, 3])
     })
 
     it('mixes six channels down to stereo', async () => {
-      const film = await makeVideo('mkv', SECONDS, [
+      const video = await makeVideo('mkv', SECONDS, [
         ...SINE,
         ...H264,
         ...['-c:a', 'ac3', '-ac', '6', '-ar', '48000'],
       ])
-      expect(await inspectClip(await clip('surround.mkv', film, 'format=mp4&width=64'))).toMatchObject({
+      expect(await inspectClip(await clip('surround.mkv', video, 'format=mp4&width=64'))).toMatchObject({
         audio: 'aac',
         channels: 'stereo',
       })
@@ -275,13 +278,13 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('clips (need FFmpeg
       ['duration=0', 'no duration'],
       ['duration=50%25', 'a duration that is not in seconds'],
     ])('is rejected with %s: %s', async (query) => {
-      const film = await makeVideo('mp4', SECONDS, H264, 1)
-      expect((await ask('refused.mp4', film, `format=mp4&${query}`)).status).toBe(400)
+      const video = await makeVideo('mp4', SECONDS, H264, 1)
+      expect((await ask('refused.mp4', video, `format=mp4&${query}`)).status).toBe(400)
     })
 
     it('is rejected before it starts when it would cost too much', async () => {
-      const film = await makeVideo('mp4', 'color=red:s=3840x2160:r=60', [...H264, '-g', '10'], 1 / 6)
-      const long = await withFile(film, (path) =>
+      const video = await makeVideo('mp4', 'color=red:s=3840x2160:r=60', [...H264, '-g', '10'], 1 / 6)
+      const long = await withFile(video, (path) =>
         remakeVideo({ path }, 'mp4', ['-c', 'copy'], ['-stream_loop', '400']),
       )
       const { status, body } = await ask('huge.mp4', long, 'format=webm&width=3840')
@@ -291,17 +294,19 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('clips (need FFmpeg
 
   describe('of an attack on its cost', () => {
     it('is cut to the longest allowed duration, however long the video is', async () => {
-      const film = await makeVideo('mp4', 'color=red:s=16x16:r=1', [...H264, '-g', '600'], 36_000)
-      const facts = await inspectClip(await clip('ten-hours.mp4', film, 'format=mp4&quality=50'))
+      const video = await makeVideo('mp4', 'color=red:s=16x16:r=1', [...H264, '-g', '600'], 36_000)
+      const facts = await inspectClip(await clip('ten-hours.mp4', video, 'format=mp4&quality=50'))
       expect(facts.seconds).toBeCloseTo(60, 0)
-      expect((await ask('ten-hours.mp4', film, 'sprite=2x2&width=16')).headers['x-sprite-interval']).toBe(
+      expect((await ask('ten-hours.mp4', video, 'sprite=2x2&width=16')).headers['x-sprite-interval']).toBe(
         '9000.000',
       )
     })
 
     it('has at most sixty frames per second', async () => {
-      const film = await makeVideo('mp4', 'testsrc2=s=64x64:r=1000', H264, 1)
-      expect((await inspectClip(await clip('fast.mp4', film, 'format=mp4&quality=50'))).rate).toBeLessThan(61)
+      const video = await makeVideo('mp4', 'testsrc2=s=64x64:r=1000', H264, 1)
+      expect((await inspectClip(await clip('fast.mp4', video, 'format=mp4&quality=50'))).rate).toBeLessThan(
+        61,
+      )
     })
 
     it('is rejected for more frames than an animation may have', async () => {
@@ -312,22 +317,22 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('clips (need FFmpeg
   })
 
   it.each(['mp4', 'webm'])('have the same bytes each time they are made, in %s', async (format) => {
-    const film = await makeVideo('mov', SECONDS, [...SINE, ...H264, '-c:a', 'pcm_s16le'])
+    const video = await makeVideo('mov', SECONDS, [...SINE, ...H264, '-c:a', 'pcm_s16le'])
     const query = `format=${format}&width=64`
-    const [one, other] = [await clip('one.mov', film, query), await clip('other.mov', film, query)]
+    const [one, other] = [await clip('one.mov', video, query), await clip('other.mov', video, query)]
     expect(one.equals(other)).toBe(true)
   })
 
-  it('answer ranges, conditions and two callers with the same bytes, at both doors', async () => {
+  it('answer ranges, conditions and two callers with the same bytes, at the edge and at the origin', async () => {
     const edge = await openEdge({ MEDIA_PROXY_SECRET_KEY: SECRET, MEDIA_PROXY_NSFW_ENABLED: 'false' })
     try {
-      const film = await makeVideo('mov', SECONDS, [...SINE, ...H264, '-c:a', 'pcm_s16le'])
-      for (const each of [door, edge]) await each.put('attachments/1/both.mov', film)
+      const video = await makeVideo('mov', SECONDS, [...SINE, ...H264, '-c:a', 'pcm_s16le'])
+      for (const each of [service, edge]) await each.put('attachments/1/both.mov', video)
       const path = '/attachments/1/both.mov?format=mp4&width=64'
       const [one, other] = await Promise.all([send(edge.url, path), send(edge.url, path)])
       expect([one.status, other.status]).toEqual([200, 200])
       expect(one.body.equals(other.body)).toBe(true)
-      const bare = await send(door.url, path)
+      const bare = await send(service.url, path)
       expect(bare.body.equals(one.body)).toBe(true)
       const part = await send(edge.url, path, { headers: { range: 'bytes=0-99' } })
       expect([part.status, part.body.length]).toEqual([206, 100])
@@ -342,16 +347,19 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('clips (need FFmpeg
 describe.skipIf(CORPUS === undefined || FFMPEG === undefined || libav === undefined)(
   'clips of the corpus (need MEDIA_CORPUS, FFmpeg and libav)',
   () => {
-    let door: Door
+    let service: Service
     beforeAll(async () => {
-      door = await openFilesystemOrigin({ MEDIA_PROXY_SECRET_KEY: SECRET, MEDIA_PROXY_NSFW_ENABLED: 'false' })
+      service = await openFilesystemOrigin({
+        MEDIA_PROXY_SECRET_KEY: SECRET,
+        MEDIA_PROXY_NSFW_ENABLED: 'false',
+      })
     })
-    afterAll(() => door.close())
+    afterAll(() => service.close())
 
     it.each(['mp4', 'webm'])('have in %s less than 15 percent of the bytes of a GIF', async (format) => {
       const gif = await readFile(join(CORPUS ?? '', 'wild/mb.gif'))
-      await door.put('attachments/1/mb.gif', gif)
-      const { body } = await send(door.url, `/attachments/1/mb.gif?format=${format}`)
+      await service.put('attachments/1/mb.gif', gif)
+      const { body } = await send(service.url, `/attachments/1/mb.gif?format=${format}`)
       expect(body.length).toBeLessThan(0.15 * gif.length)
       expect((await inspectClip(body)).seconds).toBeCloseTo(2.99, 2)
     })
@@ -369,12 +377,12 @@ describe.skipIf(CORPUS === undefined || FFMPEG === undefined || libav === undefi
       'two-seconds.mp4',
       'sef-svc-prefix.mp4',
     ])('begin with the first frame of %s', async (name) => {
-      await door.put(`attachments/1/${name}`, await readFile(join(CORPUS ?? '', 'wild', name)))
-      const { status, body } = await send(door.url, `/attachments/1/${name}?format=mp4&quality=95`)
-      expect(status, door.log.at(-1)?.detail).toBe(200)
+      await service.put(`attachments/1/${name}`, await readFile(join(CORPUS ?? '', 'wild', name)))
+      const { status, body } = await send(service.url, `/attachments/1/${name}?format=mp4&quality=95`)
+      expect(status, service.log.at(-1)?.detail).toBe(200)
       const facts = await inspectClip(body)
       const [first] = await framesOf(body, facts)
-      const still = await send(door.url, `/attachments/1/${name}?format=png&width=${facts.width}`)
+      const still = await send(service.url, `/attachments/1/${name}?format=png&width=${facts.width}`)
       const { data } = await sharp(still.body)
         .resize(facts.width, facts.height, { fit: 'fill' })
         .removeAlpha()
@@ -423,10 +431,10 @@ function boards(delay: number[]): Promise<Buffer> {
     [yellow, lime],
   ]
   const [width, pageHeight] = [40, 30]
-  const pixels = delay.flatMap((_, picture) =>
+  const pixels = delay.flatMap((_, frame) =>
     Array.from({ length: width * pageHeight }, (_, at) => {
       const [column, row] = [Math.floor((at % width) / 10), Math.floor(at / width / 8) % 3]
-      return rows[(row + picture) % rows.length]?.[column % 2] ?? []
+      return rows[(row + frame) % rows.length]?.[column % 2] ?? []
     }),
   )
   const raw = { width, height: pageHeight * delay.length, channels: 3, pageHeight } as const

@@ -2,8 +2,8 @@
 
 import { loadLibav } from '@media-proxy/origin/engine/process/libav/load.ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Door, openFilesystemOrigin } from '../doors.ts'
 import { send } from '../http.ts'
+import { openFilesystemOrigin, type Service } from '../services.ts'
 import { FFMPEG, makeVideo } from '../videos.ts'
 
 const SECRET = 'a-secret-for-tests'
@@ -65,13 +65,16 @@ async function chained(extension: string, codec: readonly string[]): Promise<Buf
 describe.skipIf(FFMPEG === undefined || libav === undefined)(
   'durations of audio files (need FFmpeg and libav)',
   () => {
-    let door: Door
+    let service: Service
 
     beforeAll(async () => {
-      door = await openFilesystemOrigin({ MEDIA_PROXY_SECRET_KEY: SECRET, MEDIA_PROXY_NSFW_ENABLED: 'false' })
+      service = await openFilesystemOrigin({
+        MEDIA_PROXY_SECRET_KEY: SECRET,
+        MEDIA_PROXY_NSFW_ENABLED: 'false',
+      })
     })
     afterAll(async () => {
-      await door.close()
+      await service.close()
       libav?.pool.close()
     })
 
@@ -125,8 +128,8 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
       ['of a constant bit rate', ['-b:a', '128k']],
       ['of a variable bit rate', ['-q:a', '4']],
     ])('exclude the padding that the encoder adds around an MP3 %s', async (_, rate) => {
-      const sound = await makeVideo('mp3', GROWING, ['-c:a', 'libmp3lame', ...rate], 4)
-      expect(await durationOf('sound.mp3', sound)).toBe(4)
+      const audio = await makeVideo('mp3', GROWING, ['-c:a', 'libmp3lame', ...rate], 4)
+      expect(await durationOf('sound.mp3', audio)).toBe(4)
     })
 
     it.each([
@@ -136,8 +139,8 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
       ['fragmented MP4', 'mp4', ['-movflags', '+frag_keyframe+empty_moov']],
       ['fragmented MP4 with an edit list', 'mp4', ['-movflags', '+frag_keyframe+delay_moov']],
     ])('Opus in %s does not count its pre-skip', async (_, extension, output) => {
-      const sound = await makeVideo(extension, GROWING, ['-c:a', 'libopus', ...output], 4)
-      expect(await durationOf(`sound.${extension}`, sound)).toBe(4)
+      const audio = await makeVideo(extension, GROWING, ['-c:a', 'libopus', ...output], 4)
+      expect(await durationOf(`sound.${extension}`, audio)).toBe(4)
     })
 
     it.each([
@@ -179,8 +182,8 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
     ])(
       '%s that was recorded from the middle of a stream lasts as long as the recording',
       async (_, codec) => {
-        const sound = await makeVideo('ogg', GROWING, ['-c:a', codec, '-page_duration', '500000'], SECONDS)
-        const duration = await durationOf('late.ogg', joinedLate(sound))
+        const audio = await makeVideo('ogg', GROWING, ['-c:a', codec, '-page_duration', '500000'], SECONDS)
+        const duration = await durationOf('late.ogg', joinedLate(audio))
         expect(Math.abs(duration - SECONDS / 2)).toBeLessThanOrEqual(1)
       },
     )
@@ -191,13 +194,13 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
     })
 
     it('exclude the start time of a fragmented recording of a broadcast', async () => {
-      const film = await makeVideo('mp4', 'color=red:s=64x64:r=25', [
+      const video = await makeVideo('mp4', 'color=red:s=64x64:r=25', [
         ...['-c:v', 'libx264', '-pix_fmt', 'yuv420p', '-g', '25', '-video_track_timescale', '1000'],
         ...['-movflags', '+empty_moov+default_base_moof+frag_keyframe'],
       ])
-      for (let at = film.indexOf('tfdt'); at >= 0; at = film.indexOf('tfdt', at + 4))
-        film.writeBigUInt64BE(film.readBigUInt64BE(at + 8) + 1_000_000n, at + 8)
-      expect(await durationOf('late.mp4', film)).toBeLessThanOrEqual(4)
+      for (let at = video.indexOf('tfdt'); at >= 0; at = video.indexOf('tfdt', at + 4))
+        video.writeBigUInt64BE(video.readBigUInt64BE(at + 8) + 1_000_000n, at + 8)
+      expect(await durationOf('late.mp4', video)).toBeLessThanOrEqual(4)
     })
 
     it('an audio file whose index has no samples is rejected, as a video is', async () => {
@@ -214,13 +217,13 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
 
     async function durationOf(name: string, file: Buffer): Promise<number> {
       const { status, body } = await describeFile(name, file)
-      expect(status, door.log.at(-1)?.detail).toBe(200)
+      expect(status, service.log.at(-1)?.detail).toBe(200)
       return JSON.parse(body.toString()).duration
     }
 
     async function describeFile(name: string, file: Buffer) {
-      await door.put(name, file, undefined, 'uploads')
-      return send(door.url, '/_metadata', {
+      await service.put(name, file, undefined, 'uploads')
+      return send(service.url, '/_metadata', {
         method: 'POST',
         headers: { 'x-internal-secret': SECRET, 'content-type': 'application/json' },
         body: JSON.stringify({ type: 'upload', upload_filename: name }),

@@ -3,8 +3,8 @@
 import { loadLibav } from '@media-proxy/origin/engine/process/libav/load.ts'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Door, openFilesystemOrigin } from '../doors.ts'
 import { send } from '../http.ts'
+import { openFilesystemOrigin, type Service } from '../services.ts'
 import { canEncode, FFMPEG, makeVideo } from '../videos.ts'
 
 const H264 = ['-c:v', 'libx264', '-pix_fmt', 'yuv420p', '-preset', 'ultrafast', '-g', '250']
@@ -18,41 +18,41 @@ const canMakeVp9 = FFMPEG !== undefined && (await canEncode('libvpx-vp9'))
 describe.skipIf(FFMPEG === undefined || libav === undefined)(
   'the first frame (needs FFmpeg and libav)',
   () => {
-    let door: Door
+    let service: Service
 
     beforeAll(async () => {
-      door = await openFilesystemOrigin()
+      service = await openFilesystemOrigin()
     })
     afterAll(async () => {
       libav?.pool.close()
-      await door.close()
+      await service.close()
     })
 
     async function still(name: string, bytes: Buffer, query: string) {
-      await door.put(`attachments/1/${name}`, bytes)
-      const before = door.storeOperations.length
-      const { status, body } = await send(door.url, `/attachments/1/${name}?format=png&${query}`)
-      expect(status, door.log.at(-1)?.detail ?? '').toBe(200)
-      const read = door.storeOperations.slice(before).reduce((sum, operation) => sum + operation.bytes, 0)
+      await service.put(`attachments/1/${name}`, bytes)
+      const before = service.storeOperations.length
+      const { status, body } = await send(service.url, `/attachments/1/${name}?format=png&${query}`)
+      expect(status, service.log.at(-1)?.detail ?? '').toBe(200)
+      const read = service.storeOperations.slice(before).reduce((sum, operation) => sum + operation.bytes, 0)
       const { data, info } = await sharp(body).raw().toBuffer({ resolveWithObject: true })
       return { data, size: [info.width, info.height], read }
     }
 
     it.skipIf(!canMakeVp9)('of a WebM with one key frame reads only the start of the file', async () => {
-      const film = await makeVideo('webm', NOISE, [...VP9, '-g', '250'])
-      expect(film.length).toBeGreaterThan(1_000_000)
+      const video = await makeVideo('webm', NOISE, [...VP9, '-g', '250'])
+      expect(video.length).toBeGreaterThan(1_000_000)
       for (const query of ['', 'time=0', 'time=0%25'])
-        expect((await still('one-key.webm', film, query)).read).toBeLessThan(film.length / 2)
+        expect((await still('one-key.webm', video, query)).read).toBeLessThan(video.length / 2)
     })
 
     it('has the size that its parameter sets declare, whatever the container declares', async () => {
-      const film = await makeVideo('mp4', NOISE, H264)
-      const entry = film.indexOf('avc1', film.indexOf('stsd'))
-      const other = Buffer.from(film)
+      const video = await makeVideo('mp4', NOISE, H264)
+      const entry = video.indexOf('avc1', video.indexOf('stsd'))
+      const other = Buffer.from(video)
       other.writeUInt16BE(320, entry + 28)
       other.writeUInt16BE(180, entry + 30)
       const [expected, got] = [
-        await still('told.mp4', film, 'time=0'),
+        await still('told.mp4', video, 'time=0'),
         await still('untold.mp4', other, 'time=0'),
       ]
       expect(got.size).toEqual([640, 360])
@@ -75,10 +75,10 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
         '-x264-params',
         parameters,
       ]
-      const film = await makeVideo('mp4', NOISE, coder)
-      const alone = await still('first.mp4', film, query)
+      const video = await makeVideo('mp4', NOISE, coder)
+      const alone = await still('first.mp4', video, query)
       // A moment between the first frame and the second.
-      const reached = await still('first.mp4', film, 'time=0.02')
+      const reached = await still('first.mp4', video, 'time=0.02')
       expect(alone.data.equals(reached.data)).toBe(true)
     })
   },

@@ -13,7 +13,7 @@ afterAll(() => libav?.pool.close())
 const H264 = ['-c:v', 'libx264', '-pix_fmt', 'yuv420p', '-preset', 'ultrafast', '-bf', '2']
 const ONE_KEY_FRAME = [...H264, '-g', '9999', '-sc_threshold', '0']
 /** Out of order, twice the same, close together, and past the end. */
-const MOMENTS = [3.1, 0, 0.5, 0.51, 0.55, 2, 2.04, 5, 3.96, 3.1, 60]
+const TIMESTAMPS = [3.1, 0, 0.5, 0.51, 0.55, 2, 2.04, 5, 3.96, 3.1, 60]
 
 async function open(tools: VideoTools, bytes: Buffer, format: VideoFormat) {
   const video = await openVideo(tools, partsOf(bytes), format)
@@ -43,17 +43,17 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
     ] as const)('equal the frames that are read one at a time: %s', async (_, extension, format, output) => {
       const bytes = await makeVideo(extension, 'testsrc2=s=160x96:r=25', output, 4)
       const together = await open(libavTools, bytes, format)
-      const frames = await together.readFrames(MOMENTS)
+      const frames = await together.readFrames(TIMESTAMPS)
       await together.close()
-      for (const [index, moment] of MOMENTS.entries()) {
+      for (const [index, timestamp] of TIMESTAMPS.entries()) {
         const alone = await open(libavTools, bytes, format)
-        const expected = await alone.readFrame(moment)
+        const expected = await alone.readFrame(timestamp)
         await alone.close()
         const frame = frames[index]
-        if (frame === undefined || isFailure(frame) || isFailure(expected)) throw new Error(`at ${moment}`)
-        expect(frame.timestampSeconds, `at ${moment}`).toBe(expected.timestampSeconds)
-        expect(Buffer.from(frame.data).equals(expected.data), `at ${moment}`).toBe(true)
-        expect(frame.timestampSeconds, `at ${moment}`).toBeCloseTo(Math.min(moment, 3.96), 1)
+        if (frame === undefined || isFailure(frame) || isFailure(expected)) throw new Error(`at ${timestamp}`)
+        expect(frame.timestampSeconds, `at ${timestamp}`).toBe(expected.timestampSeconds)
+        expect(Buffer.from(frame.data).equals(expected.data), `at ${timestamp}`).toBe(true)
+        expect(frame.timestampSeconds, `at ${timestamp}`).toBeCloseTo(Math.min(timestamp, 3.96), 1)
       }
     })
 
@@ -61,17 +61,17 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
       // One packet of the container holds many frames and the timestamp of only one of them.
       const flat = "nullsrc=s=192x128:r=25,geq=lum='if(lt(mod(X+160-N*7,160),16),255,100)':cb=128:cr=128"
       const bytes = await makeVideo('mpg', flat, ['-c:v', 'mpeg2video', '-bf', '2'], 2)
-      const moments = [0, 0.05, 0.1, 0.15]
+      const timestamps = [0, 0.05, 0.1, 0.15]
       const together = await open(libavTools, bytes, 'mpeg')
-      const frames = await together.readFrames(moments)
+      const frames = await together.readFrames(timestamps)
       await together.close()
-      for (const [index, moment] of moments.entries()) {
+      for (const [index, timestamp] of timestamps.entries()) {
         const alone = await open(libavTools, bytes, 'mpeg')
-        const expected = await alone.readFrame(moment)
+        const expected = await alone.readFrame(timestamp)
         await alone.close()
         const frame = frames[index]
-        if (frame === undefined || isFailure(frame) || isFailure(expected)) throw new Error(`at ${moment}`)
-        expect(Buffer.from(frame.data).equals(expected.data), `at ${moment}`).toBe(true)
+        if (frame === undefined || isFailure(frame) || isFailure(expected)) throw new Error(`at ${timestamp}`)
+        expect(Buffer.from(frame.data).equals(expected.data), `at ${timestamp}`).toBe(true)
       }
     })
 
@@ -86,8 +86,8 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
 
     it('are read in one pass when there is one key frame', async () => {
       const coder = ['-c:v', 'libx264', '-pix_fmt', 'yuv420p', '-bf', '3', '-g', '9999', '-sc_threshold', '0']
-      const film = await makeVideo('mp4', 'testsrc2=s=320x192:r=30,noise=alls=20:allf=t', coder, 20)
-      const parts = partsOf(film)
+      const videoFile = await makeVideo('mp4', 'testsrc2=s=320x192:r=30,noise=alls=20:allf=t', coder, 20)
+      const parts = partsOf(videoFile)
       let bytesRead = 0
       const counted = {
         sizeBytes: parts.sizeBytes,
@@ -101,7 +101,7 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
       await video.readFrames(Array.from({ length: 19 }, (_, second) => second + second / 30))
       await video.close()
       // Two seconds are read again for each of nineteen moments.
-      expect(bytesRead / film.length).toBeLessThan(4)
+      expect(bytesRead / videoFile.length).toBeLessThan(4)
     })
 
     it('may be early by a tolerance only when the exact frame is expensive to reach', async () => {

@@ -1,6 +1,6 @@
 import type { Ffmpeg } from '@media-proxy/origin/engine/process/ffmpeg/ffmpeg.ts'
 import { createFfmpegDecoder } from '@media-proxy/origin/engine/process/ffmpeg/ffmpeg-decoder.ts'
-import { threeFrames, threeMoments } from '@media-proxy/origin/engine/process/timestamps/timestamps.ts'
+import { threeFrames, threeTimestamps } from '@media-proxy/origin/engine/process/timestamps/timestamps.ts'
 import { readThreeFrames } from '@media-proxy/origin/engine/process/video/frames.ts'
 import { openVideo } from '@media-proxy/origin/engine/process/video/video.ts'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
@@ -20,9 +20,9 @@ describe('three moments', () => {
     [10, [1.5, 5, 9]],
     [15, [2, 7.5, 14]],
     [600, [2, 300, 599]],
-  ])('are inside a video of %d seconds', (seconds, moments) => {
-    const found = threeMoments(seconds)
-    for (const [index, moment] of moments.entries()) expect(found[index]).toBeCloseTo(moment, 9)
+  ])('are inside a video of %d seconds', (seconds, timestamps) => {
+    const found = threeTimestamps(seconds)
+    for (const [index, timestamp] of timestamps.entries()) expect(found[index]).toBeCloseTo(timestamp, 9)
   })
 
   it.each([

@@ -7,10 +7,10 @@ import { decodeFile, decodeRuns } from '@media-proxy/origin/engine/process/ffmpe
 import { openVideo } from '@media-proxy/origin/engine/process/video/video.ts'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { descendantsOf, engineOf } from '../bench/process-look.ts'
-import { type FilesystemDoor, openFilesystemOrigin } from '../doors.ts'
+import { descendantsOf, engineOf } from '../bench/process-snapshot.ts'
 import { send } from '../http.ts'
 import { seededRandom } from '../seeded-random.ts'
+import { type FilesystemService, openFilesystemOrigin } from '../services.ts'
 import { ffmpeg, ffmpegTools } from '../video-tools.ts'
 import { CORNERS, FFMPEG, makeVideo, partsOf, withFile } from '../videos.ts'
 
@@ -32,7 +32,7 @@ async function expectNothingLeft(): Promise<void> {
 }
 
 describe.skipIf(FFMPEG === undefined)('hostile videos (skipped without FFmpeg)', () => {
-  let door: FilesystemDoor
+  let service: FilesystemService
   let plain: Buffer
   let fragmented: Buffer
   const before = process.env.TMPDIR
@@ -42,11 +42,11 @@ describe.skipIf(FFMPEG === undefined)('hostile videos (skipped without FFmpeg)',
     const h264 = ['-c:v', 'libx264', '-pix_fmt', 'yuv420p', '-bf', '2', '-g', '25']
     plain = await makeVideo('mp4', CORNERS, [...h264, '-movflags', '+faststart'], 2)
     fragmented = await makeVideo('mp4', CORNERS, [...h264, '-movflags', 'frag_keyframe+empty_moov'], 2)
-    door = await openFilesystemOrigin()
-    await door.put('attachments/1/plain.mp4', plain)
+    service = await openFilesystemOrigin()
+    await service.put('attachments/1/plain.mp4', plain)
   })
   afterAll(async () => {
-    await door.close()
+    await service.close()
     await rm(tmpdir(), { recursive: true })
     if (before === undefined) delete process.env.TMPDIR
     else process.env.TMPDIR = before
@@ -56,8 +56,8 @@ describe.skipIf(FFMPEG === undefined)('hostile videos (skipped without FFmpeg)',
   /** Returns the status of a request for a still of a video. */
   async function still(file: Uint8Array): Promise<number> {
     files += 1
-    await door.put(`attachments/1/${files}.mp4`, file)
-    return (await send(door.url, `/attachments/1/${files}.mp4?format=webp&width=64`)).status
+    await service.put(`attachments/1/${files}.mp4`, file)
+    return (await send(service.url, `/attachments/1/${files}.mp4?format=webp&width=64`)).status
   }
 
   /** Replaces the four bytes at `offset` after the name of the first box of a type. */

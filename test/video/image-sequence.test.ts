@@ -8,9 +8,9 @@ import { mediaKind } from '@media-proxy/origin/media/kinds.ts'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Door, openFilesystemOrigin } from '../doors.ts'
 import { send } from '../http.ts'
 import { seededRandom } from '../seeded-random.ts'
+import { openFilesystemOrigin, type Service } from '../services.ts'
 import { ANY_COST, tellNobody, videoTools } from '../video-tools.ts'
 import { canEncode, FFMPEG, makeVideo } from '../videos.ts'
 
@@ -91,19 +91,19 @@ function colourOf({ data }: { readonly data: Uint8Array }): string {
 describe.skipIf(FFMPEG === undefined || ENCODER === '')(
   'a rendition of an animated AVIF (needs FFmpeg and an AV1 encoder)',
   () => {
-    let door: Door
+    let service: Service
     beforeAll(async () => {
-      door = await openFilesystemOrigin()
-      await door.put('attachments/1/a.avif', await made)
+      service = await openFilesystemOrigin()
+      await service.put('attachments/1/a.avif', await made)
       const broken = Buffer.from(await made)
       broken.writeUInt32BE(0xffff_fff0, broken.indexOf('stco', 0, 'latin1') + 12)
-      await door.put('attachments/1/broken.avif', broken)
+      await service.put('attachments/1/broken.avif', broken)
     })
-    afterAll(() => door.close())
+    afterAll(() => service.close())
 
     it.each(['webp', 'gif', 'avif', 'png'])('plays in %s when animated=true asks for it', async (format) => {
       const { status, headers, body } = await send(
-        door.url,
+        service.url,
         `/attachments/1/a.avif?width=80&animated=true&format=${format}`,
       )
       expect([status, headers['content-type']]).toEqual([200, `image/${format}`])
@@ -126,10 +126,10 @@ describe.skipIf(FFMPEG === undefined || ENCODER === '')(
     })
 
     it('plays when its track is declared as a video track', async () => {
-      const film = Buffer.from(await made)
-      film.write('vide', film.indexOf('pict', film.indexOf('moov', 0, 'latin1'), 'latin1'), 'latin1')
-      await door.put('attachments/1/film.avif', film)
-      const { body } = await send(door.url, '/attachments/1/film.avif?width=40&animated=true&format=webp')
+      const video = Buffer.from(await made)
+      video.write('vide', video.indexOf('pict', video.indexOf('moov', 0, 'latin1'), 'latin1'), 'latin1')
+      await service.put('attachments/1/video.avif', video)
+      const { body } = await send(service.url, '/attachments/1/video.avif?width=40&animated=true&format=webp')
       expect((await sharp(body, { pages: -1 }).metadata()).pages).toBe(3)
     })
 
@@ -141,15 +141,15 @@ describe.skipIf(FFMPEG === undefined || ENCODER === '')(
         const damaged = Buffer.from(file)
         for (let flip = 0; flip < 3; flip += 1)
           damaged[moov + Math.floor(random() * 800)] = Math.floor(random() * 256)
-        await door.put(`attachments/1/damaged-${round}.avif`, damaged)
+        await service.put(`attachments/1/damaged-${round}.avif`, damaged)
         const path = `/attachments/1/damaged-${round}.avif?animated=true&width=40&format=webp`
-        expect([200, 400]).toContain((await send(door.url, path)).status)
+        expect([200, 400]).toContain((await send(service.url, path)).status)
       }
     })
 
     it('is a still when no animation is requested, or when the track does not decode', async () => {
       for (const path of ['a.avif?width=80&format=webp', 'broken.avif?width=80&format=webp&animated=true']) {
-        const { status, body } = await send(door.url, `/attachments/1/${path}`)
+        const { status, body } = await send(service.url, `/attachments/1/${path}`)
         expect(status).toBe(200)
         expect((await sharp(body).metadata()).pages).toBeUndefined()
         expect(colourOf({ data: await sharp(body).raw().toBuffer() })).toBe('red')
@@ -171,13 +171,13 @@ describe('an image sequence', () => {
       const file = await readFile(join(corpus ?? '', 'animated/animated.avif'))
       const examined = await look(file)
       expect('frames' in examined && examined.frames.length).toBeGreaterThan(1)
-      const door = await openFilesystemOrigin()
+      const service = await openFilesystemOrigin()
       try {
-        await door.put('attachments/1/a.avif', file)
+        await service.put('attachments/1/a.avif', file)
         const moving = (
-          await send(door.url, '/attachments/1/a.avif?animated=true&format=webp&quality=lossless')
+          await send(service.url, '/attachments/1/a.avif?animated=true&format=webp&quality=lossless')
         ).body
-        const still = (await send(door.url, '/attachments/1/a.avif?format=png')).body
+        const still = (await send(service.url, '/attachments/1/a.avif?format=png')).body
         const { pages, delay } = await sharp(moving).metadata()
         expect([pages, delay]).toEqual([5, new Array(5).fill(167)])
         const [first, only] = await Promise.all(
@@ -186,7 +186,7 @@ describe('an image sequence', () => {
         const differences = first?.map((value, at) => Math.abs(value - (only?.[at] ?? 0))) ?? [255]
         expect(Math.max(...differences)).toBeLessThan(4)
       } finally {
-        await door.close()
+        await service.close()
       }
     },
   )

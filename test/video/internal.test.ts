@@ -1,13 +1,13 @@
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Door, openEdge, openFilesystemOrigin, openS3Origin, type Settings } from '../doors.ts'
 import { animatedGif, halvesPng } from '../fixtures.ts'
 import { type RawRequest, send } from '../http.ts'
+import { openEdge, openFilesystemOrigin, openS3Origin, type Service, type Settings } from '../services.ts'
 import { FFMPEG, makeVideo, SECONDS } from '../videos.ts'
 
 const SECRET = 'a-secret-for-tests'
 const SETTINGS: Settings = { MEDIA_PROXY_SECRET_KEY: `${SECRET},an-older-one` }
-const DOORS = [
+const SERVICES = [
   ['the origin with a folder', openFilesystemOrigin],
   ['the origin with S3', openS3Origin],
   ['the edge', openEdge],
@@ -35,16 +35,16 @@ async function noisyAnimation(): Promise<Buffer> {
     .toBuffer()
 }
 
-describe.each(DOORS)('internal stills at %s', (_, open) => {
-  let door: Door
+describe.each(SERVICES)('internal stills at %s', (_, open) => {
+  let service: Service
 
   beforeAll(async () => {
-    door = await open(SETTINGS)
-    await door.put('picture', await halvesPng(40, 30), 'image/png', 'uploads')
-    await door.put('text', Buffer.from('no media at all'), 'text/plain', 'uploads')
-    await door.put('animation', await animatedGif(40, 30), 'image/gif', 'uploads')
-    await door.put('broken.mp4', Buffer.from('\0\0\0\x14ftypisom\0\0\0\0isom'), 'video/mp4', 'uploads')
-    await door.put('large animation', await noisyAnimation(), 'image/webp', 'uploads')
+    service = await open(SETTINGS)
+    await service.put('picture', await halvesPng(40, 30), 'image/png', 'uploads')
+    await service.put('text', Buffer.from('no media at all'), 'text/plain', 'uploads')
+    await service.put('animation', await animatedGif(40, 30), 'image/gif', 'uploads')
+    await service.put('broken.mp4', Buffer.from('\0\0\0\x14ftypisom\0\0\0\0isom'), 'video/mp4', 'uploads')
+    await service.put('large animation', await noisyAnimation(), 'image/webp', 'uploads')
     if (FFMPEG !== undefined) {
       const noise = 'testsrc2=s=1920x1080:r=5,noise=alls=60:allf=t'
       const large = await makeVideo(
@@ -53,20 +53,20 @@ describe.each(DOORS)('internal stills at %s', (_, open) => {
         ['-c:v', 'libx264', '-preset', 'ultrafast', '-pix_fmt', 'yuv420p'],
         3,
       )
-      await door.put('large video', large, 'video/mp4', 'uploads')
+      await service.put('large video', large, 'video/mp4', 'uploads')
       const slow = await makeVideo(
         'mp4',
         'testsrc2=s=160x90:r=1',
         ['-c:v', 'libx264', '-pix_fmt', 'yuv420p'],
         3,
       )
-      await door.put('slow video', slow, 'video/mp4', 'uploads')
+      await service.put('slow video', slow, 'video/mp4', 'uploads')
       const video = await makeVideo('mp4', SECONDS, ['-c:v', 'libx264', '-pix_fmt', 'yuv420p', '-g', '25'])
-      await door.put('video', video, 'video/mp4', 'uploads')
-      await door.put('attachments/1/video', video, 'video/mp4')
+      await service.put('video', video, 'video/mp4', 'uploads')
+      await service.put('attachments/1/video', video, 'video/mp4')
     }
   })
-  afterAll(() => door.close())
+  afterAll(() => service.close())
 
   function post(
     path: string,
@@ -74,7 +74,7 @@ describe.each(DOORS)('internal stills at %s', (_, open) => {
     headers: RawRequest['headers'] = { 'x-internal-secret': SECRET },
   ) {
     const text = typeof body === 'string' ? body : JSON.stringify(body)
-    return send(door.url, path, { method: 'POST', headers: { ...headers }, body: text })
+    return send(service.url, path, { method: 'POST', headers: { ...headers }, body: text })
   }
   const thumbnail = (name: string) => post('/_thumbnail', { type: 'upload', upload_filename: name })
   const frames = async (body: unknown) => {
@@ -231,11 +231,11 @@ describe.skipIf(FFMPEG === undefined)(
   'frames of a container that only the decoder reads (skipped without FFmpeg)',
   () => {
     it('have their exact times', async () => {
-      const door = await openFilesystemOrigin(SETTINGS)
+      const service = await openFilesystemOrigin(SETTINGS)
       try {
         const video = await makeVideo('avi', SECONDS, ['-c:v', 'mpeg4', '-q:v', '2'])
-        await door.put('video.avi', video, undefined, 'uploads')
-        const { body } = await send(door.url, '/_frames', {
+        await service.put('video.avi', video, undefined, 'uploads')
+        const { body } = await send(service.url, '/_frames', {
           method: 'POST',
           headers: { 'x-internal-secret': SECRET },
           body: JSON.stringify({ type: 'upload', upload_filename: 'video.avi' }),
@@ -245,7 +245,7 @@ describe.skipIf(FFMPEG === undefined)(
         expect(frames.map(({ timestamp }: { timestamp: number }) => timestamp)).toEqual([1, 1.48, 2])
         expect(await colourOf(frames[2].base64)).toBe('blue')
       } finally {
-        await door.close()
+        await service.close()
       }
     })
   },
@@ -253,36 +253,42 @@ describe.skipIf(FFMPEG === undefined)(
 
 describe('an origin with neither libav nor FFmpeg', () => {
   it('logs a warning, answers stills with 503, and serves the rest', async () => {
-    const door = await openFilesystemOrigin({
+    const service = await openFilesystemOrigin({
       ...SETTINGS,
       FFMPEG_PATH: '/no/such/ffmpeg',
       MEDIA_PROXY_ENGINE_LIBAV: 'false',
     })
     try {
-      await door.put('attachments/1/picture.png', await halvesPng(40, 30))
+      await service.put('attachments/1/picture.png', await halvesPng(40, 30))
       if (FFMPEG !== undefined) {
-        await door.put('attachments/1/video.mp4', await makeVideo('mp4', SECONDS, ['-c:v', 'libx264'], 0.2))
-        expect((await send(door.url, '/attachments/1/video.mp4?format=png')).status).toBe(503)
+        await service.put(
+          'attachments/1/video.mp4',
+          await makeVideo('mp4', SECONDS, ['-c:v', 'libx264'], 0.2),
+        )
+        expect((await send(service.url, '/attachments/1/video.mp4?format=png')).status).toBe(503)
       }
-      const ready = await send(door.url, '/_ready')
+      const ready = await send(service.url, '/_ready')
       expect([ready.status, ready.body.toString()]).toEqual([503, 'Not ready: video decoder'])
-      expect((await send(door.url, '/attachments/1/picture.png?width=20')).status).toBe(200)
-      expect(door.log.map(({ msg }) => msg)).toContain(
+      expect((await send(service.url, '/attachments/1/picture.png?width=20')).status).toBe(200)
+      expect(service.log.map(({ msg }) => msg)).toContain(
         'no stills of videos: install FFmpeg 5 or newer, or set FFMPEG_PATH',
       )
     } finally {
-      await door.close()
+      await service.close()
     }
   })
 })
 
 describe('a request body', () => {
   it('is rejected by its declared size and by its actual size', async () => {
-    const door = await openFilesystemOrigin({ ...SETTINGS, MEDIA_PROXY_LIMITS_INTERNAL_BODY_BYTES: '2048' })
+    const service = await openFilesystemOrigin({
+      ...SETTINGS,
+      MEDIA_PROXY_LIMITS_INTERNAL_BODY_BYTES: '2048',
+    })
     try {
       for (const headers of [{}, { 'transfer-encoding': 'chunked' }]) {
         const body = JSON.stringify({ type: 'upload', upload_filename: 'x', padding: 'x'.repeat(4096) })
-        const response = await send(door.url, '/_thumbnail', {
+        const response = await send(service.url, '/_thumbnail', {
           method: 'POST',
           headers: { 'x-internal-secret': SECRET, ...headers },
           body,
@@ -290,7 +296,7 @@ describe('a request body', () => {
         expect([response.status, response.body.toString()]).toEqual([413, 'Payload Too Large'])
       }
     } finally {
-      await door.close()
+      await service.close()
     }
   })
 })

@@ -3,32 +3,35 @@
 import { loadLibav } from '@media-proxy/origin/engine/process/libav/load.ts'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Door, openFilesystemOrigin } from '../doors.ts'
 import { send } from '../http.ts'
+import { openFilesystemOrigin, type Service } from '../services.ts'
 import { FFMPEG, makeVideo, SECONDS } from '../videos.ts'
 
 const SECRET = 'a-secret-for-tests'
 const libav = await loadLibav()
 const SINE = ['-f', 'lavfi', '-i', 'sine=r=48000:d=3', '-map', '0:v', '-map', '1:a']
-const SOUND = ['-f', 'lavfi', '-i', 'sine=r=48000:d=3', '-map', '1:a']
+const AUDIO = ['-f', 'lavfi', '-i', 'sine=r=48000:d=3', '-map', '1:a']
 const H264 = ['-c:v', 'libx264', '-pix_fmt', 'yuv420p', '-preset', 'ultrafast', '-bf', '2', '-crf', '10']
 const MPEG2 = ['-c:v', 'mpeg2video', '-q:v', '2', '-bf', '2']
 
 describe.skipIf(FFMPEG === undefined || libav === undefined)(
   'detection of media kinds (needs FFmpeg and libav)',
   () => {
-    let door: Door
+    let service: Service
 
     beforeAll(async () => {
-      door = await openFilesystemOrigin({ MEDIA_PROXY_SECRET_KEY: SECRET, MEDIA_PROXY_NSFW_ENABLED: 'false' })
+      service = await openFilesystemOrigin({
+        MEDIA_PROXY_SECRET_KEY: SECRET,
+        MEDIA_PROXY_NSFW_ENABLED: 'false',
+      })
     })
     afterAll(async () => {
-      await door.close()
+      await service.close()
       libav?.pool.close()
     })
 
     async function ask(path: string, name: string) {
-      const { status, body } = await send(door.url, path, {
+      const { status, body } = await send(service.url, path, {
         method: 'POST',
         headers: { 'x-internal-secret': SECRET, 'content-type': 'application/json' },
         body: JSON.stringify({ type: 'upload', upload_filename: name }),
@@ -37,8 +40,8 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
     }
 
     async function put(name: string, bytes: Buffer): Promise<void> {
-      await door.put(`attachments/1/${name}`, bytes)
-      await door.put(name, bytes, undefined, 'uploads')
+      await service.put(`attachments/1/${name}`, bytes)
+      await service.put(name, bytes, undefined, 'uploads')
     }
 
     it.each([
@@ -93,8 +96,8 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
         ['&time=2.5', 2],
         ['&time=100%25', 2],
       ] as const) {
-        const { status, body } = await send(door.url, `/attachments/1/${name}?format=png${time}`)
-        expect(status, door.log.at(-1)?.detail).toBe(200)
+        const { status, body } = await send(service.url, `/attachments/1/${name}?format=png${time}`)
+        expect(status, service.log.at(-1)?.detail).toBe(200)
         const means = (await sharp(body).stats()).channels.map(({ mean }) => mean)
         expect(means.indexOf(Math.max(...means)), time).toBe(channel)
       }
@@ -122,21 +125,21 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
       ['AAC in 3GP', '3gp', ['-c:a', 'aac'], 'm4a', 'audio/mp4', 'video/3gpp'],
     ] as const)('recognises audio only: %s', async (_, extension, output, format, mime, sniffed) => {
       const name = `sound.${extension}`
-      await put(name, await makeVideo(extension, SECONDS, [...SOUND, ...output]))
+      await put(name, await makeVideo(extension, SECONDS, [...AUDIO, ...output]))
       expect(await ask('/_sniff', name)).toEqual({ content_type: sniffed })
       const told = await ask('/_metadata', name)
       expect(told).toMatchObject({ format, content_type: mime, nsfw: false })
       expect(told).not.toHaveProperty('width')
       expect(Math.abs(told.duration - 3.5)).toBeLessThanOrEqual(0.5)
-      const { status, body } = await send(door.url, `/attachments/1/${name}?format=webp`)
+      const { status, body } = await send(service.url, `/attachments/1/${name}?format=webp`)
       expect([status, body.toString()]).toEqual([400, 'Only images and videos can be transformed'])
     })
 
     it.each(['wmv', 'avi', 'flv', 'ts'])(
       'rejects %s with only audio as an unsupported format',
       async (extension) => {
-        const sound = await makeVideo(extension, SECONDS, [...SOUND, '-c:a', 'libmp3lame', '-ar', '44100'])
-        await put(`sound.${extension}`, sound)
+        const audio = await makeVideo(extension, SECONDS, [...AUDIO, '-c:a', 'libmp3lame', '-ar', '44100'])
+        await put(`sound.${extension}`, audio)
         expect(await ask('/_metadata', `sound.${extension}`)).toBe('400 Unsupported file format')
       },
     )
@@ -148,9 +151,9 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
       ['index last, audio by its name', 'isom', [], 'audio/mp4'],
       ['index last, audio by its brand', 'M4A ', [], 'audio/mp4'],
     ] as const)('treats a video declared as audio as a video: %s', async (_, brand, flags, sniffed) => {
-      const film = await makeVideo('mp4', SECONDS, [...SINE, ...H264, '-c:a', 'aac', ...flags])
-      film.write(brand, 8, 'latin1')
-      await put('film.m4a', film)
+      const video = await makeVideo('mp4', SECONDS, [...SINE, ...H264, '-c:a', 'aac', ...flags])
+      video.write(brand, 8, 'latin1')
+      await put('film.m4a', video)
       expect(await ask('/_sniff', 'film.m4a')).toEqual({ content_type: sniffed })
       expect(await ask('/_metadata', 'film.m4a')).toMatchObject({
         ...{ format: 'mp4', content_type: 'video/mp4', width: 320, placeholder: expect.any(String) },
@@ -158,9 +161,9 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
     })
 
     it('treats a file with decodable audio and undecodable video as audio', async () => {
-      const film = await makeVideo('mp4', SECONDS, [...SINE, ...H264, '-c:a', 'aac'])
-      film.fill(0, film.indexOf('mdat') + 4, film.indexOf('moov') - 4)
-      await put('broken.m4a', film)
+      const video = await makeVideo('mp4', SECONDS, [...SINE, ...H264, '-c:a', 'aac'])
+      video.fill(0, video.indexOf('mdat') + 4, video.indexOf('moov') - 4)
+      await put('broken.m4a', video)
       const told = await ask('/_metadata', 'broken.m4a')
       expect(told).toMatchObject({ format: 'm4a', content_type: 'audio/mp4', duration: 3 })
       expect(told).not.toHaveProperty('width')
@@ -174,26 +177,26 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
       ]
       const refused = [400, 'File contains unsupported or non-web-compatible codecs']
 
-      it.each<[string, string, readonly string[], (film: Buffer) => Buffer]>([
-        ['a video in MP4', 'mp4', [...SINE, ...H264, '-c:a', 'aac', ...CENC], (film) => film],
-        ['audio in MP4', 'm4a', [...SOUND, '-c:a', 'aac', '-f', 'mp4', ...CENC], (film) => film],
+      it.each<[string, string, readonly string[], (video: Buffer) => Buffer]>([
+        ['a video in MP4', 'mp4', [...SINE, ...H264, '-c:a', 'aac', ...CENC], (video) => video],
+        ['audio in MP4', 'm4a', [...AUDIO, '-c:a', 'aac', '-f', 'mp4', ...CENC], (video) => video],
         ['a video in WebM', 'webm', ['-c:v', 'libvpx', '-live', '1', '-write_crc32', '0'], withKeyInWebm],
       ])('%s', async (_, extension, output, change) => {
         const name = `encrypted.${extension}`
         await put(name, change(await makeVideo(extension, SECONDS, output)))
         expect(await ask('/_metadata', name)).toBe(refused.join(' '))
         if (extension === 'm4a') return
-        // The coded pictures may be copied into a clip, which nobody could play.
+        // The encoded frames could be copied into a clip, but no player could play it.
         for (const wish of ['mp4', 'webm', 'webp']) {
-          const { status, body } = await send(door.url, `/attachments/1/${name}?format=${wish}`)
+          const { status, body } = await send(service.url, `/attachments/1/${name}?format=${wish}`)
           expect([status, body.toString()], wish).toEqual(refused)
         }
       })
     })
 
     it('recognises an MP3 after zero bytes', async () => {
-      const sound = await makeVideo('mp3', SECONDS, [
-        ...SOUND,
+      const audio = await makeVideo('mp3', SECONDS, [
+        ...AUDIO,
         '-c:a',
         'libmp3lame',
         '-write_xing',
@@ -201,7 +204,7 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
         '-id3v2_version',
         '0',
       ])
-      await put('zeros.mp3', Buffer.concat([Buffer.alloc(1500), sound]))
+      await put('zeros.mp3', Buffer.concat([Buffer.alloc(1500), audio]))
       expect(await ask('/_sniff', 'zeros.mp3')).toEqual({ content_type: 'audio/mpeg' })
       expect(await ask('/_metadata', 'zeros.mp3')).toMatchObject({ format: 'mp3', duration: 4 })
     })
@@ -209,21 +212,21 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
 )
 
 /** Tells that the only track of a WebM is encrypted (RFC 9559, section 5.1.4.1.31). */
-function withKeyInWebm(film: Buffer): Buffer {
-  const at = film.lastIndexOf('1654ae6b', undefined, 'hex')
-  const tracks = contentAt(film, at + 4)
-  const entry = contentAt(film, tracks.start + 1)
+function withKeyInWebm(video: Buffer): Buffer {
+  const at = video.lastIndexOf('1654ae6b', undefined, 'hex')
+  const tracks = contentAt(video, at + 4)
+  const entry = contentAt(video, tracks.start + 1)
   const encryption = element('5035', element('47e1', Buffer.of(5)), element('47e2', Buffer.alloc(16, 1)))
   const encoding = element('6240', element('5033', Buffer.of(1)), encryption)
-  const track = element('ae', film.subarray(entry.start, entry.end), element('6d80', encoding))
-  return Buffer.concat([film.subarray(0, at), element('1654ae6b', track), film.subarray(tracks.end)])
+  const track = element('ae', video.subarray(entry.start, entry.end), element('6d80', encoding))
+  return Buffer.concat([video.subarray(0, at), element('1654ae6b', track), video.subarray(tracks.end)])
 }
 
 /** What an element holds whose size stands at a place. */
-function contentAt(film: Buffer, at: number): { readonly start: number; readonly end: number } {
-  const length = Math.clz32(film[at] ?? 0) - 23
+function contentAt(video: Buffer, at: number): { readonly start: number; readonly end: number } {
+  const length = Math.clz32(video[at] ?? 0) - 23
   // Of the longest ones the lower four bytes tell enough.
-  const size = length === 8 ? film.readUInt32BE(at + 4) : film.readUIntBE(at, length) - 2 ** (7 * length)
+  const size = length === 8 ? video.readUInt32BE(at + 4) : video.readUIntBE(at, length) - 2 ** (7 * length)
   return { start: at + length, end: at + length + size }
 }
 

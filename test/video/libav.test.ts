@@ -1,5 +1,5 @@
 /**
- * Tests videos through the door on a system without FFmpeg's binary: made here by libav, and those of the
+ * Tests videos through the service on a system without FFmpeg's binary: made here by libav, and those of the
  * corpus.
  */
 
@@ -8,12 +8,12 @@ import { mediaKindOfName } from '@media-proxy/origin/media/kinds.ts'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { CORPUS, corpusFiles, readCorpus } from '../corpus/corpus.ts'
-import { type Door, openFilesystemOrigin } from '../doors.ts'
-import { FILM_HEIGHT, FILM_SECONDS, FILM_WIDTH, secondsMp4, transparentWebm } from '../films.ts'
 import { send } from '../http.ts'
+import { SECOND_COLOURS, secondsMp4, transparentWebm, VIDEO_HEIGHT, VIDEO_WIDTH } from '../sample-videos.ts'
+import { openFilesystemOrigin, type Service } from '../services.ts'
 
 const SECRET = 'a-secret-for-tests'
-const [RED, LIME, BLUE] = FILM_SECONDS
+const [RED, LIME, BLUE] = SECOND_COLOURS
 /** The most that colour conversion, chroma subsampling and coding may be off by together, out of 255. */
 const TOLERANCE = 12
 
@@ -23,11 +23,11 @@ const TRACKS_ID = Buffer.from('1654ae6b', 'hex')
 const libav = await loadLibav()
 
 describe.skipIf(libav === undefined)('videos without FFmpeg (needs libav: node-av has no build here)', () => {
-  let door: Door
+  let service: Service
 
   beforeAll(async () => {
     if (libav === undefined) throw new Error('no libav')
-    door = await openFilesystemOrigin({
+    service = await openFilesystemOrigin({
       FFMPEG_PATH: '/no/such/ffmpeg',
       MEDIA_PROXY_SECRET_KEY: SECRET,
       MEDIA_PROXY_NSFW_ENABLED: 'false',
@@ -37,34 +37,34 @@ describe.skipIf(libav === undefined)('videos without FFmpeg (needs libav: node-a
     for (const name of corpusFiles('video')) await put(fileName(name), readCorpus(name))
   })
   afterAll(async () => {
-    await door.close()
+    await service.close()
     libav?.pool.close()
   })
 
   async function put(name: string, bytes: Uint8Array): Promise<void> {
-    await door.put(`attachments/1/${name}`, bytes)
-    await door.put(name, bytes, undefined, 'uploads')
+    await service.put(`attachments/1/${name}`, bytes)
+    await service.put(name, bytes, undefined, 'uploads')
   }
 
   async function still(name: string, query: string) {
-    const response = await send(door.url, `/attachments/1/${name}?${query}`)
-    expect(response.status, door.log.at(-1)?.detail).toBe(200)
+    const response = await send(service.url, `/attachments/1/${name}?${query}`)
+    expect(response.status, service.log.at(-1)?.detail).toBe(200)
     return response
   }
 
   async function ask(path: string, name: string) {
-    const response = await send(door.url, path, {
+    const response = await send(service.url, path, {
       method: 'POST',
       headers: { 'x-internal-secret': SECRET, 'content-type': 'application/json' },
       body: JSON.stringify({ type: 'upload', upload_filename: name }),
     })
-    expect(response.status, door.log.at(-1)?.detail).toBe(200)
+    expect(response.status, service.log.at(-1)?.detail).toBe(200)
     return response
   }
 
   it('are decoded by libav, and the origin is ready', async () => {
-    expect((await send(door.url, '/_ready')).body.toString()).toBe('OK')
-    expect(door.log.map(({ msg }) => msg)).toContain('libav decodes videos')
+    expect((await send(service.url, '/_ready')).body.toString()).toBe('OK')
+    expect(service.log.map(({ msg }) => msg)).toContain('libav decodes videos')
   })
 
   describe.each(['seconds.mp4', 'transparent.webm'])('%s', (name) => {
@@ -79,7 +79,7 @@ describe.skipIf(libav === undefined)('videos without FFmpeg (needs libav: node-a
     ])('shows the right frame %s', async (_, time, colour) => {
       const { body } = await still(name, `format=png${time}`)
       const { data, info } = await sharp(body).raw().toBuffer({ resolveWithObject: true })
-      expect([info.width, info.height]).toEqual([FILM_WIDTH, FILM_HEIGHT])
+      expect([info.width, info.height]).toEqual([VIDEO_WIDTH, VIDEO_HEIGHT])
       const at = (x: number, y: number) => [
         ...data.subarray((y * info.width + x) * info.channels).subarray(0, info.channels),
       ]
@@ -92,7 +92,7 @@ describe.skipIf(libav === undefined)('videos without FFmpeg (needs libav: node-a
     it('has its metadata', async () => {
       const info = JSON.parse((await ask('/_metadata', name)).body.toString())
       const format = name.endsWith('.mp4') ? 'mp4' : 'webm'
-      expect(info).toMatchObject({ format, width: FILM_WIDTH, height: FILM_HEIGHT, duration: 3 })
+      expect(info).toMatchObject({ format, width: VIDEO_WIDTH, height: VIDEO_HEIGHT, duration: 3 })
       expect(info.placeholder).toBeTypeOf('string')
     })
 
@@ -109,17 +109,17 @@ describe.skipIf(libav === undefined)('videos without FFmpeg (needs libav: node-a
 
   it('get a response and crash no process when they are broken WebM', async () => {
     if (libav === undefined) throw new Error('no libav')
-    const film = await transparentWebm(libav)
-    const headAlone = Buffer.concat([film.subarray(0, 300), Buffer.alloc(100_000)])
-    const half = Buffer.concat([film.subarray(0, film.length >> 1), Buffer.alloc(100_000)])
-    const withoutSize = Buffer.from(film)
-    withoutSize[film.lastIndexOf(TRACKS_ID) + TRACKS_ID.length] = 0
+    const video = await transparentWebm(libav)
+    const headAlone = Buffer.concat([video.subarray(0, 300), Buffer.alloc(100_000)])
+    const half = Buffer.concat([video.subarray(0, video.length >> 1), Buffer.alloc(100_000)])
+    const withoutSize = Buffer.from(video)
+    withoutSize[video.lastIndexOf(TRACKS_ID) + TRACKS_ID.length] = 0
     for (const [index, bytes] of [headAlone, half, withoutSize].entries()) {
       await put(`broken-${index}.webm`, bytes)
-      const { status } = await send(door.url, `/attachments/1/broken-${index}.webm?format=webp`)
+      const { status } = await send(service.url, `/attachments/1/broken-${index}.webm?format=webp`)
       expect([200, 400]).toContain(status)
     }
-    expect(door.log.map(({ msg }) => msg)).not.toContain('a job ended its process')
+    expect(service.log.map(({ msg }) => msg)).not.toContain('a job ended its process')
   })
 
   describe.skipIf(CORPUS === undefined)('of the corpus (skipped without MEDIA_CORPUS)', () => {

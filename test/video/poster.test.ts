@@ -5,8 +5,8 @@ import { openVideo } from '@media-proxy/origin/engine/process/video/video.ts'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Door, openEdge, openFilesystemOrigin } from '../doors.ts'
 import { send } from '../http.ts'
+import { openEdge, openFilesystemOrigin, type Service } from '../services.ts'
 import { ffmpegTools, libavTools } from '../video-tools.ts'
 import { FFMPEG, makeVideo, partsOf } from '../videos.ts'
 
@@ -22,22 +22,22 @@ const PARTS = {
 } as const
 
 /** Returns a filter graph for a video of parts of one second each. */
-function filmOf(parts: readonly (keyof typeof PARTS)[]): string {
+function videoOf(parts: readonly (keyof typeof PARTS)[]): string {
   const made = parts.map((part, index) => `${PARTS[part]},trim=duration=1,setpts=PTS-STARTPTS[p${index}]`)
   return `${made.join(';')};${parts.map((_, index) => `[p${index}]`).join('')}concat=n=${parts.length}`
 }
 
 /** Videos of eight parts of one second each, from which the poster has to be chosen. */
-const FILMS = [
+const VIDEOS = [
   ['black', 'black', 'white', 'blurred', 'blurred', 'grey', 'white', 'sharp'],
   ['sharp', 'blurred', 'blurred', 'blurred', 'grey', 'black', 'black', 'white'],
   ['black', 'black', 'black', 'black', 'sharp', 'black', 'black', 'black'],
   ['white', 'black', 'grey', 'blurred', 'white', 'black', 'grey', 'white'],
   ['black', 'black', 'black', 'grey', 'black', 'black', 'black', 'black'],
 ] as const
-const chosenOf = (film: readonly string[]) => {
-  const best = ['sharp', 'blurred', 'grey'].find((part) => film.includes(part)) ?? ''
-  const second = film.indexOf(best)
+const chosenOf = (video: readonly string[]) => {
+  const best = ['sharp', 'blurred', 'grey'].find((part) => video.includes(part)) ?? ''
+  const second = video.indexOf(best)
   return { from: second, to: second + 1 }
 }
 
@@ -47,17 +47,17 @@ describe.skipIf(FFMPEG === undefined)('the poster of a video (skipped without FF
     ["FFmpeg's binary", ffmpegTools],
   ] as const)('is the best frame by %s, whatever the key frames', async (_, tools) => {
     if ((await tools.decoder()) === undefined) return
-    for (const film of FILMS) {
-      const { from, to } = chosenOf(film)
+    for (const videoFile of VIDEOS) {
+      const { from, to } = chosenOf(videoFile)
       for (const output of [H264, ONE_KEY_FRAME]) {
-        const bytes = await makeVideo('mp4', filmOf(film), output, film.length)
+        const bytes = await makeVideo('mp4', videoOf(videoFile), output, videoFile.length)
         const video = await openVideo(tools, partsOf(bytes), 'mp4')
         if (isFailure(video)) throw new Error(video.detail)
         const poster = await readPoster(video)
         await video.close()
         if (isFailure(poster)) throw new Error(poster.detail)
-        expect(poster.timestampSeconds, film.join()).toBeGreaterThanOrEqual(from)
-        expect(poster.timestampSeconds, film.join()).toBeLessThan(to)
+        expect(poster.timestampSeconds, videoFile.join()).toBeGreaterThanOrEqual(from)
+        expect(poster.timestampSeconds, videoFile.join()).toBeLessThan(to)
       }
     }
   })
@@ -66,20 +66,20 @@ describe.skipIf(FFMPEG === undefined)('the poster of a video (skipped without FF
     ['the origin', openFilesystemOrigin],
     ['the edge', openEdge],
   ] as const)('at %s', (_, open) => {
-    let door: Door
+    let service: Service
     beforeAll(async () => {
-      door = await open()
+      service = await open()
     })
-    afterAll(() => door.close())
+    afterAll(() => service.close())
 
     const still = async (name: string, query: string) => {
-      const { status, body, headers } = await send(door.url, `/attachments/1/${name}?${query}`)
-      expect(status, door.log.at(-1)?.detail).toBe(200)
+      const { status, body, headers } = await send(service.url, `/attachments/1/${name}?${query}`)
+      expect(status, service.log.at(-1)?.detail).toBe(200)
       return { body, headers }
     }
 
     it('is a still in full size', async () => {
-      await door.put('attachments/1/a.mp4', await makeVideo('mp4', filmOf(FILMS[0]), ONE_KEY_FRAME, 8))
+      await service.put('attachments/1/a.mp4', await makeVideo('mp4', videoOf(VIDEOS[0]), ONE_KEY_FRAME, 8))
       const { body: best, headers } = await still('a.mp4', 'time=best&format=png')
       expect(headers['content-type']).toBe('image/png')
       const { width, height } = await sharp(best).metadata()
@@ -94,9 +94,12 @@ describe.skipIf(FFMPEG === undefined)('the poster of a video (skipped without FF
       ['of nothing but black', ['black', 'black'], 'mp4', H264],
       ['of one frame', ['sharp'], 'mp4', [...H264, '-frames:v', '1']],
       ['that tells no duration', ['sharp', 'grey'], 'mkv', [...H264, '-live', '1']],
-    ] as const)('exists for a video %s', async (name, film, extension, output) => {
+    ] as const)('exists for a video %s', async (name, video, extension, output) => {
       const file = `${name.replaceAll(' ', '-')}.${extension}`
-      await door.put(`attachments/1/${file}`, await makeVideo(extension, filmOf(film), output, film.length))
+      await service.put(
+        `attachments/1/${file}`,
+        await makeVideo(extension, videoOf(video), output, video.length),
+      )
       const { width, height } = await sharp((await still(file, 'time=best&format=png')).body).metadata()
       expect([width, height]).toEqual([320, 192])
     })

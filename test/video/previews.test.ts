@@ -3,8 +3,8 @@
 import { loadLibav } from '@media-proxy/origin/engine/process/libav/load.ts'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Door, openFilesystemOrigin } from '../doors.ts'
 import { send } from '../http.ts'
+import { openFilesystemOrigin, type Service } from '../services.ts'
 import { FFMPEG, makeVideo, SECONDS } from '../videos.ts'
 import { colourOf } from './clip-facts.ts'
 
@@ -12,23 +12,23 @@ const libav = await loadLibav()
 const H264 = ['-c:v', 'libx264', '-pix_fmt', 'yuv420p', '-preset', 'ultrafast', '-crf', '12']
 
 describe.skipIf(FFMPEG === undefined || libav === undefined)('a video (needs FFmpeg and libav)', () => {
-  let door: Door
+  let service: Service
 
   beforeAll(async () => {
-    door = await openFilesystemOrigin({ MEDIA_PROXY_NSFW_ENABLED: 'false' })
+    service = await openFilesystemOrigin({ MEDIA_PROXY_NSFW_ENABLED: 'false' })
   })
-  afterAll(() => door.close())
+  afterAll(() => service.close())
 
   async function ask(name: string, bytes: Uint8Array, query: string) {
-    await door.put(`attachments/1/${name}`, bytes)
-    return send(door.url, `/attachments/1/${name}?${query}`)
+    await service.put(`attachments/1/${name}`, bytes)
+    return send(service.url, `/attachments/1/${name}?${query}`)
   }
 
   describe('as a preview', () => {
     it.each(['webp', 'gif', 'png'])('is animated in %s, at fifteen frames per second', async (format) => {
-      const film = await makeVideo('mp4', COUNTING, H264)
-      const { status, body } = await ask('preview.mp4', film, `format=${format}&animated=true&width=160`)
-      expect(status, door.log.at(-1)?.detail).toBe(200)
+      const video = await makeVideo('mp4', COUNTING, H264)
+      const { status, body } = await ask('preview.mp4', video, `format=${format}&animated=true&width=160`)
+      expect(status, service.log.at(-1)?.detail).toBe(200)
       if (format === 'png') return expect(body.includes('acTL')).toBe(true)
       const { pages, delay, width, pageHeight } = await sharp(body, { pages: -1 }).metadata()
       expect([pages, width, pageHeight]).toEqual([45, 160, 96])
@@ -42,9 +42,9 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('a video (needs FFm
     })
 
     it('has the requested start, duration and frame rate', async () => {
-      const film = await makeVideo('mp4', COUNTING, H264)
+      const video = await makeVideo('mp4', COUNTING, H264)
       const query = 'format=webp&animated=true&width=160&time=1&duration=1&fps=5'
-      const { body } = await ask('part.mp4', film, query)
+      const { body } = await ask('part.mp4', video, query)
       const { pages, delay } = await sharp(body, { pages: -1 }).metadata()
       expect([pages, delay]).toEqual([5, [200, 200, 200, 200, 200]])
       const { data } = await sharp(body, { page: 0 })
@@ -57,9 +57,9 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('a video (needs FFm
 
   describe('as a sprite sheet', () => {
     it('has its frames in their places, and states their interval', async () => {
-      const film = await makeVideo('mp4', SECONDS, H264)
-      const { status, body, headers } = await ask('sheet.mp4', film, 'format=png&sprite=3x2&width=40')
-      expect(status, door.log.at(-1)?.detail).toBe(200)
+      const video = await makeVideo('mp4', SECONDS, H264)
+      const { status, body, headers } = await ask('sheet.mp4', video, 'format=png&sprite=3x2&width=40')
+      expect(status, service.log.at(-1)?.detail).toBe(200)
       expect(headers['x-sprite-interval']).toBe('0.500')
       const { data, info } = await sharp(body).ensureAlpha().raw().toBuffer({ resolveWithObject: true })
       expect([info.width, info.height]).toEqual([120, 48])
@@ -74,11 +74,11 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('a video (needs FFm
     })
 
     it('has frames 160 pixels wide by default, and is rejected for an image', async () => {
-      const film = await makeVideo('mp4', SECONDS, H264)
-      const { body } = await ask('usual.mp4', film, 'sprite=2x1')
+      const video = await makeVideo('mp4', SECONDS, H264)
+      const { body } = await ask('usual.mp4', video, 'sprite=2x1')
       expect(await sharp(body).metadata()).toMatchObject({ format: 'webp', width: 320, height: 96 })
-      const picture = await sharp({ create: { width: 9, height: 9, channels: 3, background: 'red' } }).png()
-      expect((await ask('still.png', await picture.toBuffer(), 'sprite=2x1')).status).toBe(400)
+      const image = await sharp({ create: { width: 9, height: 9, channels: 3, background: 'red' } }).png()
+      expect((await ask('still.png', await image.toBuffer(), 'sprite=2x1')).status).toBe(400)
     })
   })
 })

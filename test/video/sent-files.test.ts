@@ -1,16 +1,16 @@
-/** Tests videos and audio files as users send them, at both doors and on every route that accepts them. */
+/** Tests videos and audio files as users send them, at the edge and the origin, on every route. */
 
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { CORPUS } from '../corpus/corpus.ts'
-import { type Door, openEdge, openFilesystemOrigin } from '../doors.ts'
 import { send } from '../http.ts'
-import { SENT_FILMS, SENT_SOUNDS } from './sent-films.ts'
+import { openEdge, openFilesystemOrigin, type Service } from '../services.ts'
+import { SENT_AUDIO, SENT_VIDEOS } from './sent-videos.ts'
 
 const SECRET = 'a-secret-for-tests'
-const DOORS = [
+const SERVICES = [
   ['the origin', openFilesystemOrigin],
   ['the edge', openEdge],
 ] as const
@@ -20,30 +20,30 @@ const TOLERANCE = 5
 /** The additional difference of JPEG in small frames. */
 const JPEG_TOLERANCE = 10
 
-describe.skipIf(CORPUS === undefined).each(DOORS)('at %s (skipped without MEDIA_CORPUS)', (_, open) => {
-  let door: Door
+describe.skipIf(CORPUS === undefined).each(SERVICES)('at %s (skipped without MEDIA_CORPUS)', (_, open) => {
+  let service: Service
 
   beforeAll(async () => {
-    door = await open({ MEDIA_PROXY_SECRET_KEY: SECRET, MEDIA_PROXY_NSFW_ENABLED: 'false' })
-    for (const { name } of [...SENT_FILMS, ...SENT_SOUNDS]) {
+    service = await open({ MEDIA_PROXY_SECRET_KEY: SECRET, MEDIA_PROXY_NSFW_ENABLED: 'false' })
+    for (const { name } of [...SENT_VIDEOS, ...SENT_AUDIO]) {
       const bytes = await readFile(join(CORPUS ?? '', 'wild', name))
-      await door.put(`attachments/1/${name}`, bytes)
-      await door.put(name, bytes, undefined, 'uploads')
+      await service.put(`attachments/1/${name}`, bytes)
+      await service.put(name, bytes, undefined, 'uploads')
     }
   })
-  afterAll(() => door.close())
+  afterAll(() => service.close())
 
   async function post(path: string, name: string): Promise<Buffer> {
-    const response = await send(door.url, path, {
+    const response = await send(service.url, path, {
       method: 'POST',
       headers: { 'x-internal-secret': SECRET, 'content-type': 'application/json' },
       body: JSON.stringify({ type: 'upload', upload_filename: name }),
     })
-    expect(response.status, door.log.at(-1)?.detail).toBe(200)
+    expect(response.status, service.log.at(-1)?.detail).toBe(200)
     return response.body
   }
 
-  describe.each(SENT_FILMS)(
+  describe.each(SENT_VIDEOS)(
     '$name',
     ({ name, format, mime, size: [width, height], duration, shown, frames }) => {
       it('has its metadata', async () => {
@@ -54,8 +54,8 @@ describe.skipIf(CORPUS === undefined).each(DOORS)('at %s (skipped without MEDIA_
 
       it.each(Object.entries(shown))('shows the right frame at "%s"', async (time, quarters) => {
         const moment = time === '' ? '' : `&time=${encodeURIComponent(time)}`
-        const response = await send(door.url, `/attachments/1/${name}?format=png${moment}`)
-        expect(response.status, door.log.at(-1)?.detail).toBe(200)
+        const response = await send(service.url, `/attachments/1/${name}?format=png${moment}`)
+        expect(response.status, service.log.at(-1)?.detail).toBe(200)
         expectQuarters(await quartersOf(response.body), quarters)
       })
 
@@ -70,7 +70,7 @@ describe.skipIf(CORPUS === undefined).each(DOORS)('at %s (skipped without MEDIA_
     },
   )
 
-  it.each(SENT_SOUNDS)('$name has the right audio metadata', async ({ name, format, mime, duration }) => {
+  it.each(SENT_AUDIO)('$name has the right audio metadata', async ({ name, format, mime, duration }) => {
     const told = JSON.parse((await post('/_metadata', name)).toString())
     expect(told).toMatchObject({ format, content_type: mime, duration })
     expect(told).not.toHaveProperty('placeholder')

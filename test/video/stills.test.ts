@@ -1,7 +1,7 @@
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Door, openFilesystemOrigin } from '../doors.ts'
 import { send } from '../http.ts'
+import { openFilesystemOrigin, type Service } from '../services.ts'
 import {
   CORNERS,
   canEncode,
@@ -22,20 +22,20 @@ const H264 = ['-c:v', 'libx264', '-pix_fmt', 'yuv420p', '-preset', 'ultrafast', 
 const TOLERANCE = 12
 
 describe.skipIf(FFMPEG === undefined)('stills of generated videos (skipped without FFmpeg)', () => {
-  let door: Door
+  let service: Service
   let upright: Buffer
 
   beforeAll(async () => {
-    door = await openFilesystemOrigin()
+    service = await openFilesystemOrigin()
     upright = await makeVideo('mp4', CORNERS, H264, 1)
   })
-  afterAll(() => door.close())
+  afterAll(() => service.close())
 
   async function still(name: string, bytes: Buffer, query = 'format=png') {
-    await door.put(`attachments/1/${name}`, bytes)
-    const response = await send(door.url, `/attachments/1/${name}?${query}`)
-    expect(response.status, door.log.at(-1)?.detail ?? '').toBe(200)
-    return picture(response.body)
+    await service.put(`attachments/1/${name}`, bytes)
+    const response = await send(service.url, `/attachments/1/${name}?${query}`)
+    expect(response.status, service.log.at(-1)?.detail ?? '').toBe(200)
+    return image(response.body)
   }
 
   it.each([
@@ -122,9 +122,9 @@ describe.skipIf(FFMPEG === undefined)('stills of generated videos (skipped witho
   ] as const)('show the last frame of %s, whatever duration it declares', async (extension, output) => {
     // Two seconds of red, then one blue frame that comes late.
     const late = "setpts='if(lt(N,50),N/25,2.13)/TB'"
-    const film = `color=red:s=160x96:r=25,trim=end_frame=51,drawbox=c=blue:t=fill:enable='gte(n,50)',${late}`
-    const sound = ['-f', 'lavfi', '-i', 'sine=d=1', '-map', '0:v', '-map', '1:a']
-    const bytes = await makeVideo(extension, film, [...sound, ...output])
+    const video = `color=red:s=160x96:r=25,trim=end_frame=51,drawbox=c=blue:t=fill:enable='gte(n,50)',${late}`
+    const audio = ['-f', 'lavfi', '-i', 'sine=d=1', '-map', '0:v', '-map', '1:a']
+    const bytes = await makeVideo(extension, video, [...audio, ...output])
     const found = await still(`late.${extension}`, bytes, 'format=png&time=100%25')
     expectCorners(found, [BLUE, BLUE, BLUE, BLUE])
     const before = await still(`late.${extension}`, bytes, 'format=png&time=1')
@@ -147,9 +147,9 @@ describe.skipIf(FFMPEG === undefined)('stills of generated videos (skipped witho
     ['h264', [...H264, '-sc_threshold', '0', '-bf', '2']],
     ['mpeg4', ['-c:v', 'mpeg4', '-q:v', '2', '-sc_threshold', '1000000000']],
   ] as const)('show the right frame of %s when all are marked as key frames', async (codec, coder) => {
-    const film = Buffer.from(await makeVideo('mp4', SECONDS, [...coder, '-g', '250']))
+    const video = Buffer.from(await makeVideo('mp4', SECONDS, [...coder, '-g', '250']))
     // Without a list of key frames, every frame is one (ISO/IEC 14496-12, section 8.6.2).
-    film.write('free', film.indexOf('stss', 0, 'latin1'), 'latin1')
+    video.write('free', video.indexOf('stss', 0, 'latin1'), 'latin1')
     for (const [time, colour] of [
       ['time=0.5', RED],
       ['time=1.48', LIME],
@@ -157,7 +157,7 @@ describe.skipIf(FFMPEG === undefined)('stills of generated videos (skipped witho
       ['time=2.5', BLUE],
       ['time=100%25', BLUE],
     ] as const) {
-      const found = await still(`all-key-${codec}.mp4`, film, `format=png&${time}`)
+      const found = await still(`all-key-${codec}.mp4`, video, `format=png&${time}`)
       expectCorners(found, [colour, colour, colour, colour])
     }
   })
@@ -168,8 +168,8 @@ describe.skipIf(FFMPEG === undefined)('stills of generated videos (skipped witho
     ['time=1.96', LIME],
     ['time=100%25', BLUE],
   ])('show the frame at "%s" of a file that is cut off', async (time, colour) => {
-    const film = await makeVideo('avi', SECONDS, ['-c:v', 'msmpeg4', '-q:v', '2', '-g', '250'])
-    const found = await still('cut.avi', film.subarray(0, film.length * 0.85), `format=png&${time}`)
+    const video = await makeVideo('avi', SECONDS, ['-c:v', 'msmpeg4', '-q:v', '2', '-g', '250'])
+    const found = await still('cut.avi', video.subarray(0, video.length * 0.85), `format=png&${time}`)
     expectCorners(found, [colour, colour, colour, colour])
   })
 
@@ -177,7 +177,7 @@ describe.skipIf(FFMPEG === undefined)('stills of generated videos (skipped witho
     ['mp4', H264],
     ['mkv', H264],
   ] as const)('show the right frame of %s with a late first timestamp', async (extension, coder) => {
-    const film = await makeVideo(extension, SECONDS, [...coder, '-output_ts_offset', '100'])
+    const video = await makeVideo(extension, SECONDS, [...coder, '-output_ts_offset', '100'])
     for (const [time, colour] of [
       ['', RED],
       ['time=0.5', RED],
@@ -185,7 +185,7 @@ describe.skipIf(FFMPEG === undefined)('stills of generated videos (skipped witho
       ['time=50%25', LIME],
       ['time=100%25', BLUE],
     ] as const) {
-      const found = await still(`late.${extension}`, film, `format=png&${time}`)
+      const found = await still(`late.${extension}`, video, `format=png&${time}`)
       expectCorners(found, [colour, colour, colour, colour])
     }
   })
@@ -243,8 +243,8 @@ describe.skipIf(FFMPEG === undefined)('stills of generated videos (skipped witho
       ['-c:v', 'libvpx-vp9', '-pix_fmt', 'yuva420p', '-cpu-used', '8'],
       0.5,
     )
-    await door.put('attachments/1/alpha.webm', video)
-    const { body } = await send(door.url, '/attachments/1/alpha.webm?format=png')
+    await service.put('attachments/1/alpha.webm', video)
+    const { body } = await send(service.url, '/attachments/1/alpha.webm?format=png')
     const { data, info } = await sharp(body).raw().toBuffer({ resolveWithObject: true })
     expect(info.channels).toBe(4)
     expect(Math.abs((data[3] ?? 0) - 128)).toBeLessThan(6)
@@ -256,8 +256,8 @@ describe.skipIf(FFMPEG === undefined)('stills of generated videos (skipped witho
       const turned = await withFile(upright, (path) =>
         remakeVideo({ path }, 'mp4', ['-metadata:s:v', `rotate=${degrees}`, '-c', 'copy']),
       )
-      await door.put('attachments/1/small.mp4', turned)
-      const { body, headers } = await send(door.url, '/attachments/1/small.mp4?width=64')
+      await service.put('attachments/1/small.mp4', turned)
+      const { body, headers } = await send(service.url, '/attachments/1/small.mp4?width=64')
       expect(headers['content-type']).toBe('image/webp')
       expect((await sharp(body).metadata()).width).toBe(64)
     },
@@ -282,7 +282,7 @@ interface Decoded {
   readonly at: (x: number, y: number) => readonly number[]
 }
 
-async function picture(bytes: Buffer): Promise<Decoded> {
+async function image(bytes: Buffer): Promise<Decoded> {
   const { data, info } = await sharp(bytes).removeAlpha().raw().toBuffer({ resolveWithObject: true })
   const { width, height } = info
   return {

@@ -12,9 +12,9 @@ import { mediaKind } from '@media-proxy/origin/media/kinds.ts'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { CORPUS } from '../corpus/corpus.ts'
-import { type Door, openFilesystemOrigin } from '../doors.ts'
 import { halvesPng } from '../fixtures.ts'
 import { send } from '../http.ts'
+import { openFilesystemOrigin, type Service } from '../services.ts'
 import { ANY_COST, libavTools } from '../video-tools.ts'
 import { FFMPEG, makeVideo } from '../videos.ts'
 
@@ -25,25 +25,28 @@ const BYTES = 256
  * The most that a lossy codec changes a peak, of 255. Bare AAC does not declare its padding samples, so its
  * parts are shifted.
  */
-const MOST_DIFFERENCE = { flac: 1, mp3: 7, ogg: 6, aac: 90 } as const
+const MAX_DIFFERENCE = { flac: 1, mp3: 7, ogg: 6, aac: 90 } as const
 /** One second each of silence, half of the full amplitude, and silence. */
 const BURST = "aevalsrc='if(between(t,1,2),0.5*sin(2*PI*400*t),0)':s=48000:d=3"
 
 describe.skipIf(libav === undefined)('waveforms (need libav)', () => {
-  let door: Door
+  let service: Service
   beforeAll(async () => {
-    door = await openFilesystemOrigin({ MEDIA_PROXY_SECRET_KEY: SECRET, MEDIA_PROXY_NSFW_ENABLED: 'false' })
+    service = await openFilesystemOrigin({
+      MEDIA_PROXY_SECRET_KEY: SECRET,
+      MEDIA_PROXY_NSFW_ENABLED: 'false',
+    })
   })
-  afterAll(() => door.close())
+  afterAll(() => service.close())
 
   async function waveformOf(name: string, bytes: Uint8Array, wish: object = { waveform: true }) {
-    await door.put(name, bytes, undefined, 'uploads')
-    const { status, body } = await send(door.url, '/_metadata', {
+    await service.put(name, bytes, undefined, 'uploads')
+    const { status, body } = await send(service.url, '/_metadata', {
       method: 'POST',
       headers: { 'x-internal-secret': SECRET, 'content-type': 'application/json' },
       body: JSON.stringify({ type: 'upload', upload_filename: name, ...wish }),
     })
-    expect(status, door.log.at(-1)?.detail).toBe(200)
+    expect(status, service.log.at(-1)?.detail).toBe(200)
     const { waveform } = JSON.parse(body.toString()) as { readonly waveform?: string }
     return waveform === undefined ? undefined : Buffer.from(waveform, 'base64')
   }
@@ -58,14 +61,14 @@ describe.skipIf(libav === undefined)('waveforms (need libav)', () => {
     ],
     ['before and after the audio of a video', 'mp4', ['-af', 'atrim=duration=1', '-c:a', 'aac'], 1],
   ])('are silent %s', async (_, extension, output, lastThird) => {
-    const sound = 'aevalsrc=0.5*sin(2*PI*400*t):s=48000:d=3'
-    const film = [
+    const audio = 'aevalsrc=0.5*sin(2*PI*400*t):s=48000:d=3'
+    const video = [
       '-f',
       'lavfi',
       '-itsoffset',
       lastThird === 1 ? '1' : '0',
       '-i',
-      sound,
+      audio,
       '-map',
       '0:v',
       '-map',
@@ -73,8 +76,8 @@ describe.skipIf(libav === undefined)('waveforms (need libav)', () => {
     ]
     const bytes =
       extension === 'mka'
-        ? await makeVideo(extension, sound, output)
-        : await makeVideo(extension, 'color=s=64x64:d=3', [...film, '-c:v', 'mpeg4', ...output])
+        ? await makeVideo(extension, audio, output)
+        : await makeVideo(extension, 'color=s=64x64:d=3', [...video, '-c:v', 'mpeg4', ...output])
     const peaks = [...((await waveformOf(`paused.${extension}`, bytes)) ?? [])]
     const third = BYTES / 3
     const middleOf = (part: number) => Math.max(...peaks.slice((part + 0.15) * third, (part + 0.85) * third))
@@ -133,14 +136,14 @@ describe.skipIf(libav === undefined)('waveforms (need libav)', () => {
         '-c:a',
         'aac',
       ]
-      const film = await makeVideo('mp4', 'color=red:s=64x64:r=10:d=3', words)
+      const video = await makeVideo('mp4', 'color=red:s=64x64:r=10:d=3', words)
       const [one, other] = [
-        await waveformOf('a.mp4', film),
-        await waveformOf('a.mp4', film, { extras: ['waveform'] }),
+        await waveformOf('a.mp4', video),
+        await waveformOf('a.mp4', video, { extras: ['waveform'] }),
       ]
       expect(one).toHaveLength(BYTES)
       expect(other).toEqual(one)
-      expect(await waveformOf('a.mp4', film, {})).toBeUndefined()
+      expect(await waveformOf('a.mp4', video, {})).toBeUndefined()
       const silent = await makeVideo('mp4', 'color=red:s=64x64:r=10:d=1', ['-c:v', 'libx264'], 1)
       expect(await waveformOf('silent.mp4', silent)).toBeUndefined()
       expect(await waveformOf('picture.png', await halvesPng(20, 20))).toBeUndefined()
@@ -193,12 +196,12 @@ describe.skipIf(libav === undefined)('waveforms (need libav)', () => {
 
   it.skipIf(CORPUS === undefined)('are nearly the same for one recording in several codecs', async () => {
     const [reference, ...others] = await Promise.all(
-      ['wav', ...Object.keys(MOST_DIFFERENCE)].map(async (extension) =>
+      ['wav', ...Object.keys(MAX_DIFFERENCE)].map(async (extension) =>
         waveformOf(`tos.${extension}`, await readFile(join(CORPUS ?? '', `audio/tos.${extension}`))),
       ),
     )
     expect(reference).toHaveLength(BYTES)
-    for (const [index, most] of Object.values(MOST_DIFFERENCE).entries()) {
+    for (const [index, most] of Object.values(MAX_DIFFERENCE).entries()) {
       const differences = [...(reference ?? [])].map((peak, at) =>
         Math.abs(peak - (others[index]?.[at] ?? 999)),
       )

@@ -18,17 +18,17 @@ let faults = new URLSearchParams()
 const realNow = Date.now.bind(Date)
 Date.now = () => realNow() + Number(faults.get('clock') ?? 0)
 
-function suffer<T>(fault: Fault, work: () => T): T | Promise<never> {
+function injectFault<T>(fault: Fault, work: () => T): T | Promise<never> {
   if (fault === 'fail') return Promise.reject(new Error('forced'))
   return fault === 'hang' ? new Promise(() => undefined) : work()
 }
 
 const { match, put } = Cache.prototype
 Cache.prototype.match = function (...words) {
-  return suffer(faults.get('cache'), () => match.apply(this, words))
+  return injectFault(faults.get('cache'), () => match.apply(this, words))
 }
 Cache.prototype.put = function (...words) {
-  return suffer(faults.get('put') ?? faults.get('cache'), () => put.apply(this, words))
+  return injectFault(faults.get('put') ?? faults.get('cache'), () => put.apply(this, words))
 }
 
 interface Stub {
@@ -44,7 +44,7 @@ function faulty(name: string, namespace: DurableObjectNamespace): object {
       const call =
         (method: string) =>
         (...words: readonly unknown[]) =>
-          suffer(faults.get(name.toLowerCase()), () => stub[method]?.(...words))
+          injectFault(faults.get(name.toLowerCase()), () => stub[method]?.(...words))
       return new Proxy({}, { get: (_, method: string) => call(method) })
     },
   }

@@ -53,7 +53,7 @@ const IDLE_MS = 10_000
 
 export async function openEngine(options: OpenEngineOptions): Promise<OpenedEngine> {
   const { config, log, observer } = options
-  const pictures = config.engine.processes || availableParallelism() + 1
+  const images = config.engine.processes || availableParallelism() + 1
   const videos = config.engine.videos || availableParallelism()
   const asked = [config.engine.processes, config.engine.videos]
   const renderQuality = config.render.quality
@@ -74,7 +74,7 @@ export async function openEngine(options: OpenEngineOptions): Promise<OpenedEngi
   const pools = {
     // Keeps one spare process ready until all lanes are busy. After that, when a process ends, one job waits
     // for the start of another.
-    quick: poolOf(ENGINE_NICENESS, availableParallelism(), pictures),
+    quick: poolOf(ENGINE_NICENESS, availableParallelism(), images),
     // This pool opens videos and loads libav. Each process holds
     // about 60 MiB, so by default there are no more than CPUs.
     heavy: poolOf(HEAVY_NICENESS, 1, Math.max(availableParallelism(), ...asked), true),
@@ -92,7 +92,7 @@ export async function openEngine(options: OpenEngineOptions): Promise<OpenedEngi
     slots.map((slot) => [pools.clips.progress[slot] ?? 0, { slot }]),
   )
   const lanes = createEngineLanes({
-    ...{ pictures, videos, clips: config.limits.clips, watched: options.watched },
+    ...{ images, videos, clips: config.limits.clips, watched: options.watched },
     queue: config.limits.queuedRenders,
     memoryBytes: config.limits.renderMemoryBytes,
   })

@@ -10,7 +10,7 @@ import type { Log } from '../telemetry/log.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 
 /** The maximum number of peers to warn about. */
-const MOST_WARNINGS = 10
+const MAX_WARNINGS = 10
 
 export function openGate(
   config: Config,
@@ -37,7 +37,7 @@ export function openGate(
     now,
     onUntrustedProxy(peer) {
       metrics.count('media_proxy.gate.untrusted_proxies')
-      if (warned.has(peer) || warned.size >= MOST_WARNINGS) return
+      if (warned.has(peer) || warned.size >= MAX_WARNINGS) return
       warned.add(peer)
       log.warn(
         { peer },

@@ -6,7 +6,7 @@ import type { ObjectStore } from '@media-proxy/shared/store/store.ts'
 import { type Lane, runIn } from '../concurrency/lane.ts'
 import type { Engine, EngineEvents } from '../engine/client.ts'
 import type { Job } from '../engine/jobs.ts'
-import { MODEL_PICTURE_BYTES } from '../engine/scan-model.ts'
+import { MODEL_IMAGE_BYTES } from '../engine/scan-model.ts'
 import type { Classifier } from '../nsfw/classifier.ts'
 import type { Scanner } from '../nsfw/scanner.ts'
 import type { ExternalFetch } from '../source/external/fetch.ts'
@@ -63,7 +63,7 @@ export function observeSources(reader: SourceReader, { metrics }: Observer): Sou
 }
 
 export function observeClassifier(classifier: Classifier, observer: Observer): Classifier {
-  classifier.watchBatches((pictures) => observer.metrics.record('media_proxy.nsfw.batch.size', pictures))
+  classifier.watchBatches((images) => observer.metrics.record('media_proxy.nsfw.batch.size', images))
   return {
     loaded: classifier.loaded,
     get fault() {
@@ -75,9 +75,9 @@ export function observeClassifier(classifier: Classifier, observer: Observer): C
     get pids() {
       return classifier.pids
     },
-    classify(pictures, signal) {
-      observer.metrics.count('media_proxy.nsfw.frames', {}, pictures.length / MODEL_PICTURE_BYTES)
-      return classifier.classify(pictures, signal)
+    classify(images, signal) {
+      observer.metrics.count('media_proxy.nsfw.frames', {}, images.length / MODEL_IMAGE_BYTES)
+      return classifier.classify(images, signal)
     },
     watchBatches: (onBatch) => classifier.watchBatches(onBatch),
     close: () => classifier.close(),
@@ -89,9 +89,9 @@ export function observeScanner(scanner: Scanner, observer: Observer): Scanner {
   return {
     enabled: scanner.enabled,
     known: (contentHash) => scanner.known(contentHash),
-    scan(contentHash, looked, signal) {
-      const scan = () => scanner.scan(contentHash, looked, signal)
-      if (!scanner.enabled || looked.pictures.length === 0 || scanner.known(contentHash) !== undefined)
+    scan(contentHash, media, signal) {
+      const scan = () => scanner.scan(contentHash, media, signal)
+      if (!scanner.enabled || media.images.length === 0 || scanner.known(contentHash) !== undefined)
         return scan()
       return observer.observe({ span: 'nsfw scan', metric: 'media_proxy.nsfw.scan.duration' }, scan)
     },

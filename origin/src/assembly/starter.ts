@@ -39,7 +39,7 @@ const NODE_FLAGS = [
 ]
 
 /** After this number of processes that ended while loading libav, it is no longer tried. */
-const MOST_TRIES = 3
+const MAX_TRIES = 3
 
 /** Returns the arguments that start an engine process in a role. */
 export function engineArguments(setup: EngineSetup): readonly string[] {
@@ -51,7 +51,7 @@ export async function openStarter(options: OpenEngineOptions): Promise<Starter> 
   const isolation = findIsolation()
   logIsolation(isolation, log)
   const usesLibav = config.engine.libav && hasLibav()
-  let ffmpeg = usesLibav ? undefined : await lookForFfmpeg(environment, log)
+  let ffmpeg = usesLibav ? undefined : await detectFfmpeg(environment, log)
   const reported = Promise.withResolvers<Ready>()
   let asked = false
   let tries = 0
@@ -62,7 +62,7 @@ export async function openStarter(options: OpenEngineOptions): Promise<Starter> 
     }
     if (usesLibav) {
       log.warn('libav is installed but does not load, so FFmpeg decodes videos')
-      ffmpeg = await lookForFfmpeg(environment, log)
+      ffmpeg = await detectFfmpeg(environment, log)
     }
     return { renderer, version: ffmpeg?.version, changed: usesLibav }
   })
@@ -73,7 +73,7 @@ export async function openStarter(options: OpenEngineOptions): Promise<Starter> 
       const asks = decodesVideos && !asked
       if (asks) asked = true
       // When libav keeps crashing its process while it loads, the processes run without it.
-      const given = usesLibav && tries < MOST_TRIES
+      const given = usesLibav && tries < MAX_TRIES
       const libav = !given ? 'off' : asks ? 'at once' : 'when needed'
       const started = startEngineProcess(processOptions(options, { niceness, libav, ffmpeg, isolation }))
       if (asks) {
@@ -137,7 +137,7 @@ function hasLibav(): boolean {
   }
 }
 
-async function lookForFfmpeg(
+async function detectFfmpeg(
   environment: OpenEngineOptions['environment'],
   log: Log,
 ): Promise<FfmpegBinary | undefined> {

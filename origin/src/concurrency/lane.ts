@@ -80,7 +80,7 @@ export async function runIn<T>(
 const SMOOTHING = 0.1
 
 /** Once a job has waited for this time, in milliseconds, no other job overtakes it. */
-const PATIENCE_MS = 1000
+const MAX_HEAD_WAIT_MS = 1000
 
 interface Waiter {
   readonly weightBytes: number
@@ -194,7 +194,7 @@ class BoundedLane implements Lane {
   /** Returns the waiter whose turn it is. The oldest one among those of equal effort. */
   #next(): Waiter | undefined {
     let [next] = this.#waiters
-    if (next === undefined || this.#now() - next.since >= PATIENCE_MS) return next
+    if (next === undefined || this.#now() - next.since >= MAX_HEAD_WAIT_MS) return next
     for (const waiter of this.#waiters) if (waiter.effort < next.effort) next = waiter
     return next
   }

@@ -15,7 +15,7 @@ export function shareOf(whole: Lane, own: Lane): Lane {
         share.release()
         return place
       }
-      return both(place, share)
+      return combinePlaces(place, share)
     },
     tryAcquire(weightBytes) {
       const share = own.tryAcquire(weightBytes)
@@ -24,7 +24,7 @@ export function shareOf(whole: Lane, own: Lane): Lane {
         share?.release()
         return undefined
       }
-      return both(place, share)
+      return combinePlaces(place, share)
     },
     run: (signal, work, admission) => runIn(lane, signal, work, admission),
     rejection: (underWay) => own.rejection(underWay) ?? whole.rejection(underWay),
@@ -38,7 +38,7 @@ export function shareOf(whole: Lane, own: Lane): Lane {
   return lane
 }
 
-function both(place: Place, share: Place): Place {
+function combinePlaces(place: Place, share: Place): Place {
   return {
     release() {
       place.release()

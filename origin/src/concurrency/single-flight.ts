@@ -49,7 +49,7 @@ export function createCoalescer<T>(): Coalescer<T> {
     if (call.users > 0) return
     // No caller can join from here on: the next one starts a new call instead of sharing a cancelled one.
     if (calls.get(key) === call) calls.delete(key)
-    call.controller.abort(call.finished ? ALL_FINISHED : NOBODY_WAITS)
+    call.controller.abort(call.finished ? ALL_FINISHED : NO_CALLERS_LEFT)
   }
 
   return {
@@ -80,7 +80,7 @@ export function createCoalescer<T>(): Coalescer<T> {
 }
 
 /** Created once, because creating a reason with a stack for every request takes a tenth of a millisecond. */
-const NOBODY_WAITS = new DOMException('nobody waits for it any more', 'AbortError')
+const NO_CALLERS_LEFT = new DOMException('nobody waits for it any more', 'AbortError')
 const ALL_FINISHED = new DOMException('all have finished with it', 'AbortError')
 
 /** Whether the signal of a call fired because all callers had finished with its value. */

@@ -35,7 +35,7 @@ export interface Examined
    * The images for the model, concatenated, the most important first. Empty when no scan was requested or
    * there is nothing to see.
    */
-  readonly pictures: Uint8Array
+  readonly images: Uint8Array
 }
 
 /** What an examination returns in addition to the fields that it always returns. */
@@ -116,16 +116,16 @@ export function createEngine({ run, lanes, limits, renderQuality, scanFrames }: 
       let ended = await examineWith(extras)
       // Media that is too long to decode completely is examined without its waveform. An image has no
       // waveform, so a second attempt would be too large again.
-      const mayBeHeard = source.kind?.kind === 'audio' || source.kind?.kind === 'video'
-      const isHeard = mayBeHeard && extras.includes('waveform')
-      if (isFailure(ended) && ended.code === 'too-large-dimensions' && isHeard)
+      const mayHaveAudio = source.kind?.kind === 'audio' || source.kind?.kind === 'video'
+      const wantsWaveform = mayHaveAudio && extras.includes('waveform')
+      if (isFailure(ended) && ended.code === 'too-large-dimensions' && wantsWaveform)
         ended = await examineWith(extras.filter((extra) => extra !== 'waveform'))
       if (isFailure(ended)) return ended
       const { result, body } = ended
       if (isFailure(result)) return result
       if (result.kind !== 'examined') return fail('defect', result.kind)
       const { kind: _, ...examined } = result
-      return { ...examined, pictures: body }
+      return { ...examined, images: body }
     },
 
     async readFrames(source, time) {

@@ -51,7 +51,7 @@ export function compileAhead(serverFlags: readonly string[]): void {
     renameSync(unfinished, COMPILE_CACHE)
   } catch (error) {
     // Another process finished first, and compiled the same modules.
-    if (!(error instanceof Error && 'code' in error && OVERTAKEN.has(error.code))) throw error
+    if (!(error instanceof Error && 'code' in error && ALREADY_REPLACED.has(error.code))) throw error
   } finally {
     for (const folder of [unfinished, replaced]) rmSync(folder, { recursive: true, force: true })
   }
@@ -61,7 +61,7 @@ export function compileAhead(serverFlags: readonly string[]): void {
  * Error codes of a rename when another process moved the old cache away, or put a new one in its place, in
  * the meantime.
  */
-const OVERTAKEN: ReadonlySet<unknown> = new Set(['ENOENT', 'ENOTEMPTY'])
+const ALREADY_REPLACED: ReadonlySet<unknown> = new Set(['ENOENT', 'ENOTEMPTY'])
 
 /**
  * Compiles modules by importing them. A module is compiled before it runs, so the error of a missing optional

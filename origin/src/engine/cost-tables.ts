@@ -204,7 +204,7 @@ export const BLUR_SECONDS_PER_MEGAPIXEL = 0.001
 export const SHARPEN_BYTES_PER_PIXEL = 3
 export const SHARPEN_SECONDS_PER_MEGAPIXEL = 0.12
 /** Trimming reads every pixel. */
-export const LOOKED_AT_SECONDS_PER_MEGAPIXEL = 0.03
+export const TRIM_SECONDS_PER_MEGAPIXEL = 0.03
 /**
  * The bytes per pixel of pixels that are held between two stages, and of the copy that a stage makes of them.
  */

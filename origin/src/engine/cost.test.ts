@@ -27,7 +27,7 @@ const photograph = (width: number, height: number): CostSource => ({
   palette: false,
   lossless: false,
   interlaced: false,
-  turned: true,
+  rotated: true,
   cut: undefined,
   held: undefined,
   played: false,
@@ -42,8 +42,8 @@ const to = (format: CostRender['format'], width: number, height: number): CostRe
   quality: 80,
   blur: 0,
   sharpened: false,
-  arranged: false,
-  laid: false,
+  buffered: false,
+  flattened: false,
   encodes: 1,
 })
 const FORMATS = ['jpeg', 'png', 'webp', 'avif', 'gif'] as const
@@ -66,18 +66,18 @@ describe('the predicted cost', () => {
   })
 
   it('grows with frames, source bytes, passes, rotation and blur', () => {
-    const source = { ...photograph(2000, 1000), turned: false }
+    const source = { ...photograph(2000, 1000), rotated: false }
     const render = to('webp', 1000, 500)
     const plain = predictRender(source, render)
     const dearer = [
       predictRender({ ...source, frames: 10 }, { ...render, frames: 10 }),
       predictRender({ ...source, sourceBytes: 2 * source.sourceBytes }, render),
       predictRender({ ...source, interlaced: true }, render),
-      predictRender({ ...source, turned: true }, render),
+      predictRender({ ...source, rotated: true }, render),
       predictRender(source, { ...render, quality: 'lossless' }),
       predictRender({ ...source, cut: 'late' }, render),
       predictRender(source, { ...render, sharpened: true }),
-      predictRender(source, { ...render, arranged: true }),
+      predictRender(source, { ...render, buffered: true }),
       predictRender(source, { ...render, encodes: 4 }),
     ]
     for (const cost of dearer) expect(cost.memoryBytes).toBeGreaterThan(plain.memoryBytes)
@@ -100,16 +100,16 @@ describe('the predicted cost', () => {
   })
 
   it('of a GIF includes a new palette when the colours of the source are not sufficient', () => {
-    const gif = { ...photograph(1000, 500), format: 'gif', palette: true, turned: false } as const
+    const gif = { ...photograph(1000, 500), format: 'gif', palette: true, rotated: false } as const
     const render = to('gif', 1000, 500)
-    for (const changed of [{ laid: true }, { arranged: true }])
+    for (const changed of [{ flattened: true }, { buffered: true }])
       expect(predictRender(gif, { ...render, ...changed }).cpuSeconds).toBeGreaterThan(
         2 * predictRender(gif, render).cpuSeconds,
       )
   })
 
   it('of a small file that declares a huge PNG is beyond every budget', () => {
-    const huge = { ...photograph(16_384, 10_000), format: 'png', turned: false, sourceBytes: 1000 } as const
+    const huge = { ...photograph(16_384, 10_000), format: 'png', rotated: false, sourceBytes: 1000 } as const
     for (const format of FORMATS)
       expect(predictRender(huge, to(format, 16_384, 10_000)).memoryBytes).toBeGreaterThan(MOST.memoryBytes)
   })

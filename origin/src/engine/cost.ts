@@ -22,7 +22,6 @@ import {
   HELD_BYTES_PER_PIXEL,
   HELD_ROWS,
   HISTOGRAM_PIXELS,
-  LOOKED_AT_SECONDS_PER_MEGAPIXEL,
   MIB,
   PRINT_SECONDS,
   PRINT_SECONDS_PER_MEGAPIXEL,
@@ -30,6 +29,7 @@ import {
   SHARPEN_BYTES_PER_PIXEL,
   SHARPEN_SECONDS_PER_MEGAPIXEL,
   STRIP_BYTES_PER_PIXEL,
+  TRIM_SECONDS_PER_MEGAPIXEL,
 } from './cost-tables.ts'
 import type { Cost } from './jobs.ts'
 
@@ -50,7 +50,7 @@ export interface CostSource extends Size {
    */
   readonly interlaced: boolean
   /** Whether it is rotated in the pipeline. All pixels that remain after scaling are then held in memory. */
-  readonly turned: boolean
+  readonly rotated: boolean
   /**
    * When only a part of the image is used: `early` for a part that is cut out in the pipeline, `late` for a
    * part of pixels that are all held in memory first. In both cases the image is decoded at its full size.
@@ -84,9 +84,9 @@ export interface CostRender extends Size {
    * Whether it is rotated, mirrored, padded or blurred in a box. Its pixels are then held in memory between
    * scaling and encoding.
    */
-  readonly arranged: boolean
+  readonly buffered: boolean
   /** Whether it is composed on a background, whose colour the source need not contain. */
-  readonly laid: boolean
+  readonly flattened: boolean
   /** The largest number of times that it is encoded. */
   readonly encodes: number
 }
@@ -94,7 +94,7 @@ export interface CostRender extends Size {
 export const FREE: Cost = { memoryBytes: 0, cpuSeconds: 0 }
 
 /** Returns the cost of two pieces of work, the second of which begins when the first has ended. */
-export function oneAfterTheOther(first: Cost, second: Cost): Cost {
+export function sequentialCost(first: Cost, second: Cost): Cost {
   return {
     memoryBytes: Math.max(first.memoryBytes, second.memoryBytes),
     cpuSeconds: first.cpuSeconds + second.cpuSeconds,
@@ -122,8 +122,8 @@ export function predictRender(source: CostSource, render: CostRender): Cost {
         (encoder.histogram?.secondsPerMegapixel ?? 0) *
         render.encodes +
       render.frames * SECONDS_PER_FRAME[render.format] * render.encodes +
-      printSeconds(source, renderedPixels) +
-      (source.cut === 'late' ? (decodedPixels / 1e6) * LOOKED_AT_SECONDS_PER_MEGAPIXEL : 0),
+      histogramPassSeconds(source, renderedPixels) +
+      (source.cut === 'late' ? (decodedPixels / 1e6) * TRIM_SECONDS_PER_MEGAPIXEL : 0),
   }
 }
 
@@ -156,16 +156,16 @@ function workBytes(source: CostSource, render: CostRender): number {
     (source.hasAlpha ? encoder.bytesPerAlpha : 0) +
     (render.blur > 0 ? BLUR_BYTES_PER_PIXEL : 0) +
     (render.sharpened ? SHARPEN_BYTES_PER_PIXEL : 0) +
-    (render.arranged || render.encodes > 1 ? HELD_BYTES_PER_PIXEL : 0) +
-    (source.turned ? pixelBytes : 0)
+    (render.buffered || render.encodes > 1 ? HELD_BYTES_PER_PIXEL : 0) +
+    (source.rotated ? pixelBytes : 0)
   const histogram = Math.min(renderedPixels, HISTOGRAM_PIXELS) * (encoder.histogram?.bytesPerPixel ?? 0)
-  const cut = source.cut === 'late' || (source.cut && source.turned && render.frames > 1)
+  const cut = source.cut === 'late' || (source.cut && source.rotated && render.frames > 1)
   const pixels = cut ? sourcePixels * source.frames * HELD_BYTES_PER_PIXEL : 0
   // When an animation may be encoded again, all frames are kept, and copied for each attempt.
   const stripBytes = STRIP_BYTES_PER_PIXEL * (render.encodes > 1 ? 2 : 1)
   const frames =
     render.frames > 1
-      ? renderedPixels * render.frames * (ofStrip(source, render) ? stripBytes : CODED_BYTES_PER_PIXEL)
+      ? renderedPixels * render.frames * (encodesStrip(source, render) ? stripBytes : CODED_BYTES_PER_PIXEL)
       : 0
   // Memory that only decoding needs is free again when the encoder begins.
   const peak = Math.max(
@@ -179,11 +179,11 @@ function workBytes(source: CostSource, render: CostRender): number {
  * Whether all frames are held as one tall image, below each other: when they are decoded or encoded outside
  * Sharp, rotated, or filtered.
  */
-function ofStrip({ format, turned }: CostSource, render: CostRender): boolean {
-  const { blur, sharpened, arranged, encodes } = render
-  const isFinished = blur > 0 || sharpened || arranged || encodes > 1
+function encodesStrip({ format, rotated }: CostSource, render: CostRender): boolean {
+  const { blur, sharpened, buffered, encodes } = render
+  const isFinished = blur > 0 || sharpened || buffered || encodes > 1
   const isWritten = render.format === 'png' || render.format === 'avif'
-  return turned || isWritten || isFinished || format === 'png' || format === 'avif'
+  return rotated || isWritten || isFinished || format === 'png' || format === 'avif'
 }
 
 function decoderOf(source: CostSource): DecoderName {
@@ -205,7 +205,7 @@ export function encoderOf(
   const { format, quality, blur } = render
   if (format === 'gif') {
     const keepsColours = source.palette && keepsSize(source, render) && blur === 0
-    return keepsColours && !render.laid && !render.arranged ? 'gif palette' : format
+    return keepsColours && !render.flattened && !render.buffered ? 'gif palette' : format
   }
   if (format === 'png') {
     // An animation is written frame by frame, in full colour.
@@ -224,6 +224,6 @@ function keepsSize(source: Size, render: Size): boolean {
   return source.width === render.width && source.height === render.height
 }
 
-function printSeconds({ bands, hasAlpha }: CostSource, renderedPixels: number): number {
+function histogramPassSeconds({ bands, hasAlpha }: CostSource, renderedPixels: number): number {
   return bands === 4 && !hasAlpha ? PRINT_SECONDS + (renderedPixels / 1e6) * PRINT_SECONDS_PER_MEGAPIXEL : 0
 }

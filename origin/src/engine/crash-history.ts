@@ -37,7 +37,7 @@ const THREW_MS = 60_000
  * Clients choose the options, and each choice can cost a process. After this many failures a kind of work is
  * rejected altogether.
  */
-const MOST_OF_KIND = 5
+const MAX_CRASHES_OF_KIND = 5
 
 type FailuresByOptions = LRUCache<string, Failure>
 type Kinds = Map<Work['kind'] | 'whole', FailuresByOptions>
@@ -54,13 +54,16 @@ export function createCrashHistory(now: () => number = () => performance.now()):
       const failures = kinds?.get(kind)
       if (failures === undefined) return undefined
       failures.purgeStale()
-      return failures.get(options) ?? (failures.size < MOST_OF_KIND ? undefined : [...failures.values()][0])
+      return (
+        failures.get(options) ?? (failures.size < MAX_CRASHES_OF_KIND ? undefined : [...failures.values()][0])
+      )
     },
     remember(source, work, { failure, inspected, threw }) {
       const kinds: Kinds = sources.get(source) ?? new Map()
       const isWhole = !threw && (work.kind === 'plain' || !inspected)
       const { kind, options } = isWhole ? WHOLE : work
-      const failures: FailuresByOptions = kinds.get(kind) ?? new LRUCache({ max: MOST_OF_KIND, ...lifetime })
+      const failures: FailuresByOptions =
+        kinds.get(kind) ?? new LRUCache({ max: MAX_CRASHES_OF_KIND, ...lifetime })
       failures.set(options, failure, threw ? { ttl: THREW_MS } : {})
       kinds.set(kind, failures)
       sources.set(source, kinds)

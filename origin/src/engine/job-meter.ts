@@ -62,7 +62,7 @@ export async function meterRender(
     return {
       predicted: first.result.cost,
       used: { memoryBytes: peak.peakBytes - idle.residentBytes, cpuSeconds: done.usedCpuSeconds },
-      mappedBytes: peak.mostMappedBytes - idle.mappedBytes,
+      mappedBytes: peak.maxMappedBytes - idle.mappedBytes,
       renditionBytes: done.body.length,
     }
   } finally {
@@ -115,6 +115,6 @@ function statusOf(pid: number) {
     residentBytes: bytesOf('VmRSS'),
     peakBytes: bytesOf('VmHWM'),
     mappedBytes: bytesOf('VmSize'),
-    mostMappedBytes: bytesOf('VmPeak'),
+    maxMappedBytes: bytesOf('VmPeak'),
   }
 }

@@ -23,7 +23,7 @@ export interface EngineLanes {
 
 export interface EngineLanesOptions {
   /** The largest number of images that are rendered at the same time in one lane. */
-  readonly pictures: number
+  readonly images: number
   readonly videos: number
   readonly clips: number
   readonly queue: number
@@ -50,10 +50,10 @@ export const VIDEO_JOB: Cost = { memoryBytes: 192 * 1024 * 1024, cpuSeconds: 25 
 const CLIP_QUEUE = 8
 
 export function createEngineLanes(options: EngineLanesOptions): EngineLanes {
-  const { pictures, videos, clips, queue, memoryBytes, watched } = options
+  const { images, videos, clips, queue, memoryBytes, watched } = options
   return {
-    small: watched('small', createLane({ concurrency: pictures, queue })),
-    large: watched('large', createLane({ concurrency: pictures, queue, capacityBytes: memoryBytes })),
+    small: watched('small', createLane({ concurrency: images, queue })),
+    large: watched('large', createLane({ concurrency: images, queue, capacityBytes: memoryBytes })),
     videos: watched('videos', createLane({ concurrency: videos, queue })),
     external: watched('external', createLane({ concurrency: Math.max(1, Math.floor(videos / 2)), queue })),
     clips: watched('clips', createLane({ concurrency: clips, queue: CLIP_QUEUE * clips })),

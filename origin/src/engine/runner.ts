@@ -212,7 +212,7 @@ type Reported =
   | { readonly tooSlow: true }
 
 const RETRY_AFTER = { 'retry-after': '1' }
-const TOO_MUCH_TIME = 'more processor time than was admitted'
+const CPU_LIMIT_EXCEEDED = 'more processor time than was admitted'
 
 /** Derives the outcome of a job from the end of its process. `lost` is the message for the operator. */
 function classifyEnd(
@@ -240,7 +240,7 @@ function classifyEnd(
       if (cause.reason === 'cpu')
         return isQuick
           ? { tooSlow: true }
-          : { crash: fail('too-large-dimensions', TOO_MUCH_TIME), lost: TOO_MUCH_TIME }
+          : { crash: fail('too-large-dimensions', CPU_LIMIT_EXCEEDED), lost: CPU_LIMIT_EXCEEDED }
       if (signal.aborted) return { rejected: abortFailure(signal) }
       return { rejected: fail('not-ready', `the process was ended: ${cause.reason}`) }
     }

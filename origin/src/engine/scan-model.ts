@@ -9,7 +9,7 @@ export const CLASSES = ['drawing', 'hentai', 'neutral', 'porn', 'sexy'] as const
 /** The side of the square input image of every model, in pixels. */
 export const MODEL_SIDE_PIXELS = 224
 /** The bytes of one input image: RGB, row by row. */
-export const MODEL_PICTURE_BYTES = MODEL_SIDE_PIXELS * MODEL_SIDE_PIXELS * 3
+export const MODEL_IMAGE_BYTES = MODEL_SIDE_PIXELS * MODEL_SIDE_PIXELS * 3
 
 /** How pixels are converted to the model's input values. */
 export interface Preprocessing {

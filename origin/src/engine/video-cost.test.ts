@@ -5,13 +5,13 @@ import { predictPreview, predictSheet } from './video-cost.ts'
 const MIB = 1024 * 1024
 const RENDER: CostRender = {
   ...{ width: 480, height: 270, format: 'webp', quality: 80, frames: 60, encodes: 1, blur: 0 },
-  ...{ sharpened: false, arranged: false, laid: false },
+  ...{ sharpened: false, buffered: false, flattened: false },
 }
-const FILM = { width: 1920, height: 1080 }
+const FULL_HD = { width: 1920, height: 1080 }
 
 it('a preview with a byte limit is encoded several times', () => {
   const preview = (encodes: number) =>
-    predictPreview({ coded: FILM, pictures: 60, decodedSize: RENDER, render: { ...RENDER, encodes } })
+    predictPreview({ coded: FULL_HD, frames: 60, decodedSize: RENDER, render: { ...RENDER, encodes } })
   const [once, often] = [preview(1), preview(6)]
   expect(often.cpuSeconds - once.cpuSeconds).toBeGreaterThan(0.5 * once.cpuSeconds)
   expect(often.memoryBytes).toBeGreaterThan(once.memoryBytes)

@@ -20,7 +20,7 @@ import type { Cost } from './jobs.ts'
 
 /**
  * Predicts the cost of one frame of a video of this size and of its rendition, and of `samples` further
- * frames, which are decoded no larger than `MOST_SAMPLE_PIXELS`.
+ * frames, which are decoded no larger than `MAX_SAMPLE_PIXELS`.
  */
 export function predictStill(video: Size, render: CostRender, samples = 0): Cost {
   const encoder = ENCODERS[encoderOf({ ...video, palette: false, hasAlpha: false, lossless: false }, render)]
@@ -30,12 +30,12 @@ export function predictStill(video: Size, render: CostRender, samples = 0): Cost
       VIDEO_BASE_BYTES +
         video.width * video.height * VIDEO_BYTES_PER_PIXEL +
         renderedPixels *
-          (encoder.bytesPerPixel + (render.arranged || render.encodes > 1 ? HELD_BYTES_PER_PIXEL : 0)) +
-        samples * Math.min(video.width * video.height, MOST_SAMPLE_PIXELS) * SAMPLE_BYTES_PER_PIXEL,
+          (encoder.bytesPerPixel + (render.buffered || render.encodes > 1 ? HELD_BYTES_PER_PIXEL : 0)) +
+        samples * Math.min(video.width * video.height, MAX_SAMPLE_PIXELS) * SAMPLE_BYTES_PER_PIXEL,
     ),
     cpuSeconds:
       VIDEO_SECONDS +
-      Math.min(MOST_SAMPLES_SECONDS, samples * SAMPLE_SECONDS) +
+      Math.min(MAX_SAMPLES_SECONDS, samples * SAMPLE_SECONDS) +
       (renderedPixels / 1e6) * (encoder.secondsPerMegapixel * render.encodes + filterSeconds(render)),
   }
 }
@@ -60,7 +60,7 @@ export function predictSheet({ video, decodedSize, frames, held, render }: Sheet
         Math.min(frames, held) * framePixels * SAMPLE_BYTES_PER_PIXEL +
         render.width * render.height * SAMPLE_BYTES_PER_PIXEL,
     ),
-    cpuSeconds: still.cpuSeconds + Math.min(MOST_SAMPLES_SECONDS, frames * SAMPLE_SECONDS),
+    cpuSeconds: still.cpuSeconds + Math.min(MAX_SAMPLES_SECONDS, frames * SAMPLE_SECONDS),
   }
 }
 
@@ -70,14 +70,14 @@ const VIDEO_BYTES_PER_PIXEL = 36
 /** A group of pictures is decoded up to the wanted frame. The metadata does not state how far that is. */
 const VIDEO_SECONDS = 4
 /** The largest frame that is only analysed, in pixels: a larger one is scaled down by its decoder. */
-const MOST_SAMPLE_PIXELS = (4 * 224) ** 2
+const MAX_SAMPLE_PIXELS = (4 * 224) ** 2
 const SAMPLE_BYTES_PER_PIXEL = 4
 /**
  * The CPU seconds of another frame of the same video. For many frames the sum is capped at what fits into a
  * deadline.
  */
 const SAMPLE_SECONDS = 1
-const MOST_SAMPLES_SECONDS = 20
+const MAX_SAMPLES_SECONDS = 20
 
 export interface VideoClipCost {
   readonly format: ClipFormat
@@ -85,7 +85,7 @@ export interface VideoClipCost {
   readonly coded: Size
   /** The frames per second that are decoded, and that are encoded. */
   readonly sourceRate: number
-  readonly pictureRate: number
+  readonly frameRate: number
   /** The size of the clip. */
   readonly size: Size
 }
@@ -96,7 +96,7 @@ export function predictVideoClip({
   seconds,
   coded,
   sourceRate,
-  pictureRate,
+  frameRate,
   size,
 }: VideoClipCost): Cost {
   const [codedMegapixels, megapixels] = [coded, size].map(({ width, height }) => (width * height) / 1e6) as [
@@ -111,7 +111,7 @@ export function predictVideoClip({
     cpuSeconds:
       BASE_SECONDS +
       seconds * sourceRate * codedMegapixels * DECODE_SECONDS_PER_MEGAPIXEL +
-      seconds * pictureRate * megapixels * secondsPerMegapixel,
+      seconds * frameRate * megapixels * secondsPerMegapixel,
   }
 }
 
@@ -149,14 +149,14 @@ const COPY_SECONDS_PER_MIB = 0.01
 export interface PreviewCost {
   readonly coded: Size
   /** The number of frames of the video that are decoded. */
-  readonly pictures: number
+  readonly frames: number
   /** The size at which each frame is kept before it is fitted into the preview. */
   readonly decodedSize: Size
   readonly render: CostRender
 }
 
 /** Predicts the cost of an animated preview of a video. */
-export function predictPreview({ coded, pictures, decodedSize, render }: PreviewCost): Cost {
+export function predictPreview({ coded, frames, decodedSize, render }: PreviewCost): Cost {
   const source = { ...decodedSize, palette: false, hasAlpha: false, lossless: false }
   const encoder = ENCODERS[encoderOf(source, render)]
   const pixels = render.width * render.height * render.frames
@@ -170,7 +170,7 @@ export function predictPreview({ coded, pictures, decodedSize, render }: Preview
     ),
     cpuSeconds:
       BASE_SECONDS +
-      ((pictures * codedPixels) / 1e6) * DECODE_SECONDS_PER_MEGAPIXEL +
+      ((frames * codedPixels) / 1e6) * DECODE_SECONDS_PER_MEGAPIXEL +
       render.encodes *
         ((pixels / 1e6) * encoder.secondsPerMegapixel + render.frames * SECONDS_PER_FRAME[render.format]),
   }

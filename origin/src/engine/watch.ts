@@ -16,7 +16,7 @@ const CPU_MARGIN = 2
  * shorter job runs to its end.
  */
 const RESTART_COST_MS = 150
-const LEAST_CHECK_MS = 50
+const MIN_CHECK_MS = 50
 
 /**
  * Watches a process until its job ends. Kills it at the limit of CPU time, at the deadline of `signal` (whose
@@ -33,7 +33,7 @@ export function watchOver(process: EngineProcess, signal: AbortSignal, headerCpu
     else arm(limitSeconds - used)
   }
   const arm = (seconds: number) => {
-    timer = setTimeout(check, Math.max(LEAST_CHECK_MS, seconds * 1000))
+    timer = setTimeout(check, Math.max(MIN_CHECK_MS, seconds * 1000))
     timer.unref()
   }
   const onAbort = () => {

@@ -23,8 +23,8 @@ export function workOf(job: Job): Work {
       return time === undefined ? PLAIN : workOn('still', time)
     }
     case 'examine': {
-      const isHeard = job.extras.includes('waveform')
-      return job.scan || isHeard ? workOn('examine', job.scan, isHeard) : PLAIN
+      const wantsWaveform = job.extras.includes('waveform')
+      return job.scan || wantsWaveform ? workOn('examine', job.scan, wantsWaveform) : PLAIN
     }
     case 'frames':
     case 'scan':

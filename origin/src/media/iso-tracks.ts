@@ -3,13 +3,13 @@
 import { findBox, findBoxes, fourCharacters, type Span } from './iso-boxes.ts'
 
 /** Returns whether the declared tracks include a video. */
-export function hasFilmTrack(head: Uint8Array): boolean {
+export function hasVideoTrack(head: Uint8Array): boolean {
   for (const track of findBoxes(head, { start: 0, end: head.length }, 'moov', 'trak'))
-    if (isFilm(head, track)) return true
+    if (isVideoTrack(head, track)) return true
   return false
 }
 
-function isFilm(head: Uint8Array, track: Span): boolean {
+function isVideoTrack(head: Uint8Array, track: Span): boolean {
   const handler = findBox(head, track, 'mdia', 'hdlr')
   if (handler === undefined || fourCharacters(head, handler.start + HANDLER_OFFSET) !== 'vide') return false
   const samples = findBox(head, track, 'mdia', 'minf', 'stbl', 'stsd')

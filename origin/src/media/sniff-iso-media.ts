@@ -4,7 +4,7 @@
  */
 
 import { fourCharacters } from './iso-boxes.ts'
-import { hasFilmTrack } from './iso-tracks.ts'
+import { hasVideoTrack } from './iso-tracks.ts'
 import type { MediaFormat } from './kinds.ts'
 
 /**
@@ -23,14 +23,14 @@ export const sniffIsoMedia = (
     const [major = '', ...compatible] = brands(bytes, boxBytes)
     const format = formatOfBrands(major, compatible, named)
     // A file with a video is never audio, whatever its brand or name.
-    return format === 'm4a' && hasFilmTrack(bytes) ? 'mp4' : format
+    return format === 'm4a' && hasVideoTrack(bytes) ? 'mp4' : format
   }
   // Files older than the brands, and files of recorders that write the media first. Without brands, only the
   // name distinguishes MP4 from QuickTime. Text that happens to contain such a type has no plausible size
   // before it.
   const isBox = boxBytes === 1 || (boxBytes >= 8 && boxBytes < MAX_UNBRANDED_BOX_BYTES)
   if (!UNBRANDED_TYPES.has(type) || !isBox) return undefined
-  if (named === 'm4a') return hasFilmTrack(bytes) ? 'mp4' : 'm4a'
+  if (named === 'm4a') return hasVideoTrack(bytes) ? 'mp4' : 'm4a'
   return named === 'mp4' ? 'mp4' : 'mov'
 }
 

@@ -4,7 +4,7 @@
  */
 
 /** Returns whether all tracks of a file are audio. False when the first bytes do not contain the tracks. */
-export function isMatroskaSound(bytes: Uint8Array): boolean {
+export function isMatroskaAudio(bytes: Uint8Array): boolean {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const segment = find(elements(buffer, 0, buffer.length), SEGMENT)
   const tracks = segment && find(elements(buffer, segment.start, segment.end), TRACKS)

@@ -6,7 +6,7 @@
 import { fileTypeFromBuffer } from 'file-type'
 import { audioOnlyKind, type MediaFormat, type MediaKind, mediaKind, mediaKindOfName } from './kinds.ts'
 import { sniffIsoMedia } from './sniff-iso-media.ts'
-import { isMatroskaSound } from './sniff-matroska.ts'
+import { isMatroskaAudio } from './sniff-matroska.ts'
 import { isLateMp3, isProgramStream, isTransportStream } from './sniff-mpeg.ts'
 import { isSvg } from './sniff-svg.ts'
 
@@ -44,7 +44,7 @@ const sniffFormat = async (
   if (detected === undefined) return isTiff(bytes) ? 'tiff' : isMp3(bytes) ? 'mp3' : undefined
   if (detected.ext === 'mp3') return sniffBehindId3(bytes, named)
   if (detected.ext === 'bmp') return isBmp(bytes) ? 'bmp' : undefined
-  if ((detected.ext === 'webm' || detected.ext === 'mkv') && isMatroskaSound(bytes))
+  if ((detected.ext === 'webm' || detected.ext === 'mkv') && isMatroskaAudio(bytes))
     return audioOnlyKind(detected.ext)?.format
   return FORMAT_OF_DETECTED.get(detected.ext)
 }

@@ -6,7 +6,7 @@ import { type Failure, fail, isFailure } from '@media-proxy/shared/response/fail
 import { abortFailure } from '../concurrency/wait.ts'
 import type { EngineProcess, JobOutput } from '../engine/engine-process.ts'
 import { createPool, type Pool } from '../engine/pool.ts'
-import { CLASSES, MODEL_PICTURE_BYTES } from '../engine/scan-model.ts'
+import { CLASSES, MODEL_IMAGE_BYTES } from '../engine/scan-model.ts'
 import type { Log } from '../telemetry/log.ts'
 import type { Predictions } from './score.ts'
 
@@ -32,23 +32,23 @@ export interface Classifier {
   readonly waiting: number
   readonly pids: readonly number[]
   /**
-   * Returns the predictions for consecutive images of `MODEL_PICTURE_BYTES` of RGB each. Fails with
+   * Returns the predictions for consecutive images of `MODEL_IMAGE_BYTES` of RGB each. Fails with
    * `not-ready`, `overloaded`, `scan-failed`, `deadline` or `client-gone`.
    */
-  classify(pictures: Uint8Array, signal: AbortSignal): Promise<readonly Predictions[] | Failure>
+  classify(images: Uint8Array, signal: AbortSignal): Promise<readonly Predictions[] | Failure>
   /** Calls `onBatch` with the number of images of each batch that is sent to the process. */
-  watchBatches(onBatch: (pictures: number) => void): void
+  watchBatches(onBatch: (images: number) => void): void
   /** Ends the process. Waiting tasks fail with `not-ready`. */
   close(): Promise<void>
 }
 
 interface Task {
-  readonly pictures: Uint8Array
+  readonly images: Uint8Array
   readonly settle: (result: readonly Predictions[] | Failure) => void
 }
 
 /** Larger batches are not faster on a CPU, and every task of a batch waits for all of it. */
-const MAX_BATCH_BYTES = 4 * MODEL_PICTURE_BYTES
+const MAX_BATCH_BYTES = 4 * MODEL_IMAGE_BYTES
 const BATCH_TIMEOUT_MS = 30_000
 /** About the time that a full queue of the default length takes. */
 const RETRY_AFTER = { 'retry-after': '1' }
@@ -65,7 +65,7 @@ class BatchingClassifier implements Classifier {
   readonly #options: ClassifierOptions
   readonly #pool: Pool
   readonly #waiting = new Set<Task>()
-  readonly #watchers = new Set<(pictures: number) => void>()
+  readonly #watchers = new Set<(images: number) => void>()
   readonly #closing = new AbortController()
   readonly #resolveLoaded: (fault: Failure | undefined) => void
   #fault: Failure | undefined = fail('not-ready', 'the model is being loaded')
@@ -101,15 +101,15 @@ class BatchingClassifier implements Classifier {
     return this.#pool.pids
   }
 
-  async classify(pictures: Uint8Array, signal: AbortSignal): Promise<readonly Predictions[] | Failure> {
+  async classify(images: Uint8Array, signal: AbortSignal): Promise<readonly Predictions[] | Failure> {
     if (signal.aborted) return abortFailure(signal)
-    if (pictures.length % MODEL_PICTURE_BYTES !== 0)
-      throw new RangeError(`a picture for the model has ${MODEL_PICTURE_BYTES} bytes`)
+    if (images.length % MODEL_IMAGE_BYTES !== 0)
+      throw new RangeError(`a picture for the model has ${MODEL_IMAGE_BYTES} bytes`)
     if (this.#fault !== undefined && (this.#pool.closed || this.#closing.signal.aborted)) return this.#fault
     if (this.waiting >= this.#options.queue)
       return fail('overloaded', `${this.waiting} scans waiting`, RETRY_AFTER)
     const { promise, resolve } = Promise.withResolvers<readonly Predictions[] | Failure>()
-    const task: Task = { pictures, settle: resolve }
+    const task: Task = { images, settle: resolve }
     const onAbort = () => {
       this.#waiting.delete(task)
       resolve(abortFailure(signal))
@@ -124,7 +124,7 @@ class BatchingClassifier implements Classifier {
     }
   }
 
-  watchBatches(onBatch: (pictures: number) => void): void {
+  watchBatches(onBatch: (images: number) => void): void {
     this.#watchers.add(onBatch)
   }
 
@@ -175,20 +175,20 @@ class BatchingClassifier implements Classifier {
 
   async #runBatch(process: EngineProcess, tasks: readonly Task[]): Promise<void> {
     const { log, batchTimeoutMs = BATCH_TIMEOUT_MS } = this.#options
-    const pictures =
-      tasks.length === 1 && tasks[0] ? tasks[0].pictures : Buffer.concat(tasks.map((task) => task.pictures))
-    for (const onBatch of this.#watchers) onBatch(pictures.length / MODEL_PICTURE_BYTES)
+    const images =
+      tasks.length === 1 && tasks[0] ? tasks[0].images : Buffer.concat(tasks.map((task) => task.images))
+    for (const onBatch of this.#watchers) onBatch(images.length / MODEL_IMAGE_BYTES)
     const timer = setTimeout(() => {
       log.error({ batchTimeoutMs }, 'the scanning process is stuck')
       process.kill('deadline')
     }, batchTimeoutMs)
-    const ended = await process.run({ kind: 'scan' }, { body: pictures })
+    const ended = await process.run({ kind: 'scan' }, { body: images })
     clearTimeout(timer)
-    const result = predictionsOf(ended, pictures.length / MODEL_PICTURE_BYTES)
+    const result = predictionsOf(ended, images.length / MODEL_IMAGE_BYTES)
     if (isFailure(result)) log.error({ detail: result.detail }, 'a scan failed')
     let at = 0
     for (const task of tasks) {
-      const count = task.pictures.length / MODEL_PICTURE_BYTES
+      const count = task.images.length / MODEL_IMAGE_BYTES
       task.settle(isFailure(result) ? result : result.slice(at, at + count))
       at += count
     }
@@ -198,10 +198,10 @@ class BatchingClassifier implements Classifier {
     const tasks: Task[] = []
     let bytes = 0
     for (const task of this.#waiting) {
-      if (tasks.length > 0 && bytes + task.pictures.length > MAX_BATCH_BYTES) break
+      if (tasks.length > 0 && bytes + task.images.length > MAX_BATCH_BYTES) break
       this.#waiting.delete(task)
       tasks.push(task)
-      bytes += task.pictures.length
+      bytes += task.images.length
     }
     return tasks
   }

@@ -2,7 +2,7 @@
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { LRUCache } from 'lru-cache'
-import { MODEL_PICTURE_BYTES } from '../engine/scan-model.ts'
+import { MODEL_IMAGE_BYTES } from '../engine/scan-model.ts'
 import type { Log } from '../telemetry/log.ts'
 import type { Classifier } from './classifier.ts'
 import { type Predictions, type ScoreOptions, scoreFrames, scoreViews, type Verdict } from './score.ts'
@@ -17,9 +17,9 @@ export interface ScannerOptions {
 }
 
 /** The images to scan. */
-export interface Looked {
+export interface ExaminedMedia {
   /** The input of the model: consecutive images. */
-  readonly pictures: Uint8Array
+  readonly images: Uint8Array
   /** Undefined for a still image, which is then scanned on several backgrounds. */
   readonly durationSeconds?: number | undefined
 }
@@ -33,7 +33,7 @@ export interface Scanner {
    * scanning is disabled, or when a scan failed and `failClosed` is off. Fails with `scan-failed` when it is
    * on, or with the failure of the signal.
    */
-  scan(contentHash: string, looked: Looked, signal: AbortSignal): Promise<Verdict | Failure | undefined>
+  scan(contentHash: string, media: ExaminedMedia, signal: AbortSignal): Promise<Verdict | Failure | undefined>
 }
 
 /** A verdict is a few numbers, so a hundred thousand of them take a few megabytes. */
@@ -52,11 +52,11 @@ export function createScanner({ classifier, score, failClosed, log }: ScannerOpt
   return {
     enabled: classifier !== undefined,
     known: (contentHash) => verdicts.get(contentHash),
-    async scan(contentHash, looked, signal) {
-      if (classifier === undefined || looked.pictures.length === 0) return undefined
+    async scan(contentHash, media, signal) {
+      if (classifier === undefined || media.images.length === 0) return undefined
       const known = verdicts.get(contentHash)
       if (known !== undefined) return known
-      const verdict = await look(classifier, looked, score, signal)
+      const verdict = await look(classifier, media, score, signal)
       if (isFailure(verdict)) {
         const left = verdict.code === 'client-gone' || verdict.code === 'deadline'
         return left ? verdict : failed(verdict)
@@ -71,25 +71,22 @@ export function createScanner({ classifier, score, failClosed, log }: ScannerOpt
  * The first round takes the frames of a video that are shown by default. Each further round takes as many as
  * the model can process at once without delaying other scans.
  */
-const FIRST_ROUND_PICTURES = 2
-const ROUND_PICTURES = 4
+const FIRST_ROUND_IMAGES = 2
+const ROUND_IMAGES = 4
 
 /** Scans the images in order, a few at a time, until one flags the source or none is left. */
 async function look(
   classifier: Classifier,
-  { pictures, durationSeconds }: Looked,
+  { images, durationSeconds }: ExaminedMedia,
   score: ScoreOptions,
   signal: AbortSignal,
 ): Promise<Verdict | Failure> {
   const seen: Predictions[] = []
   let verdict: Verdict | undefined
-  while (seen.length * MODEL_PICTURE_BYTES < pictures.length && verdict?.nsfw !== true) {
-    const start = seen.length * MODEL_PICTURE_BYTES
-    const count = seen.length === 0 ? FIRST_ROUND_PICTURES : ROUND_PICTURES
-    const round = await classifier.classify(
-      pictures.subarray(start, start + count * MODEL_PICTURE_BYTES),
-      signal,
-    )
+  while (seen.length * MODEL_IMAGE_BYTES < images.length && verdict?.nsfw !== true) {
+    const start = seen.length * MODEL_IMAGE_BYTES
+    const count = seen.length === 0 ? FIRST_ROUND_IMAGES : ROUND_IMAGES
+    const round = await classifier.classify(images.subarray(start, start + count * MODEL_IMAGE_BYTES), signal)
     if (isFailure(round)) return round
     seen.push(...round)
     const [first, ...rest] = seen

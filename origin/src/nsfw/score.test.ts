@@ -23,8 +23,8 @@ describe('the probability of an image', () => {
 
 describe('the verdict', () => {
   it.each([
-    { why: 'one picture at the threshold', scores: [0.85], nsfw: false },
-    { why: 'one picture above it', scores: [0.86], nsfw: true },
+    { why: 'one image at the threshold', scores: [0.85], nsfw: false },
+    { why: 'one image above it', scores: [0.86], nsfw: true },
     { why: 'three frames below it', scores: [0.84, 0.84, 0.84], nsfw: false },
     { why: 'one frame barely above it', scores: [0.1, 0.92, 0.1], nsfw: false },
     { why: 'one frame clearly above it', scores: [0.1, 0.93, 0.1], nsfw: true },

@@ -15,7 +15,7 @@ import type { ScoreOptions, Verdict } from './score.ts'
 export type ServeMode = 'off' | 'header' | 'blur' | 'block'
 
 /** How long a response may be cached when its source could not be scanned, in seconds. */
-export const UNJUDGED_SECONDS = 60
+export const UNSCANNED_SECONDS = 60
 
 /** Whether the mode prevents flagged media from being seen. */
 export function hides(mode: ServeMode): boolean {
@@ -27,15 +27,15 @@ export interface ServePolicy {
   /** A part of the ETag of all renditions under the policy, because another policy makes other renditions. */
   readonly version: string
   /**
-   * Returns the verdict on a source. Undefined when it has no visual content. `unjudged` when a scan failed
+   * Returns the verdict on a source. Undefined when it has no visual content. `unscanned` when a scan failed
    * and `failClosed` is off: the response must then not be cached for long. Fails with `forbidden` for
    * flagged media in the mode `block`, with `scan-failed`, with the failures of the source, or with the
    * failure of media beyond the limits of a scan that must not be shown without one.
    */
-  check(source: Source, timeLeftMs: number, signal: AbortSignal): Promise<Judgement | Failure>
+  check(source: Source, timeLeftMs: number, signal: AbortSignal): Promise<ScanVerdict | Failure>
 }
 
-export type Judgement = Verdict | 'unjudged' | undefined
+export type ScanVerdict = Verdict | 'unscanned' | undefined
 
 export interface ServePolicyOptions {
   readonly mode: ServeMode
@@ -61,14 +61,14 @@ export const FLAGGED_SIDE = 480
  * Whether a source may have visual content. A file that is
  * detected as audio by its first bytes may still contain video.
  */
-function mayBeSeen(kind: MediaKind | undefined): boolean {
+function mayBeVisual(kind: MediaKind | undefined): boolean {
   return kind !== undefined && (kind.kind !== 'audio' || videoKindOf(kind.format) !== undefined)
 }
 
 /** Failures of media without visual content. */
-const NOTHING_TO_SEE: ReadonlySet<FailureCode> = new Set(['unsupported-format', 'not-visual'])
+const NOT_VISUAL: ReadonlySet<FailureCode> = new Set(['unsupported-format', 'not-visual'])
 /** Failures that are temporary and independent of the media. */
-const PASSING: ReadonlySet<FailureCode> = new Set(['overloaded', 'not-ready', 'scan-failed'])
+const TEMPORARY: ReadonlySet<FailureCode> = new Set(['overloaded', 'not-ready', 'scan-failed'])
 
 export function createServePolicy(options: ServePolicyOptions): ServePolicy {
   const { mode, score, frames, model, scanner } = options
@@ -87,11 +87,11 @@ export function createServePolicy(options: ServePolicyOptions): ServePolicy {
             model.colours,
           ]),
     async check(source, timeLeftMs, signal) {
-      if (mode === 'off' || !mayBeSeen(source.kind)) return undefined
+      if (mode === 'off' || !mayBeVisual(source.kind)) return undefined
       const name = await contentName(source)
       if (isFailure(name)) return name
       const verdict = scanner.known(name) ?? (await scan(options, source, { name, timeLeftMs, signal }))
-      if (verdict === undefined || verdict === 'unjudged' || isFailure(verdict)) return verdict
+      if (verdict === undefined || verdict === 'unscanned' || isFailure(verdict)) return verdict
       return mode === 'block' && verdict.nsfw ? fail('forbidden', 'flagged and blocked') : verdict
     },
   }
@@ -105,21 +105,21 @@ async function scan(
     timeLeftMs,
     signal,
   }: { readonly name: string; readonly timeLeftMs: number; readonly signal: AbortSignal },
-): Promise<Judgement | Failure> {
+): Promise<ScanVerdict | Failure> {
   if (!scanner.enabled) return undefined
   const examined = await engine.examine(source, { scan: true, acceptAnyAudio: true }, { timeLeftMs, signal })
   if (!isFailure(examined)) {
     const verdict = await scanner.scan(name, examined, signal)
-    return verdict ?? (examined.pictures.length === 0 ? undefined : 'unjudged')
+    return verdict ?? (examined.images.length === 0 ? undefined : 'unscanned')
   }
   const { code } = examined
-  if (NOTHING_TO_SEE.has(code)) return undefined
+  if (NOT_VISUAL.has(code)) return undefined
   if (signal.aborted) return examined
-  if (PASSING.has(code)) return failClosed ? examined : 'unjudged'
+  if (TEMPORARY.has(code)) return failClosed ? examined : 'unscanned'
   // Media that exceed the limits of a scan, or that only browsers can decode, will still do so later. Serving
   // them unscanned would make this a way around the scan.
   if (hides(mode)) return examined
-  return code === 'deadline' ? 'unjudged' : undefined
+  return code === 'deadline' ? 'unscanned' : undefined
 }
 
 /**

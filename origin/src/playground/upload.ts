@@ -33,7 +33,7 @@ export interface Upload {
  * `store-denied` when the folder is not writable.
  */
 export async function keepUpload(exchange: Exchange, options: UploadOptions): Promise<Upload | Failure> {
-  const name = `playground-${randomBytes(6).toString('hex')}-${tameName(exchange.url.searchParams.get('name'))}`
+  const name = `playground-${randomBytes(6).toString('hex')}-${sanitizeName(exchange.url.searchParams.get('name'))}`
   const upload = join(options.storageDir, options.bucketUploads, name)
   const unfinished = `${upload}.part`
   const key = `attachments/playground/${name}`
@@ -77,7 +77,7 @@ async function write(exchange: Exchange, path: string, maxBytes: number): Promis
 const MAX_NAME_LENGTH = 60
 
 /** Returns a name that is safe in any file system. It keeps the end, because that holds the extension. */
-function tameName(name: string | null): string {
-  const tame = (name ?? '').replace(/[^A-Za-z0-9._-]+/g, '-').replace(/^[.-]+|\.{2,}/g, '')
-  return tame.slice(-MAX_NAME_LENGTH) || 'file'
+function sanitizeName(name: string | null): string {
+  const sanitized = (name ?? '').replace(/[^A-Za-z0-9._-]+/g, '-').replace(/^[.-]+|\.{2,}/g, '')
+  return sanitized.slice(-MAX_NAME_LENGTH) || 'file'
 }

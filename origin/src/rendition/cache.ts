@@ -55,7 +55,7 @@ const ENTRY_OVERHEAD_BYTES = 1792
 const LARGE_IDLE_MS = 60_000
 
 export function createRenditionCache(options: RenditionCacheOptions): RenditionCache {
-  if (options.maxBytes === 0) return KEEPS_NOTHING
+  if (options.maxBytes === 0) return NO_CACHE
   const bounded = (maxSize: number, idle?: LRUCache.OptionsTTLLimit<string, Entry, unknown>) =>
     new LRUCache<string, Entry>({
       ...idle,
@@ -108,7 +108,7 @@ export function createRenditionCache(options: RenditionCacheOptions): RenditionC
   }
 }
 
-const KEEPS_NOTHING: RenditionCache = {
+const NO_CACHE: RenditionCache = {
   get: () => undefined,
   set: () => undefined,
   delete: () => undefined,

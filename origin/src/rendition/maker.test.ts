@@ -1,7 +1,7 @@
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import { expect, it } from 'vitest'
 import { FULL_SIZE } from '../engine/render-options.ts'
-import type { Judgement } from '../nsfw/serve-policy.ts'
+import type { ScanVerdict } from '../nsfw/serve-policy.ts'
 import type { Source } from '../source/bytes/source.ts'
 import type { RenditionJob } from './job.ts'
 import { createMaker, type MakerOptions } from './maker.ts'
@@ -21,12 +21,12 @@ const job = {
   options: { geometry: FULL_SIZE, format: 'png', imagesOnly: false },
 } as unknown as RenditionJob
 
-async function made(judgement: Judgement) {
+async function made(scanVerdict: ScanVerdict) {
   // The maker uses only these options to make a still image.
   const maker = createMaker({
     sources: { open: () => ({ value: Promise.resolve(source), leader: true, release: () => undefined }) },
     engine: { render: async () => ({ format: 'png', bytes: new Uint8Array(3) }) },
-    policy: { mode: 'header', version: '', check: async () => judgement },
+    policy: { mode: 'header', version: '', check: async () => scanVerdict },
     rendererVersion: Promise.resolve('1'),
     ...{ deadlineMs: 1000, clipDeadlineMs: 1000 },
   } as unknown as MakerOptions)
@@ -36,13 +36,13 @@ async function made(judgement: Judgement) {
 }
 
 it('a rendition that could not be scanned has a different ETag, and a short lifetime', async () => {
-  const [unjudged, seen] = [await made('unjudged'), await made(undefined)]
-  expect([unjudged.unjudged, unjudged.lifeSeconds, seen.unjudged, seen.lifeSeconds]).toEqual([
+  const [unscanned, seen] = [await made('unscanned'), await made(undefined)]
+  expect([unscanned.unscanned, unscanned.lifeSeconds, seen.unscanned, seen.lifeSeconds]).toEqual([
     true,
     60,
     undefined,
     undefined,
   ])
-  expect(unjudged.etag).not.toBe(seen.etag)
-  expect((await made({ nsfw: false, probability: 0.1 } as Judgement)).etag).toBe(seen.etag)
+  expect(unscanned.etag).not.toBe(seen.etag)
+  expect((await made({ nsfw: false, probability: 0.1 } as ScanVerdict)).etag).toBe(seen.etag)
 })

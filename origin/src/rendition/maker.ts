@@ -5,7 +5,7 @@ import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts
 import { waitFor } from '../concurrency/wait.ts'
 import type { Engine, Rendered } from '../engine/client.ts'
 import type { Geometry, RenderOptions } from '../engine/render-options.ts'
-import { FLAGGED_BLUR, FLAGGED_SIDE, type ServePolicy, UNJUDGED_SECONDS } from '../nsfw/serve-policy.ts'
+import { FLAGGED_BLUR, FLAGGED_SIDE, type ServePolicy, UNSCANNED_SECONDS } from '../nsfw/serve-policy.ts'
 import type { Source } from '../source/bytes/source.ts'
 import type { SourceReader } from '../source/reader.ts'
 import { etagOf } from './etag.ts'
@@ -66,9 +66,9 @@ export function createMaker(options: MakerOptions): Maker {
         finished = made.bytes.buffer !== source.bytes.buffer
         return {
           ...made,
-          etag: etagOfMade(await etag(source.info.etag, url, job), made.unjudged === true),
+          etag: etagOfMade(await etag(source.info.etag, url, job), made.unscanned === true),
           lastModified: source.info.lastModified,
-          ...lifeOf(source, made.unjudged === true),
+          ...lifeOf(source, made.unscanned === true),
           sourceName: job.sourceName,
           sourceKey: source.key,
           sourceEtag: source.info.etag,
@@ -84,12 +84,12 @@ export function createMaker(options: MakerOptions): Maker {
  * Returns a different ETag for a rendition whose source could not be scanned, so that it is not confirmed by
  * a node that has scanned the source since.
  */
-function etagOfMade(etag: string, unjudged: boolean): string {
-  return unjudged ? etagOf(etag, 'unjudged') : etag
+function etagOfMade(etag: string, unscanned: boolean): string {
+  return unscanned ? etagOf(etag, 'unjudged') : etag
 }
 
-function lifeOf({ info }: Source, unjudged: boolean): Pick<Rendition, 'lifeSeconds'> {
-  if (unjudged) return { lifeSeconds: UNJUDGED_SECONDS }
+function lifeOf({ info }: Source, unscanned: boolean): Pick<Rendition, 'lifeSeconds'> {
+  if (unscanned) return { lifeSeconds: UNSCANNED_SECONDS }
   return info.lifeSeconds === undefined ? {} : { lifeSeconds: info.lifeSeconds }
 }
 
@@ -105,18 +105,18 @@ async function renderModerated(
   signal: AbortSignal,
 ): Promise<Moderated | Failure> {
   const timeLeftMs = () => deadlineOf(job, deadlines) - (performance.now() - startedAt)
-  const judgement = job.moderated ? await policy.check(source, timeLeftMs(), signal) : undefined
-  if (isFailure(judgement)) return judgement
-  const verdict = judgement === 'unjudged' ? undefined : judgement
+  const scanVerdict = job.moderated ? await policy.check(source, timeLeftMs(), signal) : undefined
+  if (isFailure(scanVerdict)) return scanVerdict
+  const verdict = scanVerdict === 'unscanned' ? undefined : scanVerdict
   const wanted = verdict?.nsfw && policy.mode === 'blur' ? blurred(job.options) : job.options
   const { isFollowed = false } = job
   const rendered = await engine.render(source, wanted, { timeLeftMs: timeLeftMs(), signal, isFollowed })
   if (isFailure(rendered)) return rendered
-  if (judgement === 'unjudged') return { ...rendered, unjudged: true }
+  if (scanVerdict === 'unscanned') return { ...rendered, unscanned: true }
   return verdict === undefined ? rendered : { ...rendered, nsfwProbability: verdict.probability }
 }
 
-type Moderated = Rendered & Pick<Rendition, 'nsfwProbability' | 'unjudged'>
+type Moderated = Rendered & Pick<Rendition, 'nsfwProbability' | 'unscanned'>
 
 /** Returns the deadline of a job, in milliseconds. */
 export function deadlineOf(

@@ -165,7 +165,7 @@ class CoalescingPipeline implements Pipeline {
     const rendition = stored ?? (await this.#maker.make(url, job, kept, signal))
     if (isFailure(rendition)) return rendition
     // A source that was read before a purge must not be cached after it.
-    if (!running.isPurged && rendition.unjudged !== true) {
+    if (!running.isPurged && rendition.unscanned !== true) {
       cache.set(url, rendition)
       if (rendition !== stored && rendition !== kept && 'keys' in job.place)
         this.#options.stored?.put(url, rendition)

@@ -25,9 +25,9 @@ export interface Preparation {
 }
 
 /** The maximum number of queued renditions. */
-const MOST_WAITING = 1024
+const MAX_WAITING = 1024
 /** How often to check whether the service is idle, in milliseconds. */
-const LOOK_MS = 100
+const POLL_MS = 100
 
 export function createPreparation({ pipeline, isIdle, log }: PreparationOptions): Preparation {
   const waiting = new Map<CanonicalUrl, RenditionRequest>()
@@ -38,7 +38,7 @@ export function createPreparation({ pipeline, isIdle, log }: PreparationOptions)
     // Requests that are added in the same tick are all in the queue before the first one starts.
     await setImmediate()
     for (;;) {
-      while (!isIdle() && !closing.signal.aborted) await setTimeout(LOOK_MS, undefined, { ref: false })
+      while (!isIdle() && !closing.signal.aborted) await setTimeout(POLL_MS, undefined, { ref: false })
       const [next, following] = waiting
       if (next === undefined || closing.signal.aborted) return
       const [url, request] = next
@@ -64,7 +64,7 @@ export function createPreparation({ pipeline, isIdle, log }: PreparationOptions)
       const url = renditionUrl(request)
       if (pipeline.fresh(url) !== undefined) return 'ready'
       if (waiting.has(url)) return 'queued'
-      if (waiting.size >= MOST_WAITING || closing.signal.aborted) return 'full'
+      if (waiting.size >= MAX_WAITING || closing.signal.aborted) return 'full'
       waiting.set(url, request)
       work ??= makeAll().finally(() => {
         work = undefined

@@ -13,7 +13,7 @@ export interface Rendition {
   /** The probability that the source is not safe for work, 0 to 1. Undefined when it was not scanned. */
   readonly nsfwProbability?: number
   /** Set when the scan of the source failed. The rendition is sent but not cached. */
-  readonly unjudged?: boolean
+  readonly unscanned?: boolean
   /** The time between two frames of a sprite sheet, in seconds. */
   readonly spriteIntervalSeconds?: number
   /** The name of the source in purge requests. */

@@ -125,7 +125,7 @@ async function openWhole(
   { signal }: Exchange,
 ): Promise<Opened | Failure> {
   const response = await external.open(url, { signal })
-  return isFailure(response) ? response : lookAt(url, response)
+  return isFailure(response) ? response : sniffResponse(url, response)
 }
 
 /**
@@ -139,7 +139,7 @@ async function openPart(
 ): Promise<Opened | Failure> {
   const start = await external.open(request.url, { range: { start: 0, end: SNIFF_BYTES - 1 }, signal })
   if (isFailure(start)) return start
-  const opened = await lookAt(request.url, start)
+  const opened = await sniffResponse(request.url, start)
   // The upstream ignores ranges and has sent the whole file.
   if (isFailure(opened) || start.range === undefined) return opened
   // The conditions decide the response, so the range is not needed.
@@ -170,7 +170,7 @@ function isSameFile(one: ExternalResponse, other: ExternalResponse): boolean {
 
 const NO_VALIDATORS: Validators = { etag: undefined, lastModified: undefined }
 
-async function lookAt(url: string, response: ExternalResponse): Promise<Opened | Failure> {
+async function sniffResponse(url: string, response: ExternalResponse): Promise<Opened | Failure> {
   const { head, rest } = await peek(response.body, SNIFF_BYTES)
   const kind = await sniff(head, fileNameOfUrl(url))
   if (kind === undefined) {

@@ -9,7 +9,7 @@ import {
 import { NSFW_HEADER } from '@media-proxy/shared/response/rendition.ts'
 import { startDeadline } from '../concurrency/deadline.ts'
 import { waitFor } from '../concurrency/wait.ts'
-import { hides, type ServePolicy, UNJUDGED_SECONDS } from '../nsfw/serve-policy.ts'
+import { hides, type ServePolicy, UNSCANNED_SECONDS } from '../nsfw/serve-policy.ts'
 import type { Source } from '../source/bytes/source.ts'
 import type { SourcePlace, SourceReader } from '../source/reader.ts'
 import { type Answer, type Exchange, once, reject } from './exchange.ts'
@@ -55,15 +55,16 @@ export async function serveModerated(
     const source = await waitFor(handle.value, signal)
     if (isFailure(source)) {
       // An external server that has nothing now may return something a moment later, which was not scanned.
-      const mayPass = passScanned === undefined && FOR_ITS_ROUTE.has(source.code)
+      const mayPass = passScanned === undefined && HANDLED_BY_ROUTE.has(source.code)
       return mayPass || !hides(policy.mode) ? once(await pass()) : reject(source, exchange.requestId)
     }
-    const judgement = await policy.check(source, deadlineMs, signal)
-    if (isFailure(judgement)) return reject(judgement, exchange.requestId)
-    const verdict = judgement === 'unjudged' ? undefined : judgement
+    const scanVerdict = await policy.check(source, deadlineMs, signal)
+    if (isFailure(scanVerdict)) return reject(scanVerdict, exchange.requestId)
+    const verdict = scanVerdict === 'unscanned' ? undefined : scanVerdict
     if (verdict?.nsfw && policy.mode === 'blur') return once(await blur())
     const answer = once(await passOn(source))
-    if (judgement === 'unjudged' && answer.failure === undefined) limitUnjudged(answer.response, exchange)
+    if (scanVerdict === 'unscanned' && answer.failure === undefined)
+      limitUnscannedLifetime(answer.response, exchange)
     if (verdict !== undefined && answer.failure === undefined) {
       answer.response.headers.set(NSFW_HEADER, verdict.probability.toFixed(4))
     }
@@ -77,10 +78,10 @@ export async function serveModerated(
  * Failures for which the route of the media makes the response
  * itself: a missing object, and content that is not media.
  */
-const FOR_ITS_ROUTE: ReadonlySet<FailureCode> = new Set(['not-found', 'unsupported-format'])
+const HANDLED_BY_ROUTE: ReadonlySet<FailureCode> = new Set(['not-found', 'unsupported-format'])
 
-function limitUnjudged({ headers }: Response, { viaEdge }: Exchange): void {
-  headers.set('cache-control', limitedCacheControl(UNJUDGED_SECONDS))
+function limitUnscannedLifetime({ headers }: Response, { viaEdge }: Exchange): void {
+  headers.set('cache-control', limitedCacheControl(UNSCANNED_SECONDS))
   if (viaEdge)
-    headers.set(LIFETIME_HEADER, formatLifetime({ seconds: UNJUDGED_SECONDS, mustRevalidate: true }))
+    headers.set(LIFETIME_HEADER, formatLifetime({ seconds: UNSCANNED_SECONDS, mustRevalidate: true }))
 }

@@ -96,7 +96,7 @@ async function serveFile(
     }
   }
   const { object } = asked
-  const opened = suspect(object.info) ? await lookForSvg(object, get) : object
+  const opened = suspect(object.info) ? await detectSvg(object, get) : object
   if (opened === IS_SVG) return IS_SVG
   return { response: objectResponse(opened, headersOf(opened.info)), outcome: 'streamed' }
 }
@@ -120,7 +120,7 @@ type GetPart = (range: RangeRequest) => Promise<StoredObject | Failure>
  * Returns the object with a body that is still complete, or `IS_SVG`. The start of a whole body is read from
  * it. For a range, the start has to be fetched separately.
  */
-async function lookForSvg(object: StoredObject, get: GetPart): Promise<StoredObject | typeof IS_SVG> {
+async function detectSvg(object: StoredObject, get: GetPart): Promise<StoredObject | typeof IS_SVG> {
   const { info, range, body } = object
   if (range !== undefined && (range.start > 0 || range.end + 1 < headBytesOf(info))) {
     if (!(await startsAsSvg(info, get))) return object

@@ -18,7 +18,7 @@ import type { GrowingMemory } from './bytes/growing.ts'
 import { memoryRanges } from './bytes/memory-ranges.ts'
 import { objectRanges } from './bytes/object-ranges.ts'
 import type { RangeSource } from './bytes/ranges.ts'
-import { giveBackWith, hold, type Source, type SourceInfo, WHOLE_BYTES } from './bytes/source.ts'
+import { freeWith, reserveMemory, type Source, type SourceInfo, WHOLE_BYTES } from './bytes/source.ts'
 import { readUnsized } from './bytes/unsized.ts'
 import type { ExternalFetch } from './external/fetch.ts'
 import { readExternalSource } from './external/source.ts'
@@ -187,13 +187,13 @@ async function readObject(
     await rest.cancel()
     return rejected ?? { key, info, kind, bytes: head, parts: partsBehind(sized, head) }
   }
-  const memory = await hold(sizeBytes, lane, signal)
+  const memory = await reserveMemory(sizeBytes, lane, signal)
   if (memory !== undefined) {
     await rest.cancel()
     return memory
   }
   const bytes = await readAll(rest, sizeBytes)
   if (isFailure(bytes)) return bytes
-  giveBackWith(signal, bytes)
+  freeWith(signal, bytes)
   return { key, info, kind, bytes, parts: partsBehind(sized, bytes) }
 }

@@ -171,8 +171,8 @@ async function openObject(
   rootPath: Promise<string>,
 ): Promise<{ readonly descriptor: number; readonly info: FileInfo } | Failure> {
   try {
-    const [root, { descriptor, path }] = await Promise.all([rootPath, openReally(name)])
-    const info = path.startsWith(root + sep) ? infoOf(descriptor, key) : LEADS_OUT
+    const [root, { descriptor, path }] = await Promise.all([rootPath, openRealPath(name)])
+    const info = path.startsWith(root + sep) ? infoOf(descriptor, key) : OUTSIDE_BUCKET
     if (isFailure(info)) closeSync(descriptor)
     return isFailure(info) ? info : { descriptor, info }
   } catch (error) {
@@ -180,16 +180,16 @@ async function openObject(
   }
 }
 
-const LEADS_OUT = fail('not-found', 'a symbolic link leads out of the bucket')
+const OUTSIDE_BUCKET = fail('not-found', 'a symbolic link leads out of the bucket')
 /** On Linux, this folder has a link to the real path of each open file. */
 const OPEN_FILES = '/proc/self/fd'
-const TELLS_OF_OPEN_FILES = existsSync(OPEN_FILES)
+const HAS_PROC_FD = existsSync(OPEN_FILES)
 // Without O_NONBLOCK, opening a named pipe would wait for its writer.
 const OPEN_FLAGS = constants.O_RDONLY | constants.O_NONBLOCK
 
 /** Opens a file and returns its descriptor and its real path, with symbolic links followed. */
-async function openReally(name: string): Promise<{ readonly descriptor: number; readonly path: string }> {
-  if (!TELLS_OF_OPEN_FILES) {
+async function openRealPath(name: string): Promise<{ readonly descriptor: number; readonly path: string }> {
+  if (!HAS_PROC_FD) {
     const path = await realpath(name)
     return { descriptor: await open(path, OPEN_FLAGS | constants.O_NOFOLLOW), path }
   }

@@ -1,5 +1,5 @@
 /** The limits on discarding an unwanted body before its request is answered. */
-const MOST_BYTES = 64 * 1024 * 1024
+const MAX_BYTES = 64 * 1024 * 1024
 const LONGEST_MS = 2000
 /** A client that has sent nothing for this time may be waiting for the response before it starts. */
 const SILENCE_BEFORE_MS = 100
@@ -24,8 +24,8 @@ export async function discard({ body, headers }: ReceivedRequest): Promise<void>
   const reader = body.getReader()
   const endsAt = performance.now() + LONGEST_MS
   try {
-    for (let bytes = 0; bytes <= MOST_BYTES && performance.now() < endsAt; ) {
-      const chunk = await orSilence(reader.read(), bytes === 0 ? SILENCE_BEFORE_MS : SILENCE_BETWEEN_MS)
+    for (let bytes = 0; bytes <= MAX_BYTES && performance.now() < endsAt; ) {
+      const chunk = await withTimeout(reader.read(), bytes === 0 ? SILENCE_BEFORE_MS : SILENCE_BETWEEN_MS)
       if (chunk === undefined || chunk.done) return
       bytes += chunk.value.length
     }
@@ -34,7 +34,7 @@ export async function discard({ body, headers }: ReceivedRequest): Promise<void>
   }
 }
 
-async function orSilence<T>(read: Promise<T>, milliseconds: number): Promise<T | undefined> {
+async function withTimeout<T>(read: Promise<T>, milliseconds: number): Promise<T | undefined> {
   const { promise, resolve } = Promise.withResolvers<undefined>()
   const timer = setTimeout(resolve, milliseconds, undefined)
   try {

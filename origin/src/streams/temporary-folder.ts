@@ -47,7 +47,7 @@ export async function removeAbandonedFolders(): Promise<void> {
   const names = await readdir(tmpdir()).catch(() => [])
   const abandoned = names.filter((name) => {
     const pid = OWN_NAME.exec(name)?.[1]
-    return pid !== undefined && !isAnother(Number(pid))
+    return pid !== undefined && !isOtherProcess(Number(pid))
   })
   // Folders that cannot be removed are left in place.
   await Promise.allSettled(
@@ -56,7 +56,7 @@ export async function removeAbandonedFolders(): Promise<void> {
 }
 
 /** Whether the id belongs to a running process other than this one. */
-function isAnother(pid: number): boolean {
+function isOtherProcess(pid: number): boolean {
   if (pid === process.pid) return false
   try {
     process.kill(pid, 0)

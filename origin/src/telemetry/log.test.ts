@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
-import { together } from './log.ts'
+import { batchLines } from './log.ts'
 
 function kept() {
   const written: string[] = []
   let flushes = 0
-  const lines = together({
+  const lines = batchLines({
     write: (text) => written.push(text),
     flushSync: () => {
       flushes += 1

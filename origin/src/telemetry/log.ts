@@ -14,7 +14,7 @@ const STANDARD_OUTPUT = 1
 export function createLog({ level, pretty }: LogOptions): Log {
   const base = { level, base: null, timestamp: createIsoTime() }
   if (!pretty) {
-    const lines = together(pino.destination({ dest: STANDARD_OUTPUT, sync: false }))
+    const lines = batchLines(pino.destination({ dest: STANDARD_OUTPUT, sync: false }))
     process.once('exit', () => lines.flushSync())
     return pino({ ...base, formatters: { level: (label) => ({ level: label }) } }, lines)
   }
@@ -39,7 +39,7 @@ const HELD_MS = 10
  * Buffers the lines of a few milliseconds and writes them together: written one by one, they cost a tenth of
  * the time of a response from memory. When the process is killed, the buffered lines are lost.
  */
-export function together(destination: Lines): Lines {
+export function batchLines(destination: Lines): Lines {
   let lines = ''
   let timer: NodeJS.Timeout | undefined
   const flush = () => {

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { placeholderAspectRatio, placeholderDataUrl, placeholderPixels } from './index.ts'
 
 /** Encodes an image of stripes and gradients, so that every coefficient is used. */
-function picture(width: number, height: number, alpha: (x: number, y: number) => number): string {
+function image(width: number, height: number, alpha: (x: number, y: number) => number): string {
   const rgba = Uint8Array.from({ length: width * height * 4 }, (_, at) => {
     const [pixel, channel] = [at >> 2, at & 3]
     const [x, y] = [pixel % width, Math.floor(pixel / width)]
@@ -17,11 +17,11 @@ const opaque = () => 255
 
 describe('a placeholder', () => {
   it.each([
-    ['a landscape', picture(100, 60, opaque)],
-    ['a portrait', picture(40, 100, opaque)],
-    ['a square', picture(64, 64, opaque)],
-    ['one with alpha', picture(64, 48, (x) => x * 4)],
-    ['a very wide one', picture(100, 5, opaque)],
+    ['a landscape', image(100, 60, opaque)],
+    ['a portrait', image(40, 100, opaque)],
+    ['a square', image(64, 64, opaque)],
+    ['one with alpha', image(64, 48, (x) => x * 4)],
+    ['a very wide one', image(100, 5, opaque)],
   ])('of %s has the pixels of the reference decoder', (_, placeholder) => {
     const reference = thumbHashToRGBA(Uint8Array.from(atob(placeholder), (c) => c.charCodeAt(0)))
     const own = placeholderPixels(placeholder)
@@ -49,6 +49,6 @@ describe('a placeholder', () => {
   })
 
   it('is a PNG as a data URL', () => {
-    expect(placeholderDataUrl(picture(64, 48, opaque))).toMatch(/^data:image\/png;base64,iVBORw0KGgo/)
+    expect(placeholderDataUrl(image(64, 48, opaque))).toMatch(/^data:image\/png;base64,iVBORw0KGgo/)
   })
 })

@@ -215,8 +215,8 @@ describe('a configuration without an edge', () => {
   it.each([
     ['origin', { requireCloudflareEdge: true }],
     ['edge', { originUrl: 'http://127.0.0.1:1' }],
-  ] as const)('requires a secret at the %s with %j', (door, change) => {
-    const loaded = loadConfig(door, { environment: {}, json: { ...documented, ...change } })
+  ] as const)('requires a secret at the %s with %j', (service, change) => {
+    const loaded = loadConfig(service, { environment: {}, json: { ...documented, ...change } })
     expect(loaded).toMatchObject({
       ok: false,
       faults: [expect.stringMatching(/^MEDIA_PROXY_EDGE_SECRET_KEY: found nothing/)],

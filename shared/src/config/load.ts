@@ -48,7 +48,7 @@ export interface Setting {
  * of a Fluxer Media Proxy deployment, the JSON file and the environment. Every fault names its variable, the
  * value found (never a secret) and the accepted values.
  */
-export function loadConfig(door: ServiceSide, sources: ConfigSources): LoadedConfig {
+export function loadConfig(side: ServiceSide, sources: ConfigSources): LoadedConfig {
   const settings = listSettings()
   const input = isRecord(sources.json) ? structuredClone(sources.json) : {}
   const known = new Set(settings.map((setting) => setting.variable))
@@ -69,7 +69,7 @@ export function loadConfig(door: ServiceSide, sources: ConfigSources): LoadedCon
   }
   // Rules about several settings are checked too. Faulty settings are left out.
   if (!parsed.success) parsed = configSchema.safeParse(without(input, parsed.error.issues))
-  for (const fault of parsed.success ? crossSettingFaults(door, parsed.data, inherited) : []) {
+  for (const fault of parsed.success ? crossSettingFaults(side, parsed.data, inherited) : []) {
     if (!faults.has(fault.name)) faults.set(fault.name, fault.text)
   }
   if (!parsed.success || faults.size > 0) return { ok: false, faults: [...faults.values()] }
@@ -166,7 +166,7 @@ function walk(schema: z.ZodType, path: readonly string[]): Setting[] {
 
 /** Returns the faults that only several settings together have. */
 function crossSettingFaults(
-  door: ServiceSide,
+  side: ServiceSide,
   config: Config,
   inherited: readonly InheritedSetting[],
 ): Fault[] {
@@ -183,10 +183,10 @@ function crossSettingFaults(
     const gated =
       config.requireCloudflareEdge && !inherited.some(({ path }) => path[0] === 'requireCloudflareEdge')
     const why =
-      door === 'edge'
+      side === 'edge'
         ? 'required in production'
         : 'required in production where requireCloudflareEdge is true'
-    if (door === 'edge' || gated) require(config.edgeSecretKey.length > 0, ['edgeSecretKey'], why)
+    if (side === 'edge' || gated) require(config.edgeSecretKey.length > 0, ['edgeSecretKey'], why)
   }
   if (config.attachmentSignatures !== 'off' && !config.staticMode) {
     const why = `required where attachmentSignatures is ${config.attachmentSignatures}`
@@ -204,28 +204,28 @@ function crossSettingFaults(
     if (fault !== undefined)
       faults.push({ name: `${variable} ${name}`, text: `${variable}: ${name}: ${fault}` })
   }
-  if (door === 'edge' && config.presetsOnly && !config.staticMode) {
+  if (side === 'edge' && config.presetsOnly && !config.staticMode) {
     const why =
       'required where presetsOnly is true: the origin takes only from its edge what presets stand for'
     require(config.edgeSecretKey.length > 0, ['edgeSecretKey'], why)
   }
-  if (door === 'edge' && !config.staticMode)
+  if (side === 'edge' && !config.staticMode)
     require(config.originUrl !== undefined, ['originUrl'], 'required at the edge')
-  return storageOf(config) === 's3' ? [...faults, ...storeFaults(door, config)] : faults
+  return storageOf(config) === 's3' ? [...faults, ...storeFaults(side, config)] : faults
 }
 
-function storeFaults(door: ServiceSide, { s3, staticMode }: Config): readonly Fault[] {
+function storeFaults(side: ServiceSide, { s3, staticMode }: Config): readonly Fault[] {
   const { endpoint, accessKeyId, secretAccessKey, sessionToken, credentials } = s3
   const missing = (path: readonly string[], why: string): Fault => {
     const name = variableOf(path)
     return { name, text: `${name}: found nothing; ${why}` }
   }
   const faults: Fault[] = []
-  if (door === 'origin' && endpoint === undefined) {
+  if (side === 'origin' && endpoint === undefined) {
     faults.push(missing(['s3', 'endpoint'], 'required for the s3 store'))
   }
   const keyed = accessKeyId !== undefined || secretAccessKey !== undefined || sessionToken !== undefined
-  if (keyed || (door === 'origin' && credentials === 'settings')) {
+  if (keyed || (side === 'origin' && credentials === 'settings')) {
     const why = keyed
       ? 'the access key id and the secret belong together'
       : 'required for the s3 store, unless MEDIA_PROXY_S3_CREDENTIALS is chain'

@@ -29,8 +29,8 @@ const anyQuality = fc.oneof(
   fc.constantFrom('high', 'low', 'lossless'),
   fc.integer({ min: 1, max: 100 }).map(String),
 )
-const PICTURES = ['png', 'jpg', 'jpeg', 'webp', 'gif', 'avif', 'auto'] as const
-const anyFormat = fc.constantFrom(...PICTURES)
+const FORMATS = ['png', 'jpg', 'jpeg', 'webp', 'gif', 'avif', 'auto'] as const
+const anyFormat = fc.constantFrom(...FORMATS)
 const flag = fc.constantFrom('true', 'false')
 const side = fc.integer({ min: 1, max: 16384 }).map(String)
 const blur = fc.integer({ min: 1, max: 100 }).map(String)
@@ -64,7 +64,7 @@ const assetQuery = fc.record({
   download: optional(flag),
 })
 
-const pictureQuery = {
+const imageQuery = {
   width: optional(side),
   height: optional(side),
   format: optional(anyFormat),
@@ -86,9 +86,9 @@ const pictureQuery = {
 }
 
 const transformationQuery = fc.oneof(
-  fc.record(pictureQuery),
+  fc.record(imageQuery),
   fc.record({
-    ...pictureQuery,
+    ...imageQuery,
     format: fc.constantFrom('mp4', 'webm'),
     fit: optional(fc.constant('inside')),
     time: optional(fc.constantFrom('0', '1.5', '50%')),
@@ -135,7 +135,7 @@ describe('the canonical URL', () => {
   it('is tested with every parameter of the guide', () => {
     // A preset is replaced with its parameters before the canonical URL is built.
     const guide = PARAMETER_GUIDE.map(({ name }) => name).filter((name) => name !== 'preset')
-    expect(new Set([...Object.keys(pictureQuery), 'size'])).toEqual(new Set(guide))
+    expect(new Set([...Object.keys(imageQuery), 'size'])).toEqual(new Set(guide))
   })
 
   it('parses to the request that it was built from', () => {

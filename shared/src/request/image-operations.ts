@@ -71,7 +71,7 @@ export function readOperations(read: Read): ImageOperations {
   return {
     ...(crop === undefined || isWhole(crop) ? {} : { crop }),
     ...(trim ? { trim } : {}),
-    ...canonicalTurn(rotate, flip),
+    ...canonicalRotation(rotate, flip),
     ...(pad === undefined || Object.values(pad).every((side) => side === 0) ? {} : { pad }),
     ...(background === undefined ? {} : { background }),
     ...(sharpen === undefined ? {} : { sharpen }),
@@ -130,7 +130,7 @@ export function operationParameters({
  * Returns the canonical form of a rotation and a flip. Rotating and mirroring an image gives eight different
  * results, for which there are twelve spellings.
  */
-function canonicalTurn(rotate: Rotation | undefined, flip: Flip | undefined): ImageOperations {
+function canonicalRotation(rotate: Rotation | undefined, flip: Flip | undefined): ImageOperations {
   if (flip === undefined) return rotate === undefined ? {} : { rotate }
   const other = flip === 'h' ? 'v' : 'h'
   switch (rotate) {

@@ -46,7 +46,7 @@ const NAMED_QUALITIES: Readonly<Record<string, Quality>> = { high: 80, low: 20, 
 const DEFAULT_SPRITE_WIDTH = 160
 /** The highest frame rate of a clip or a preview, in frames per second. */
 export const MAX_FPS = 30
-const LEAST_DURATION_MS = 10
+const MIN_DURATION_MS = 10
 const CLIP_FITS: readonly Fit[] = ['inside']
 
 /** The input besides the URL that decides what its parameters mean: format negotiation and presets. */
@@ -137,7 +137,7 @@ export function parseTransformation(
   const gravity = read('gravity', oneOf(GRAVITIES)) ?? 'centre'
   const dpr = read('dpr', parseDpr) ?? 1
   const blur = read('blur', parseBlur)
-  const time = read('time', isClip ? parseMoment : parseTime)
+  const time = read('time', isClip ? parseTimestamp : parseTime)
   const durationMs = read('duration', parseDuration)
   const fps = read('fps', parseFps)
   const audio = read('audio', parseBoolean) ?? true
@@ -309,11 +309,11 @@ function parseBlur(value: string): number | undefined {
 }
 
 function parseTime(value: string): MediaTime | undefined {
-  return value === 'best' ? value : parseMoment(value)
+  return value === 'best' ? value : parseTimestamp(value)
 }
 
 /** Parses the start of a clip, which cannot be `best`. */
-function parseMoment(value: string): Exclude<MediaTime, 'best'> | undefined {
+function parseTimestamp(value: string): Exclude<MediaTime, 'best'> | undefined {
   if (value.endsWith('%')) {
     const percent = parseInteger(value.slice(0, -1), 0, 100)
     return percent === undefined ? undefined : { percent }
@@ -324,9 +324,9 @@ function parseMoment(value: string): Exclude<MediaTime, 'best'> | undefined {
 
 /** Parses a duration of at least 0.01 seconds into whole milliseconds. */
 function parseDuration(value: string): number | undefined {
-  const time = parseMoment(value)
+  const time = parseTimestamp(value)
   if (time === undefined || 'percent' in time) return undefined
-  return time.milliseconds >= LEAST_DURATION_MS ? time.milliseconds : undefined
+  return time.milliseconds >= MIN_DURATION_MS ? time.milliseconds : undefined
 }
 
 function parseSprite(value: string): Sprite | undefined {

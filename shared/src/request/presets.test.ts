@@ -52,8 +52,8 @@ describe('a preset', () => {
 })
 
 describe('the configuration of presets', () => {
-  const load = (environment: Record<string, string>, json?: unknown, door: 'edge' | 'origin' = 'origin') =>
-    loadConfig(door, { environment, ...(json === undefined ? {} : { json }) })
+  const load = (environment: Record<string, string>, json?: unknown, service: 'edge' | 'origin' = 'origin') =>
+    loadConfig(service, { environment, ...(json === undefined ? {} : { json }) })
 
   it('is an object, or pairs in a variable', () => {
     for (const loaded of [

@@ -2,7 +2,7 @@
 
 const DAY_SECONDS = 86_400
 /** The shortest lifetime. It protects this service and the external server from many requests at once. */
-const LEAST_SECONDS = 300
+const MIN_SECONDS = 300
 
 /**
  * Returns the lifetime, in seconds, of a response that an external server sent with this `Cache-Control` (RFC
@@ -12,10 +12,10 @@ const LEAST_SECONDS = 300
 export function externalLifetimeSeconds(cacheControl: string | undefined): number | undefined {
   if (cacheControl === undefined) return undefined
   const directives = cacheControl.split(',').map((text) => text.trim().toLowerCase())
-  if (directives.some((text) => /^(no-store|no-cache|private)\b/.test(text))) return LEAST_SECONDS
+  if (directives.some((text) => /^(no-store|no-cache|private)\b/.test(text))) return MIN_SECONDS
   const ages = ['s-maxage', 'max-age'].map((name) =>
     directives.map((text) => new RegExp(`^${name}\\s*=\\s*"?(\\d{1,10})"?$`).exec(text)?.[1]).find(Boolean),
   )
   const seconds = Number(ages.find((age) => age !== undefined) ?? DAY_SECONDS)
-  return seconds < DAY_SECONDS ? Math.max(LEAST_SECONDS, seconds) : undefined
+  return seconds < DAY_SECONDS ? Math.max(MIN_SECONDS, seconds) : undefined
 }

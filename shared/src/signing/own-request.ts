@@ -12,7 +12,7 @@ const PREFIX = 'media-proxy-'
 const MESSAGE = 'cdn-loop'
 const NAME = new RegExp(`^${PREFIX}([0-9a-f]{${2 * SIGNATURE_BYTES}})$`)
 /** The number of names that are checked; the rest of a longer list is ignored. */
-const MOST_NAMES = 20
+const MAX_NAMES = 20
 
 /** Returns the name that requests to external servers carry. */
 export async function ownName(ring: KeyRing): Promise<string> {
@@ -21,7 +21,7 @@ export async function ownName(ring: KeyRing): Promise<string> {
 
 /** Whether a request carries the name of this service. */
 export async function isOwnRequest(headers: Headers, ring: KeyRing): Promise<boolean> {
-  const names = headers.get(LOOP_HEADER)?.split(',', MOST_NAMES) ?? []
+  const names = headers.get(LOOP_HEADER)?.split(',', MAX_NAMES) ?? []
   for (const name of names) {
     const digits = NAME.exec(name.split(';', 1).join('').trim())?.[1]
     if (digits === undefined) continue

@@ -28,7 +28,7 @@ export type ConditionalObject =
   | { readonly kind: 'opened'; readonly object: StoredObject }
 
 /** How often an object may change, or get a different validator, during one request. */
-const MOST_REPLACEMENTS = 3
+const MAX_REPLACEMENTS = 3
 
 /**
  * Opens an object for a request. The validators are read first only if the result depends on them. If the
@@ -44,7 +44,7 @@ export async function openConditionally(
   const first = needsValidators(request) ? await head() : undefined
   if (isFailure(first)) return first
   let info = first
-  for (let replaced = 0; replaced <= MOST_REPLACEMENTS; replaced += 1) {
+  for (let replaced = 0; replaced <= MAX_REPLACEMENTS; replaced += 1) {
     const verdict = info && checkConditions(headers, info)
     if (info !== undefined && verdict !== undefined) return { kind: verdict, info }
     if (info !== undefined && method === 'HEAD') return { kind: 'head', info }

@@ -5,7 +5,7 @@ import { type Failure, fail, isFailure } from '../response/failure.ts'
 import { decodeObjects, type EncodedInfo, type EncodedObject } from './coding/decoded-objects.ts'
 import { createRawFetch } from './raw-fetch.ts'
 import { bucketUrl, objectUrl } from './s3/address.ts'
-import { beyondTheEnd, infoOf, readAnswer, resolveSuffix } from './s3/answer.ts'
+import { infoOf, rangeNotSatisfiable, readAnswer, resolveSuffix } from './s3/answer.ts'
 import type { CredentialSource } from './s3/credentials.ts'
 import { createErrorInterpreter } from './s3/error-interpreter.ts'
 import { failureOf, isErrorResponse } from './s3/error-response.ts'
@@ -197,7 +197,7 @@ function encodedObjects(ask: S3Exchange, { toRead, interpretError, timeoutMs }: 
       if (outcome.status !== 416) return interpretError(outcome, bucket, signal)
       const known = outcome.sizeBytes ?? (await head(bucket, key, signal))
       if (isFailure(known)) return known
-      return beyondTheEnd(typeof known === 'number' ? known : known.sizeBytes)
+      return rangeNotSatisfiable(typeof known === 'number' ? known : known.sizeBytes)
     }
     const answer = readAnswer(outcome, range)
     if (!isFailure(answer)) return { ...answer, body: watchBody(answer.body, timeoutMs) }

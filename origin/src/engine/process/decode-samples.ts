@@ -5,7 +5,7 @@ import { codePointsOfPng } from './formats/png/png-colours.ts'
 import { decodingFailure } from './image/decode.ts'
 import { type ImageInfo, readHeader } from './image/inspect.ts'
 import { openFile } from './image/open-file.ts'
-import type { ProfiledPicture } from './image/to-srgb.ts'
+import type { ProfiledImage } from './image/to-srgb.ts'
 import type { DecodedStill } from './libav/still.ts'
 
 /**
@@ -45,7 +45,7 @@ export async function decodePngSamples(bytes: Uint8Array, info: ImageInfo): Prom
 export async function decodeGreySamples(
   bytes: Uint8Array,
   info: ImageInfo,
-): Promise<ProfiledPicture | Failure> {
+): Promise<ProfiledImage | Failure> {
   const header = await readHeader(bytes)
   if (isFailure(header)) return header
   try {

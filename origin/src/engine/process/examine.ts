@@ -6,23 +6,23 @@
 import { type Failure, fail, failOpenly, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { audioOnlyKind, type MediaKind, videoKindOf } from '../../media/kinds.ts'
 import type { Size } from '../../media/size.ts'
-import { FREE, oneAfterTheOther } from '../cost.ts'
+import { FREE, sequentialCost } from '../cost.ts'
 import type { Cost, Deferred, ExamineJob } from '../jobs.ts'
 import { predictWaveform } from '../video-cost.ts'
 import { type Admission, admit } from './admit.ts'
-import { validateSound } from './container/codecs.ts'
+import { validateAudioCodecs } from './container/codecs.ts'
 import type { ContainerInfo } from './container/container.ts'
 import { type ImageSequence, readSequence } from './formats/heif/sequence.ts'
 import { animationTimes } from './image/animation-frames.ts'
-import { decodePicture, shrink } from './image/decode.ts'
+import { decodeImage, shrink } from './image/decode.ts'
 import { type ImageInfo, validateInfo } from './image/inspect.ts'
 import { sizeWithin } from './image/plan.ts'
 import { decodeScanFrames, scanDecodes } from './image/scan-frames.ts'
-import { openPicture } from './open-picture.ts'
-import type { RawPicture } from './pixels/raw-picture.ts'
-import { costOfStill, costOfThumbnails } from './predict.ts'
-import { cutIntoParts, partsOf } from './scan/long-picture.ts'
-import { otherPictures, readOthers } from './scan/other-pictures.ts'
+import { openImage } from './open-image.ts'
+import type { RawImage } from './pixels/raw-image.ts'
+import { predictRawImage, predictThumbnails } from './predict.ts'
+import { cutIntoParts, partsOf } from './scan/long-image.ts'
+import { otherImages, readOthers } from './scan/other-images.ts'
 import { type MediaSource, memorySource } from './source/media-source.ts'
 import { createStillDecoder } from './stills.ts'
 import { readAudio } from './video/audio.ts'
@@ -46,16 +46,16 @@ export interface Examined {
   /** The codec names of the contract, section 7. */
   readonly codecs?: { readonly video?: string; readonly audio?: string }
   /** The first displayed frame. Undefined for audio. */
-  readonly first?: RawPicture
+  readonly first?: RawImage
   /**
    * The images for a scan, in order: the image, or frames of an animation or a video. Empty for audio, or
    * when no scan was requested.
    */
-  readonly frames: readonly RawPicture[]
+  readonly frames: readonly RawImage[]
 }
 
 /** Twice the side of the model's input image. A placeholder needs less. */
-const LOOK_SIDE_PIXELS = 448
+const ANALYSIS_SIDE_PIXELS = 448
 
 /**
  * Examines a source, or returns the predicted cost when it exceeds the admitted cost. Fails with
@@ -69,8 +69,15 @@ export async function examine(
   reportCost: (cost: Cost) => void,
 ): Promise<Examined | Deferred | Failure> {
   const { kind } = source
-  const isHeard = extras.includes('waveform')
-  const options = { scan, scanFrames, acceptAnyAudio, isHeard, tools, admission: { allowance, reportCost } }
+  const wantsWaveform = extras.includes('waveform')
+  const options = {
+    scan,
+    scanFrames,
+    acceptAnyAudio,
+    wantsWaveform,
+    tools,
+    admission: { allowance, reportCost },
+  }
   switch (kind?.kind) {
     case undefined:
       return fail('unsupported-format', 'the first bytes are of no accepted type')
@@ -79,7 +86,7 @@ export async function examine(
     case 'video':
       return examineVideo(source, kind, options)
     case 'audio':
-      return (await examineHiddenFilm(source, kind, options)) ?? examineAudio(source, kind, options)
+      return (await examineVideoInAudioFile(source, kind, options)) ?? examineAudio(source, kind, options)
   }
 }
 
@@ -88,7 +95,7 @@ interface ExamineOptions {
   readonly scanFrames: number
   readonly acceptAnyAudio: boolean
   /** Whether all audio is decoded for the waveform. */
-  readonly isHeard: boolean
+  readonly wantsWaveform: boolean
   readonly tools: VideoTools
   readonly admission: Admission
 }
@@ -101,20 +108,20 @@ async function examineImage(
   const { tools, scan, scanFrames, admission } = options
   const { limits } = tools
   const isSequence = (info: ImageInfo) => info.format === 'avif' || info.format === 'heic'
-  const opened = await openPicture(source, {
+  const opened = await openImage(source, {
     format: kind.format,
     maxBytes: limits.sourceBytes,
     // Only single frames are decoded, also of a sequence, so the number of frames is not checked.
-    validate: (info, seen) => {
+    validate: (info, available) => {
       const rejected = validateInfo(info, { limits, animated: false })
       if (rejected !== undefined) return rejected
       const isPlayed = isSequence(info) && (info.frames > 1 || info.ownDecoder === 'sequence')
       const decodes = scan && !isSequence(info) ? scanDecodes(info, scanFrames, limits) : 1
-      const still = costOfThumbnails(info, seen, decodes)
-      const others = scan && isSequence(info) ? otherPictures(seen.bytes) : []
-      const stills = others.map(() => still).reduce(oneAfterTheOther, still)
+      const still = predictThumbnails(info, available, decodes)
+      const others = scan && isSequence(info) ? otherImages(available.bytes) : []
+      const stills = others.map(() => still).reduce(sequentialCost, still)
       return admit(
-        scan && isPlayed ? oneAfterTheOther(stills, costOfLook(info, scanFrames + 1)) : stills,
+        scan && isPlayed ? sequentialCost(stills, predictAnalysis(info, scanFrames + 1)) : stills,
         admission,
       )
     },
@@ -124,20 +131,20 @@ async function examineImage(
   const sequence = isSequence(info) ? readSequence(bytes) : undefined
   const decodeStill = createStillDecoder(tools)
   const decodeFirst = (file: Uint8Array, header: ImageInfo) =>
-    decodePicture(file, header, { frame: 0, maxSidePixels: LOOK_SIDE_PIXELS }, decodeStill)
+    decodeImage(file, header, { frame: 0, maxSidePixels: ANALYSIS_SIDE_PIXELS }, decodeStill)
   const isPlayed = sequence !== undefined || info.frames > 1
-  const maxSidePixels = LOOK_SIDE_PIXELS * (scan && !isPlayed ? partsOf(info) : 1)
-  const whole = await decodePicture(bytes, info, { frame: 0, maxSidePixels }, decodeStill)
+  const maxSidePixels = ANALYSIS_SIDE_PIXELS * (scan && !isPlayed ? partsOf(info) : 1)
+  const whole = await decodeImage(bytes, info, { frame: 0, maxSidePixels }, decodeStill)
   if (isFailure(whole)) return whole
   const parts = scan && !isPlayed ? await cutIntoParts(whole) : []
   if (isFailure(parts)) return parts
-  const first = await shrink(whole, LOOK_SIDE_PIXELS)
+  const first = await shrink(whole, ANALYSIS_SIDE_PIXELS)
   if (isFailure(first)) return first
   const size = { width: info.width, height: info.height }
   const others = scan && isSequence(info) ? await readOthers(bytes, info, limits, decodeFirst) : []
   if (isFailure(others)) return others
   if (sequence !== undefined) {
-    const played = await lookAtSequence(sequence, options)
+    const played = await examineSequence(sequence, options)
     if (isFailure(played)) return played
     const { durationSeconds, frames } = played
     return {
@@ -173,16 +180,16 @@ async function examineImage(
  * Decodes frames of the video track of an image sequence. The still image of the same file may show something
  * else, so both are scanned.
  */
-async function lookAtSequence(
+async function examineSequence(
   sequence: ImageSequence,
   { scan, scanFrames, tools }: ExamineOptions,
-): Promise<{ readonly durationSeconds: number; readonly frames: readonly RawPicture[] } | Failure> {
+): Promise<{ readonly durationSeconds: number; readonly frames: readonly RawImage[] } | Failure> {
   const video = await openVideo(tools, memorySource(sequence.asVideo(), undefined), 'mp4')
   if (isFailure(video)) return video
   try {
     const { durationSeconds = 0 } = video.info
     if (!scan) return { durationSeconds, frames: [] }
-    const first = await video.readFrame(undefined, sizeWithin(video.info.video, LOOK_SIDE_PIXELS))
+    const first = await video.readFrame(undefined, sizeWithin(video.info.video, ANALYSIS_SIDE_PIXELS))
     const frames = isFailure(first)
       ? first
       : await readScanFrames(video, first, { most: scanFrames, poster: false })
@@ -201,13 +208,13 @@ async function examineVideo(
   if (isFailure(video)) {
     if (video.code !== 'not-visual') return video
     // A video container with audio streams only is treated as audio.
-    const sound = audioOnlyKind(kind.format)
-    if (sound === undefined) return failOpenly('unsupported-format', `audio only in ${kind.format}`)
-    return examineAudio(source, sound, options)
+    const audioKind = audioOnlyKind(kind.format)
+    if (audioKind === undefined) return failOpenly('unsupported-format', `audio only in ${kind.format}`)
+    return examineAudio(source, audioKind, options)
   }
   try {
     const openOther = (index: number) => openVideo(options.tools, source, kind.format, index)
-    return await lookAtVideo(video, kind, { ...options, openOther })
+    return await examineOpenedVideo(video, kind, { ...options, openOther })
   } finally {
     await video.close()
   }
@@ -218,7 +225,7 @@ async function examineVideo(
  * and the video track may lie behind the first bytes, from which the kind was detected. Undefined when the
  * file is audio.
  */
-async function examineHiddenFilm(
+async function examineVideoInAudioFile(
   source: MediaSource,
   { format }: MediaKind,
   options: ExamineOptions,
@@ -232,36 +239,37 @@ async function examineHiddenFilm(
   try {
     // A cover image, or the images of chapters.
     if (video.info.video.codec === 'mjpeg') return undefined
-    if (!options.acceptAnyAudio && validateSound(video.info.audio, 'film') !== undefined) return undefined
+    if (!options.acceptAnyAudio && validateAudioCodecs(video.info.audio, 'video') !== undefined)
+      return undefined
     const openOther = (index: number) => openVideo(options.tools, source, kind.format, index)
-    const looked = await lookAtVideo(video, kind, { ...options, openOther })
+    const looked = await examineOpenedVideo(video, kind, { ...options, openOther })
     return isFailure(looked) && looked.code === 'undecodable' ? undefined : looked
   } finally {
     await video.close()
   }
 }
 
-interface FilmOptions extends ExamineOptions {
+interface ExamineVideoOptions extends ExamineOptions {
   /** Opens the same file for one of its other video tracks. */
   readonly openOther: (index: number) => Promise<Video | Failure>
 }
 
-async function lookAtVideo(
+async function examineOpenedVideo(
   video: Video,
   kind: MediaKind,
-  { scan, scanFrames, acceptAnyAudio, isHeard, admission, openOther }: FilmOptions,
+  { scan, scanFrames, acceptAnyAudio, wantsWaveform, admission, openOther }: ExamineVideoOptions,
 ): Promise<Examined | Deferred | Failure> {
-  const rejected = acceptAnyAudio ? undefined : validateSound(video.info.audio, 'film')
+  const rejected = acceptAnyAudio ? undefined : validateAudioCodecs(video.info.audio, 'video')
   if (rejected !== undefined) return rejected
   const { width, height } = video.info.video
-  const shownAt = sizeWithin(video.info.video, LOOK_SIDE_PIXELS)
+  const shownAt = sizeWithin(video.info.video, ANALYSIS_SIDE_PIXELS)
   const looks = [
-    costOfLook(video.info.video, scan ? scanSamples(scanFrames) : 0),
-    ...(scan ? video.info.others.map((other) => costOfLook(other, OTHER_SAMPLES)) : []),
+    predictAnalysis(video.info.video, scan ? scanSamples(scanFrames) : 0),
+    ...(scan ? video.info.others.map((other) => predictAnalysis(other, OTHER_SAMPLES)) : []),
   ]
-  const seen = looks.reduce(oneAfterTheOther)
-  const heard = isHeard ? predictWaveform(video.info.durationSeconds ?? 0) : FREE
-  const deferred = admit(oneAfterTheOther(seen, heard), admission)
+  const analysisCost = looks.reduce(sequentialCost)
+  const waveformCost = wantsWaveform ? predictWaveform(video.info.durationSeconds ?? 0) : FREE
+  const deferred = admit(sequentialCost(analysisCost, waveformCost), admission)
   if (deferred !== undefined) return deferred
   const first = await video.readFrame(undefined, shownAt)
   if (isFailure(first)) return first
@@ -281,32 +289,32 @@ async function lookAtVideo(
 }
 
 /** Predicts the cost of the first frame of a video and of `samples` more for the scan. */
-function costOfLook(video: Size, samples: number): Cost {
-  const plan = { ...sizeWithin(video, LOOK_SIDE_PIXELS), mode: 'exact', gravity: 'centre' } as const
-  return costOfStill(video, { plan, format: 'jpeg', quality: 80, animated: false }, samples)
+function predictAnalysis(video: Size, samples: number): Cost {
+  const plan = { ...sizeWithin(video, ANALYSIS_SIDE_PIXELS), mode: 'exact', gravity: 'centre' } as const
+  return predictRawImage(video, { plan, format: 'jpeg', quality: 80, animated: false }, samples)
 }
 
 /**
  * Returns the codec names. Of several audio tracks the first with an accepted codec is the one that plays.
  */
 function codecsOf({ video, audio }: ContainerInfo): NonNullable<Examined['codecs']> {
-  const sound = audio.find((codec) => codec !== undefined)
-  const picture = video?.codec === 'hidden' ? undefined : video?.codec
+  const audioCodec = audio.find((codec) => codec !== undefined)
+  const videoCodec = video?.codec === 'hidden' ? undefined : video?.codec
   return {
-    ...(picture === undefined ? {} : { video: picture }),
-    ...(sound === undefined ? {} : { audio: sound }),
+    ...(videoCodec === undefined ? {} : { video: videoCodec }),
+    ...(audioCodec === undefined ? {} : { audio: audioCodec }),
   }
 }
 
 async function examineAudio(
   source: MediaSource,
   kind: MediaKind & { readonly kind: 'audio' },
-  { tools, isHeard, admission }: ExamineOptions,
+  { tools, wantsWaveform, admission }: ExamineOptions,
 ): Promise<Examined | Deferred | Failure> {
   const info = await readAudio(tools, source, kind.format)
   if (isFailure(info)) return info
   const { durationSeconds } = info
-  const deferred = isHeard ? admit(predictWaveform(durationSeconds ?? 0), admission) : undefined
+  const deferred = wantsWaveform ? admit(predictWaveform(durationSeconds ?? 0), admission) : undefined
   if (deferred !== undefined) return deferred
   const codecs = codecsOf({ ...info, video: undefined })
   return { kind, ...(durationSeconds === undefined ? {} : { durationSeconds }), codecs, frames: [] }

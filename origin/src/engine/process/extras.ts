@@ -7,20 +7,20 @@ import type { Examined } from './examine.ts'
 import { blurHashOf } from './image/blur-hash.ts'
 import { paletteOf } from './image/palette.ts'
 import { perceptualHashOf } from './image/perceptual-hash.ts'
-import type { RawPicture } from './pixels/raw-picture.ts'
+import type { RawImage } from './pixels/raw-image.ts'
 import type { MediaSource } from './source/media-source.ts'
 import type { VideoTools } from './video/video.ts'
 
 type Extras = Pick<Extract<ResultOf<'examine'>, { readonly kind: 'examined' }>, ExtraName>
 
-const LOOKS = {
+const VISUAL_EXTRAS = {
   blurhash: blurHashOf,
   palette: paletteOf,
   phash: perceptualHashOf,
 } as const
 
-function isLook(name: ExtraName): name is keyof typeof LOOKS {
-  return Object.hasOwn(LOOKS, name)
+function isVisualExtra(name: ExtraName): name is keyof typeof VISUAL_EXTRAS {
+  return Object.hasOwn(VISUAL_EXTRAS, name)
 }
 
 /** Returns the requested extras that apply to the media. Fails with `undecodable`. */
@@ -34,14 +34,14 @@ export async function extrasOf(
 }
 
 async function collect(
-  first: RawPicture,
+  first: RawImage,
   names: readonly ExtraName[],
   extras: Extras,
 ): Promise<Extras | Failure> {
   let collected = extras
   for (const name of names) {
-    if (!isLook(name)) continue
-    const value = await LOOKS[name](first)
+    if (!isVisualExtra(name)) continue
+    const value = await VISUAL_EXTRAS[name](first)
     if (isFailure(value)) return value
     if (value !== undefined) collected = { ...collected, [name]: value }
   }

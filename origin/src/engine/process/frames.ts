@@ -11,17 +11,17 @@ import type { Cost, Deferred, FramesJob } from '../jobs.ts'
 import { type Admission, admit } from './admit.ts'
 import { type ImageSequence, readSequence } from './formats/heif/sequence.ts'
 import { animationTimes, frameAt } from './image/animation-frames.ts'
-import { decodePicture } from './image/decode.ts'
+import { decodeImage } from './image/decode.ts'
 import { affordableDecodes, reachableFrames } from './image/frame-budget.ts'
 import { type ImageInfo, validateInfo } from './image/inspect.ts'
 import { type Render, renderRaw } from './image/render-image.ts'
 import { countWholeFrames } from './image/whole-frames.ts'
-import { openPicture } from './open-picture.ts'
-import type { RawPicture } from './pixels/raw-picture.ts'
-import { type AvailableBytes, costOfPicture, costOfStill, MOST_SECONDS } from './predict.ts'
+import { openImage } from './open-image.ts'
+import type { RawImage } from './pixels/raw-image.ts'
+import { type AvailableBytes, MAX_SECONDS, predictImage, predictRawImage } from './predict.ts'
 import type { MediaSource } from './source/media-source.ts'
 import { createStillDecoder } from './stills.ts'
-import { threeFrames, threeMoments } from './timestamps/timestamps.ts'
+import { threeFrames, threeTimestamps } from './timestamps/timestamps.ts'
 import { readThreeFrames } from './video/frames.ts'
 import { playSequence } from './video/play-sequence.ts'
 import { openVideo, type Video, type VideoTools } from './video/video.ts'
@@ -51,7 +51,7 @@ export async function readFrameFiles(
     case 'audio':
       return fail('undecodable', `content is ${kind?.format}`)
     case 'image':
-      return pictureFiles(source, kind, tools, admission)
+      return imageFiles(source, kind, tools, admission)
     case 'video':
       return videoFiles(source, kind, tools, admission)
   }
@@ -66,7 +66,7 @@ async function videoFiles(
   const video = await openVideo(tools, source, kind.format)
   if (isFailure(video)) return video
   try {
-    const deferred = admit(costOfStill(video.info.video, jpegRender(video.info.video)), admission)
+    const deferred = admit(predictRawImage(video.info.video, jpegRender(video.info.video)), admission)
     return deferred ?? (await filesOf(video))
   } finally {
     await video.close()
@@ -76,24 +76,24 @@ async function videoFiles(
 async function filesOf(video: Video): Promise<readonly FrameFile[] | Failure> {
   const frames = await readThreeFrames(video)
   if (isFailure(frames)) return frames
-  return jpegFiles(frames.map((picture) => ({ picture, timestampSeconds: picture.timestampSeconds })))
+  return jpegFiles(frames.map((frame) => ({ frame, timestampSeconds: frame.timestampSeconds })))
 }
 
-async function pictureFiles(
+async function imageFiles(
   source: MediaSource,
   kind: MediaKind & { readonly kind: 'image' },
   tools: VideoTools,
   admission: Admission,
 ): Promise<readonly FrameFile[] | Deferred | Failure> {
   const { limits } = tools
-  const opened = await openPicture(source, {
+  const opened = await openImage(source, {
     format: kind.format,
     maxBytes: limits.sourceBytes,
     // A still image is returned unchanged.
     intact: true,
-    validate: (info, seen) =>
+    validate: (info, available) =>
       validateInfo(info, { limits, animated: false }) ??
-      (info.frames === 1 ? undefined : admit(costOfFrames(info, seen, limits), admission)),
+      (info.frames === 1 ? undefined : admit(predictFrames(info, available, limits), admission)),
   })
   if (!('info' in opened)) return opened
   const { bytes, info } = opened
@@ -102,23 +102,23 @@ async function pictureFiles(
   const times = sequence === undefined ? await animationTimes(bytes, info) : sequenceTimes(sequence)
   const decodes = affordableDecodes(info, limits)
   const reachable = (frames: number) => {
-    const moments = threeMoments(times[frames] ?? 0)
-    const wanted = moments.map((moment) => Math.min(frames - 1, frameAt(times, moment)))
+    const timestamps = threeTimestamps(times[frames] ?? 0)
+    const wanted = timestamps.map((timestamp) => Math.min(frames - 1, frameAt(times, timestamp)))
     return reachableFrames(threeFrames(wanted, frames), decodes)
   }
   if (sequence !== undefined) {
     const frames = reachable(info.frames)
-    const played = await playedPictures(sequence, { info, frames, times }, tools)
+    const played = await playFrames(sequence, { info, frames, times }, tools)
     return isFailure(played) ? played : jpegFiles(played)
   }
   const decodeStill = createStillDecoder(tools)
   const decode = (frame: number, maxSidePixels: number) =>
-    decodePicture(bytes, info, { frame, maxSidePixels }, decodeStill)
-  const look = async (frames: readonly number[]): Promise<readonly ShownPicture[]> => {
-    const shown: ShownPicture[] = []
+    decodeImage(bytes, info, { frame, maxSidePixels }, decodeStill)
+  const look = async (frames: readonly number[]): Promise<readonly ShownFrame[]> => {
+    const shown: ShownFrame[] = []
     for (const frame of frames) {
-      const picture = await decode(frame, Math.max(info.width, info.height))
-      if (!isFailure(picture)) shown.push({ picture, timestampSeconds: times[frame] ?? 0 })
+      const decoded = await decode(frame, Math.max(info.width, info.height))
+      if (!isFailure(decoded)) shown.push({ frame: decoded, timestampSeconds: times[frame] ?? 0 })
     }
     return shown
   }
@@ -137,12 +137,12 @@ const FRAMES = 3
  * Predicts the cost of three frames: near the start, in the middle, and at the end. All are held in memory,
  * and each is decoded again from the first frame.
  */
-function costOfFrames(info: ImageInfo, seen: AvailableBytes, limits: MediaLimits): Cost {
-  const one = costOfPicture(info, jpegRender(info), { frames: 1, cutLate: false }, seen)
+function predictFrames(info: ImageInfo, available: AvailableBytes, limits: MediaLimits): Cost {
+  const one = predictImage(info, jpegRender(info), { frames: 1, cutLate: false }, available)
   const decodes = Math.min(affordableDecodes(info, limits), (FRAMES * info.frames) / 2 + FRAMES)
   return {
     memoryBytes: one.memoryBytes + (FRAMES - 1) * info.width * info.height * 4,
-    cpuSeconds: Math.min(MOST_SECONDS, one.cpuSeconds * decodes),
+    cpuSeconds: Math.min(MAX_SECONDS, one.cpuSeconds * decodes),
   }
 }
 
@@ -163,28 +163,28 @@ interface WantedFrames {
  * Decodes the wanted frames of an animated AVIF. Its animation is a video track in addition to the still
  * image, and its alpha is another one. Fails when no frame decodes.
  */
-async function playedPictures(
+async function playFrames(
   sequence: ImageSequence,
   { info, frames, times }: WantedFrames,
   tools: VideoTools,
-): Promise<readonly ShownPicture[] | Failure> {
+): Promise<readonly ShownFrame[] | Failure> {
   const played = await playSequence(tools, sequence, info, (frames.at(-1) ?? 0) + 1)
   if (isFailure(played)) return played
-  const shown: ShownPicture[] = []
+  const shown: ShownFrame[] = []
   let index = 0
-  for await (const picture of played.frames) {
-    if (isFailure(picture)) {
-      if (shown.length === 0) return picture
+  for await (const frame of played.frames) {
+    if (isFailure(frame)) {
+      if (shown.length === 0) return frame
       break
     }
-    if (frames.includes(index)) shown.push({ picture, timestampSeconds: times[index] ?? 0 })
+    if (frames.includes(index)) shown.push({ frame, timestampSeconds: times[index] ?? 0 })
     index += 1
   }
   return shown
 }
 
-interface ShownPicture {
-  readonly picture: RawPicture
+interface ShownFrame {
+  readonly frame: RawImage
   readonly timestampSeconds: number
 }
 
@@ -192,23 +192,23 @@ interface ShownPicture {
  * The largest sum of all JPEG files, in bytes. In base64 inside JSON they stay below the 512 KiB that clients
  * accept.
  */
-const MOST_BYTES = 380_000
+const MAX_BYTES = 380_000
 /** The file size falls a little more slowly than the number of pixels. */
 const SHRINK_FURTHER = 0.94
-const MOST_TRIES = 5
+const MAX_TRIES = 5
 
-async function jpegFiles(shown: readonly ShownPicture[]): Promise<readonly FrameFile[] | Failure> {
+async function jpegFiles(shown: readonly ShownFrame[]): Promise<readonly FrameFile[] | Failure> {
   let scale = 1
   for (let tries = 1; ; tries += 1) {
     const files: FrameFile[] = []
-    for (const { picture, timestampSeconds } of shown) {
-      const bytes = await renderRaw(picture, jpegRender(picture, scale))
+    for (const { frame, timestampSeconds } of shown) {
+      const bytes = await renderRaw(frame, jpegRender(frame, scale))
       if (isFailure(bytes)) return bytes
       files.push({ timestampSeconds, mime: 'image/jpeg', bytes })
     }
     const total = files.reduce((sum, { bytes }) => sum + bytes.length, 0)
-    if (total <= MOST_BYTES || tries === MOST_TRIES) return files
-    scale *= Math.sqrt(MOST_BYTES / total) * SHRINK_FURTHER
+    if (total <= MAX_BYTES || tries === MAX_TRIES) return files
+    scale *= Math.sqrt(MAX_BYTES / total) * SHRINK_FURTHER
   }
 }
 

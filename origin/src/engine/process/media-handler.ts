@@ -35,7 +35,7 @@ export async function openMediaHandler(setup: MediaSetup, channel: Channel): Pro
         limits: job.limits,
       }
       const kept = stills.begin(job.source)
-      const reports = { reportProgress: channel.reportProgress, reportCost: costTeller(job, channel) }
+      const reports = { reportProgress: channel.reportProgress, reportCost: createCostReporter(job, channel) }
       return workOn(sourceOf(job.source, body, kept, channel), job, tools, reports)
     },
     rest: stills.forget,
@@ -53,7 +53,7 @@ const BRIEF_CPU_SECONDS = 0.05
  * a short one reports nothing. A job that does further work always reports that it got this far: if it ends
  * its process after that, only that work is rejected, and not the whole source.
  */
-function costTeller(job: SourceJob, { reportCost }: Channel): Reports['reportCost'] {
+function createCostReporter(job: SourceJob, { reportCost }: Channel): Reports['reportCost'] {
   const isPlain = workOf(job).kind === 'plain'
   return (cost) => {
     if (!isPlain || cost.cpuSeconds > BRIEF_CPU_SECONDS) reportCost(cost)
@@ -115,11 +115,11 @@ async function workOnExamination(
   if (isFailure(extras)) return { result: extras }
   const waveform = job.extras.includes('waveform') ? await waveformOf(source, examined, tools) : undefined
   if (typeof waveform === 'object') return { result: waveform }
-  const pictures: Uint8Array[] = []
+  const images: Uint8Array[] = []
   for (const frame of frames) {
     const pixels = await modelPixels(frame)
     if (isFailure(pixels)) return { result: pixels }
-    pictures.push(...pixels)
+    images.push(...pixels)
   }
   return {
     result: {
@@ -132,7 +132,7 @@ async function workOnExamination(
       ...extras,
       ...(waveform === undefined ? {} : { waveform }),
     },
-    body: Buffer.concat(pictures),
+    body: Buffer.concat(images),
   }
 }
 

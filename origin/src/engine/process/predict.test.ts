@@ -3,24 +3,24 @@ import sharp from 'sharp'
 import { expect, it } from 'vitest'
 import { encodePngChunk } from './formats/png/png-chunks.ts'
 import { readInfo } from './image/inspect.ts'
-import { costOfPicture } from './predict.ts'
+import { predictImage } from './predict.ts'
 
 const plan = { width: 400, height: 300, mode: 'exact', gravity: 'centre' } as const
 const render = { plan, format: 'webp', quality: 80, animated: false } as const
 const LARGE = 25 * 2 ** 20
 
-async function costOf(content: string, seenBytes = Number.POSITIVE_INFINITY) {
+async function costOf(content: string, availableBytes = Number.POSITIVE_INFINITY) {
   const svg = Buffer.from(`<svg xmlns="http://www.w3.org/2000/svg" width="400" height="300">${content}</svg>`)
   const info = await readInfo(svg, 'svg')
   if (isFailure(info)) throw new Error(info.detail)
-  const seen = { bytes: svg.subarray(0, seenBytes), sizeBytes: svg.length }
-  return costOfPicture(info, render, { frames: 1, cutLate: false }, seen)
+  const available = { bytes: svg.subarray(0, availableBytes), sizeBytes: svg.length }
+  return predictImage(info, render, { frames: 1, cutLate: false }, available)
 }
 
 it('an embedded photograph costs less than SVG of its size, even when only the start is read', async () => {
   const image = `<image width="400" height="300" href="data:image/jpeg;base64,${'A'.repeat(LARGE)}"/>`
-  for (const seenBytes of [LARGE + 1000, 256 * 1024]) {
-    const { cpuSeconds, memoryBytes } = await costOf(image, seenBytes)
+  for (const availableBytes of [LARGE + 1000, 256 * 1024]) {
+    const { cpuSeconds, memoryBytes } = await costOf(image, availableBytes)
     expect(cpuSeconds).toBeLessThan(5)
     expect(memoryBytes).toBeGreaterThan(5 * LARGE)
   }
@@ -41,7 +41,7 @@ it('the memory of an HDR PNG includes its decoded samples', async () => {
       const info = await readInfo(bytes, 'png')
       if (isFailure(info)) throw new Error(info.detail)
       const large = { ...info, width: 4000, height: 3000 }
-      return costOfPicture(large, render, { frames: 1, cutLate: false }, { bytes, sizeBytes: bytes.length })
+      return predictImage(large, render, { frames: 1, cutLate: false }, { bytes, sizeBytes: bytes.length })
     }),
   )
   // Measured: 16 bytes per pixel.

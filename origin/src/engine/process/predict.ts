@@ -1,19 +1,19 @@
 /** Predicts the cost of a job from what its process knows about the source. */
 
 import type { Size } from '../../media/size.ts'
-import { type CostRender, type CostSource, FREE, oneAfterTheOther, predictRender } from '../cost.ts'
+import { type CostRender, type CostSource, FREE, predictRender, sequentialCost } from '../cost.ts'
 import { BASE_BYTES, MIB } from '../cost-tables.ts'
 import type { Cost } from '../jobs.ts'
 import { predictStill } from '../video-cost.ts'
 import { MAX_PIXELS as MAX_GIF_PIXELS } from './formats/gif/repair-gif.ts'
 import { isWholePng } from './formats/png/repair-png.ts'
-import { picturesInSvg } from './formats/svg/svg-picture-sizes.ts'
+import { imagesInSvg } from './formats/svg/svg-image-sizes.ts'
 import { rowsAtOnce } from './formats/tiff/tiff-samples.ts'
 import { MAX_ENCODES } from './image/fit-bytes.ts'
 import type { ImageInfo } from './image/inspect.ts'
 import { seeksFaces, sizeOf } from './image/layout.ts'
 import type { Render } from './image/render-image.ts'
-import { isHeld } from './image/render-stages.ts'
+import { isBuffered } from './image/render-stages.ts'
 import { coarseSize, isWholeWebp } from './image/shrink-on-load.ts'
 
 /** The bytes of a source that are available when its header has been read. */
@@ -32,39 +32,40 @@ export interface Decoding {
 }
 
 /** Predicts the cost of rendering an image. The size of a drawing is the one at which it is rasterised. */
-export function costOfPicture(
+export function predictImage(
   info: ImageInfo,
   render: Render,
   { frames, cutLate }: Decoding,
-  seen: AvailableBytes,
+  available: AvailableBytes,
 ): Cost {
   // The positions of faces are not known yet, but the crop will use only a part of the image.
   const isCutEarly = render.part !== undefined || seeksFaces(render)
-  const pictures = costOfPictures(info, seen)
+  const embedded = predictSvgImages(info, available)
   const source = {
     ...info,
     frames,
-    turned: info.orientation > 1,
+    rotated: info.orientation > 1,
     played: frames > 1 || info.hidesDefault === true,
-    held: heldOfWebp(info, render),
-    filtered: info.format === 'svg' && hasFilters(seen.bytes),
+    held: predictWebpBuffer(info, render),
+    filtered: info.format === 'svg' && hasFilters(available.bytes),
     cut: cutLate ? ('late' as const) : isCutEarly ? ('early' as const) : undefined,
-    sourceBytes: seen.sizeBytes - pictures.sourceBytes,
+    sourceBytes: available.sizeBytes - embedded.sourceBytes,
   }
   const plain = predictRender(source, { ...costRender(render), frames })
   const drawn = {
-    memoryBytes: plain.memoryBytes + treeBytes(info, seen) + tilesBytes(info, seen) + pictures.memoryBytes,
-    cpuSeconds: plain.cpuSeconds + pictures.cpuSeconds,
+    memoryBytes:
+      plain.memoryBytes + treeBytes(info, available) + tilesBytes(info, available) + embedded.memoryBytes,
+    cpuSeconds: plain.cpuSeconds + embedded.cpuSeconds,
   }
-  const cost = oneAfterTheOther(drawn, costOfReading(info, seen))
-  return seeksFaces(render) ? withLook(cost, info, seen) : cost
+  const cost = sequentialCost(drawn, predictReading(info, available))
+  return seeksFaces(render) ? withFaceDetection(cost, info, available) : cost
 }
 
 /**
  * Returns the pixels in memory of a WebP that its codec does not scale to the exact size. Pixels that it
  * scales partly are held twice.
  */
-function heldOfWebp(info: ImageInfo, render: Render): CostSource['held'] {
+function predictWebpBuffer(info: ImageInfo, render: Render): CostSource['held'] {
   const { width, height } = info
   const coarse = coarseSize(info, render)
   if (coarse !== undefined) return { width: coarse.width, pixels: 2 * coarse.width * coarse.height }
@@ -72,7 +73,7 @@ function heldOfWebp(info: ImageInfo, render: Render): CostSource['held'] {
 }
 
 /** Predicts the cost of repairing a file before or while it is decoded. */
-function costOfReading({ format, width, height }: ImageInfo, { bytes, sizeBytes }: AvailableBytes): Cost {
+function predictReading({ format, width, height }: ImageInfo, { bytes, sizeBytes }: AvailableBytes): Cost {
   // A file of which only the start is available cannot be checked.
   if (format === 'png' && bytes.length === sizeBytes && !isWholePng(bytes)) {
     const pixels = width * height
@@ -144,30 +145,31 @@ function tilesBytes(
 }
 
 /** The document as text and as bytes alternately, and the copies that libxml and librsvg make of it. */
-const COPIES_OF_PICTURES = 7
+const SVG_IMAGE_COPIES = 7
 /**
  * Decoded, in librsvg's format, and in between. All embedded images are held until the drawing is finished.
  */
-const PICTURE_BYTES_PER_PIXEL = 14
-const PICTURE_SECONDS_PER_MEGAPIXEL = 0.05
-const PICTURE_SECONDS_PER_MIB = 0.1
+const SVG_IMAGE_BYTES_PER_PIXEL = 14
+const SVG_IMAGE_SECONDS_PER_MEGAPIXEL = 0.05
+const SVG_IMAGE_SECONDS_PER_MIB = 0.1
 
 /**
  * Predicts the cost of the images embedded in a drawing, and returns the number of their bytes, which have no
  * other cost.
  */
-function costOfPictures(
+function predictSvgImages(
   { format }: ImageInfo,
   { bytes, sizeBytes }: AvailableBytes,
 ): Cost & { readonly sourceBytes: number } {
   if (format !== 'svg') return { ...FREE, sourceBytes: 0 }
-  const pictures = picturesInSvg(bytes)
-  const sourceBytes = pictures.bytes + (pictures.isUnfinished ? sizeBytes - bytes.length : 0)
+  const embedded = imagesInSvg(bytes)
+  const sourceBytes = embedded.bytes + (embedded.isUnfinished ? sizeBytes - bytes.length : 0)
   return {
     sourceBytes,
-    memoryBytes: COPIES_OF_PICTURES * sourceBytes + pictures.pixels * PICTURE_BYTES_PER_PIXEL,
+    memoryBytes: SVG_IMAGE_COPIES * sourceBytes + embedded.pixels * SVG_IMAGE_BYTES_PER_PIXEL,
     cpuSeconds:
-      (sourceBytes / MIB) * PICTURE_SECONDS_PER_MIB + (pictures.pixels / 1e6) * PICTURE_SECONDS_PER_MEGAPIXEL,
+      (sourceBytes / MIB) * SVG_IMAGE_SECONDS_PER_MIB +
+      (embedded.pixels / 1e6) * SVG_IMAGE_SECONDS_PER_MEGAPIXEL,
   }
 }
 
@@ -175,7 +177,7 @@ function costOfPictures(
 const COPIES_WHILE_KEEPING = 2.5
 
 /** Returns the cost when the pixels of the source are also kept as a file for other jobs. */
-export function costOfKeeping(cost: Cost, keptBytes: number, { sizeBytes }: AvailableBytes): Cost {
+export function predictKeptPixels(cost: Cost, keptBytes: number, { sizeBytes }: AvailableBytes): Cost {
   const making = BASE_BYTES + sizeBytes + COPIES_WHILE_KEEPING * keptBytes
   return { ...cost, memoryBytes: Math.max(cost.memoryBytes + keptBytes, making) }
 }
@@ -187,8 +189,8 @@ export function costOfKeeping(cost: Cost, keptBytes: number, { sizeBytes }: Avai
 const FACES_BYTES = 12 * 2 ** 20
 const FACES_SECONDS = 0.3
 
-function withLook(cost: Cost, info: ImageInfo, seen: AvailableBytes): Cost {
-  const look = costOfThumbnails(info, seen, 1)
+function withFaceDetection(cost: Cost, info: ImageInfo, available: AvailableBytes): Cost {
+  const look = predictThumbnails(info, available, 1)
   return {
     memoryBytes: Math.max(cost.memoryBytes, look.memoryBytes) + FACES_BYTES,
     cpuSeconds: cost.cpuSeconds + look.cpuSeconds + FACES_SECONDS,
@@ -207,14 +209,14 @@ export function costRender(render: Render): CostRender {
     ...{ format, ...sizeOf(render), frames: 1, quality, blur },
     sharpened: sharpen !== undefined,
     // Selecting frames for a lower frame rate copies them, as rotating does.
-    arranged: isHeld(render) || render.fps !== undefined,
-    laid: background !== undefined,
+    buffered: isBuffered(render) || render.fps !== undefined,
+    flattened: background !== undefined,
     encodes: maxBytes === undefined ? 1 : MAX_ENCODES,
   }
 }
 
 /** Predicts the cost of a still of a video, and of `samples` small frames that are analysed for it. */
-export function costOfStill(video: Size, render: Render, samples = 0): Cost {
+export function predictRawImage(video: Size, render: Render, samples = 0): Cost {
   return predictStill(video, costRender(render), samples)
 }
 
@@ -222,18 +224,18 @@ export function costOfStill(video: Size, render: Render, samples = 0): Cost {
  * The upper bound of the predicted CPU time of many frames, in seconds. It is longer than any deadline
  * allows.
  */
-export const MOST_SECONDS = 20
+export const MAX_SECONDS = 20
 
 /**
  * Predicts the cost of an image at the size that a scan or a placeholder needs. `decodes` is the number of
  * frames that are decoded for it.
  */
-export function costOfThumbnails(info: ImageInfo, seen: AvailableBytes, decodes: number): Cost {
+export function predictThumbnails(info: ImageInfo, available: AvailableBytes, decodes: number): Cost {
   const plan = { width: 448, height: 448, mode: 'exact', gravity: 'centre' } as const
   const small = info.drawing === undefined ? info : { ...info, width: plan.width, height: plan.height }
   const render = { plan, format: 'jpeg', quality: 80, animated: false } as const
-  const one = costOfPicture(small, render, { frames: 1, cutLate: false }, seen)
-  const two = costOfPicture(small, render, { frames: 2, cutLate: false }, seen)
+  const one = predictImage(small, render, { frames: 1, cutLate: false }, available)
+  const two = predictImage(small, render, { frames: 2, cutLate: false }, available)
   const cpuSeconds = one.cpuSeconds + (decodes - 1) * (two.cpuSeconds - one.cpuSeconds)
-  return { ...one, cpuSeconds: Math.max(one.cpuSeconds, Math.min(MOST_SECONDS, cpuSeconds)) }
+  return { ...one, cpuSeconds: Math.max(one.cpuSeconds, Math.min(MAX_SECONDS, cpuSeconds)) }
 }

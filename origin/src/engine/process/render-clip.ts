@@ -9,18 +9,18 @@ import type { RenderOptions } from '../render-options.ts'
 import { predictAnimationClip, predictCopy, predictVideoClip } from '../video-cost.ts'
 import { type Admission, admit, type Reports } from './admit.ts'
 import { encodeAnimation } from './clip/animation-clip.ts'
-import { clipSize, mostPictures, reducedRate, spanOf, startSecondsOf } from './clip/clip-plan.ts'
-import { encodeFilm } from './clip/film-clip.ts'
+import { clipSize, maxFramesOf, reducedRate, spanOf, startSecondsOf } from './clip/clip-plan.ts'
 import { asFailure } from './clip/libav-rejection.ts'
-import { type Film, openFilm } from './clip/open-film.ts'
-import { isPlayableEverywhere, remuxFilm } from './clip/remux.ts'
+import { openVideoInput, type VideoInput } from './clip/open-video.ts'
+import { isPlayableEverywhere, remuxVideo } from './clip/remux.ts'
+import { encodeVideoClip } from './clip/video-clip.ts'
 import { type ImageInfo, validateInfo } from './image/inspect.ts'
 import { keepsSize, type Plan, planOf } from './image/plan.ts'
 import type { Render } from './image/render-stages.ts'
 import type { Libav } from './libav/load.ts'
-import { decodableAudio, type SoundTrack } from './libav/stream-info.ts'
+import { type AudioTrack, decodableAudio } from './libav/stream-info.ts'
 import { movingStrip } from './moving-strip.ts'
-import { openPicture } from './open-picture.ts'
+import { openImage } from './open-image.ts'
 import type { Rendered } from './rendered.ts'
 import type { MediaSource } from './source/media-source.ts'
 import { maxPixels } from './video/frame-size.ts'
@@ -51,9 +51,9 @@ export async function renderClip(
   const task: ClipTask = { format, options, limits, reportProgress, admission }
   const clip =
     kind?.kind === 'video'
-      ? (copyOfFilm(libav, source, kind.format, task) ?? newFilm(libav, source, kind.format, task))
+      ? (copyVideo(libav, source, kind.format, task) ?? transcodeVideo(libav, source, kind.format, task))
       : kind?.kind === 'image'
-        ? await clipOfAnimation(libav, source, kind.format, task, tools)
+        ? await transcodeAnimation(libav, source, kind.format, task, tools)
         : fail(kind === undefined ? 'unsupported-format' : 'not-visual')
   return isFailure(clip) ? clip : { kind: 'rendered', format, bytes: clip }
 }
@@ -62,33 +62,37 @@ export async function renderClip(
  * Copies the packets of a video to MP4. Undefined when the options require re-encoding, or when the copy
  * would not play everywhere. Fails with the failures of its source.
  */
-function copyOfFilm(
+function copyVideo(
   libav: Libav,
   source: MediaSource,
   sourceFormat: VideoFormat,
   { format, options, limits, admission }: ClipTask,
 ): Buffer | Failure | undefined {
-  if (format !== 'mp4' || !keepsPictures(options)) return undefined
-  const opened = openFilm(libav, source, sourceFormat, limits)
+  if (format !== 'mp4' || !keepsFrames(options)) return undefined
+  const opened = openVideoInput(libav, source, sourceFormat, limits)
   if (isFailure(opened)) return undefined
-  using film = opened
-  const plan = planOf(options.geometry, film.info.video)
-  const sound = soundOf(libav, film, options)
-  if (!keepsSize(plan, film.info.video) || !isPlayableEverywhere(libav, film, sound)) return undefined
+  using input = opened
+  const plan = planOf(options.geometry, input.info.video)
+  const audio = selectAudio(libav, input, options)
+  if (!keepsSize(plan, input.info.video) || !isPlayableEverywhere(libav, input, audio)) return undefined
   if (admit(predictCopy(source.sizeBytes, limits.clipBytes), admission) !== undefined) return undefined
-  return remuxFilm(libav, film, { sound, maxSeconds: secondsOf(options, limits), maxBytes: limits.clipBytes })
+  return remuxVideo(libav, input, {
+    audio,
+    maxSeconds: secondsOf(options, limits),
+    maxBytes: limits.clipBytes,
+  })
 }
 
-function newFilm(
+function transcodeVideo(
   libav: Libav,
   source: MediaSource,
   sourceFormat: VideoFormat,
   { format, options, limits, reportProgress, admission }: ClipTask,
 ): Buffer | Failure {
-  const opened = openFilm(libav, source, sourceFormat, limits)
+  const opened = openVideoInput(libav, source, sourceFormat, limits)
   if (isFailure(opened)) return opened
-  using film = opened
-  const { video, durationSeconds } = film.info
+  using input = opened
+  const { video, durationSeconds } = input.info
   const span = spanOf({
     startSeconds: startSecondsOf(options.time, durationSeconds),
     seconds: secondsOf(options, limits),
@@ -96,32 +100,32 @@ function newFilm(
   })
   const lastSeconds = span.startSeconds + secondsOf(options, limits)
   const size = clipSize(planOf(options.geometry, video), options.geometry)
-  const sourceRate = film.pictureRate
-  const pictureRate = reducedRate(options.fps, sourceRate)
+  const sourceRate = input.frameRate
+  const frameRate = reducedRate(options.fps, sourceRate)
   const costOf = (endSeconds: number) =>
     predictVideoClip({
       ...{ format, size, sourceRate },
       seconds: endSeconds - span.startSeconds,
       coded: { width: video.codedWidth, height: video.codedHeight },
-      pictureRate: pictureRate ?? sourceRate,
+      frameRate: frameRate ?? sourceRate,
     })
   const rejected = reject(costOf(span.endSeconds), admission)
   if (rejected !== undefined) return rejected
-  return encodeFilm(libav, film, {
-    ...{ format, video, size, span, pictureRate, sourceRate },
+  return encodeVideoClip(libav, input, {
+    ...{ format, video, size, span, frameRate, sourceRate },
     lastSeconds,
     goesPastEnd: () => admit(costOf(lastSeconds), admission) === undefined,
-    sound: soundOf(libav, film, options),
+    audio: selectAudio(libav, input, options),
     quality: options.quality,
     blur: options.blur,
     maxPixels: maxPixels(limits),
     maxBytes: limits.clipBytes,
-    maxPictures: mostPictures({ ...span, endSeconds: lastSeconds }),
+    maxFrames: maxFramesOf({ ...span, endSeconds: lastSeconds }),
     reportProgress,
   })
 }
 
-async function clipOfAnimation(
+async function transcodeAnimation(
   libav: Libav,
   source: MediaSource,
   sourceFormat: SourceFormat,
@@ -132,7 +136,7 @@ async function clipOfAnimation(
     const plan = planOf(options.geometry, info)
     return { ...plan, ...clipSize(plan, options.geometry) }
   }
-  const opened = await openPicture(source, {
+  const opened = await openImage(source, {
     format: sourceFormat,
     maxBytes: limits.sourceBytes,
     validate(info) {
@@ -184,10 +188,10 @@ function secondsOf({ durationMs }: RenderOptions, { clipSeconds }: SourceLimits)
   return Math.min(clipSeconds, (durationMs ?? Number.POSITIVE_INFINITY) / 1000)
 }
 
-function soundOf(libav: Libav, film: Film, { silent }: RenderOptions): SoundTrack | undefined {
-  return silent ? undefined : decodableAudio(libav, film.tracks)
+function selectAudio(libav: Libav, input: VideoInput, { silent }: RenderOptions): AudioTrack | undefined {
+  return silent ? undefined : decodableAudio(libav, input.tracks)
 }
 
-function keepsPictures({ qualityAsked, blur, time, fps }: RenderOptions): boolean {
+function keepsFrames({ qualityAsked, blur, time, fps }: RenderOptions): boolean {
   return !qualityAsked && blur === undefined && time === undefined && fps === undefined
 }

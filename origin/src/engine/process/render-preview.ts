@@ -6,8 +6,8 @@ import type { Deferred, RenderJob } from '../jobs.ts'
 import { predictPreview } from '../video-cost.ts'
 import { type Admission, admit } from './admit.ts'
 import { previewSize, spanOf, startSecondsOf } from './clip/clip-plan.ts'
-import { openFilm } from './clip/open-film.ts'
-import { coveringSize, playPreview, previewPictures } from './clip/preview.ts'
+import { openVideoInput } from './clip/open-video.ts'
+import { coveringSize, playPreview, previewFrameCount } from './clip/preview.ts'
 import { towardsFaces } from './faces/towards-faces.ts'
 import { type Layout, layoutOf, seeksFaces } from './image/layout.ts'
 import { type Render, renderPlayed } from './image/render-image.ts'
@@ -39,16 +39,16 @@ export async function renderPreview(
   { options, limits, renderOf }: PreviewTask,
   admission: Admission,
 ): Promise<Uint8Array | Deferred | Failure> {
-  const opened = openFilm(libav, source, sourceFormat, limits)
+  const opened = openVideoInput(libav, source, sourceFormat, limits)
   if (isFailure(opened)) return opened
-  using film = opened
-  const { video, durationSeconds } = film.info
+  using input = opened
+  const { video, durationSeconds } = input.info
   const span = spanOf({
     startSeconds: startSecondsOf(options.time, durationSeconds),
     seconds: Math.min(MAX_DURATION, (options.durationMs ?? DEFAULT_DURATION * 1000) / 1000),
     durationSeconds,
   })
-  const pictureRate = Math.min(options.fps ?? DEFAULT_RATE, film.pictureRate)
+  const frameRate = Math.min(options.fps ?? DEFAULT_RATE, input.frameRate)
   const layout = layoutOf(options, video)
   if (isFailure(layout)) return layout
   const render = renderOf({ ...layout, plan: previewSize(layout.plan, options.geometry) })
@@ -60,16 +60,16 @@ export async function renderPreview(
   const deferred = admit(
     predictPreview({
       coded: { width: video.codedWidth, height: video.codedHeight },
-      pictures: film.pictureRate * (span.endSeconds - span.startSeconds),
+      frames: input.frameRate * (span.endSeconds - span.startSeconds),
       decodedSize: size,
-      render: { ...costRender(render), frames: previewPictures(span, pictureRate) },
+      render: { ...costRender(render), frames: previewFrameCount(span, frameRate) },
     }),
     admission,
   )
   if (deferred !== undefined) return deferred
   const timeUnitMs = render.format === 'gif' ? GIF_UNIT_MS : 1
-  const played = playPreview(libav, film, {
-    ...{ video, size, span, pictureRate, timeUnitMs },
+  const played = playPreview(libav, input, {
+    ...{ video, size, span, frameRate, timeUnitMs },
     maxPixels: maxPixels(limits),
   })
   if (isFailure(played)) return played

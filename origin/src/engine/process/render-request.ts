@@ -13,7 +13,7 @@ import type { ImageInfo } from './image/inspect.ts'
 import { isRightAngle, type Layout, largestPlan, layoutOf, seeksFaces } from './image/layout.ts'
 import { swapped } from './image/plan.ts'
 import { type Render, renderRaw } from './image/render-image.ts'
-import type { RawPicture } from './pixels/raw-picture.ts'
+import type { RawImage } from './pixels/raw-image.ts'
 
 /** The parts of a render job that determine its output. */
 export type RenderRequest = Pick<RenderJob, 'options' | 'renderQuality' | 'limits'>
@@ -61,16 +61,16 @@ export function withCrop({ crop: _, ...options }: RenderOptions, crop: RenderOpt
 
 /** Renders decoded pixels, after cropping and trimming them. */
 export async function renderPixels(
-  picture: RawPicture,
+  image: RawImage,
   job: RenderRequest,
   format: ImageFormat,
   source?: Pick<ImageInfo, 'lossless' | 'palette'>,
 ): Promise<Uint8Array | Failure> {
   const { options } = job
-  const part = await cutPixels(picture, options)
+  const part = await cutPixels(image, options)
   if (isFailure(part)) return part
-  const laid = layoutOf(withCrop(options, undefined), part)
-  if (isFailure(laid)) return laid
-  const layout = seeksFaces(laid) ? await towardsFaces(laid, part, part) : laid
+  const initial = layoutOf(withCrop(options, undefined), part)
+  if (isFailure(initial)) return initial
+  const layout = seeksFaces(initial) ? await towardsFaces(initial, part, part) : initial
   return isFailure(layout) ? layout : renderRaw(part, renderOf(job, format, layout), source)
 }

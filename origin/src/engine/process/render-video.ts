@@ -7,12 +7,12 @@ import type { Deferred } from '../jobs.ts'
 import type { RenderOptions } from '../render-options.ts'
 import { predictSheet } from '../video-cost.ts'
 import { type Admission, admit } from './admit.ts'
-import type { Moment } from './container/video-decoder.ts'
+import type { Timestamp } from './container/video-decoder.ts'
 import { type Layout, layoutOf, seeksFaces, sizeOf } from './image/layout.ts'
 import { type Plan, planTransformation } from './image/plan.ts'
 import { type Render, renderRaw } from './image/render-image.ts'
 import { outputFormat, writtenFormat } from './output-format.ts'
-import { costOfStill, costRender } from './predict.ts'
+import { costRender, predictRawImage } from './predict.ts'
 import { renderPreview } from './render-preview.ts'
 import { type RenderRequest, renderOf, renderPixels, untrimmed, validateSize } from './render-request.ts'
 import type { Rendered } from './rendered.ts'
@@ -20,7 +20,7 @@ import type { MediaSource } from './source/media-source.ts'
 import { frameSize } from './video/frame-size.ts'
 import { POSTER_CANDIDATES, readPoster } from './video/poster.ts'
 import { drawSpriteSheet, SHEET_FRAMES_HELD, sheetSize } from './video/sprite-sheet.ts'
-import { momentOf, openVideo, type Video, type VideoTools } from './video/video.ts'
+import { openVideo, timestampOf, type Video, type VideoTools } from './video/video.ts'
 
 /** Makes a rendition of a video. A still goes through the same plan and the same encoders as an image. */
 export async function renderVideo(
@@ -54,11 +54,12 @@ export async function renderVideo(
     const wanted = renderOf(job, format, most)
     const samples = options.time === 'best' ? POSTER_CANDIDATES : 0
     const ended =
-      validateSize(sizeOf(wanted), tools.limits) ?? admit(costOfStill(info.video, wanted, samples), admission)
+      validateSize(sizeOf(wanted), tools.limits) ??
+      admit(predictRawImage(info.video, wanted, samples), admission)
     if (ended !== undefined) return ended
-    const moment = await askedMoment(video, options)
-    if (isFailure(moment)) return moment
-    const frame = await video.readFrame(moment, isCut ? undefined : wanted.plan)
+    const timestamp = await requestedTimestamp(video, options)
+    if (isFailure(timestamp)) return timestamp
+    const frame = await video.readFrame(timestamp, isCut ? undefined : wanted.plan)
     if (isFailure(frame)) return frame
     const rendered = isCut ? await renderPixels(frame, job, format) : await renderRaw(frame, wanted)
     return isFailure(rendered) ? rendered : { kind: 'rendered', format, bytes: rendered }
@@ -106,14 +107,14 @@ async function renderSheet(
   if (ended !== undefined) return ended
   const sheet = await drawSpriteSheet(video, sprite, frame)
   if (isFailure(sheet)) return sheet
-  const bytes = await renderRaw(sheet.picture, wanted)
+  const bytes = await renderRaw(sheet.image, wanted)
   if (isFailure(bytes)) return bytes
   return { kind: 'rendered', format, bytes, spriteIntervalSeconds: sheet.intervalSeconds }
 }
 
 /** Returns the time of the wanted frame. Undefined for the first one. */
-async function askedMoment(video: Video, { time }: RenderOptions): Promise<Moment | Failure> {
-  if (time !== 'best') return momentOf(time, video.info.durationSeconds)
+async function requestedTimestamp(video: Video, { time }: RenderOptions): Promise<Timestamp | Failure> {
+  if (time !== 'best') return timestampOf(time, video.info.durationSeconds)
   const poster = await readPoster(video)
   return isFailure(poster) ? poster : poster.timestampSeconds
 }

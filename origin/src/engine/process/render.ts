@@ -5,7 +5,7 @@ import { type Failure, fail, failOpenly } from '@media-proxy/shared/response/fai
 import type { Deferred, RenderJob } from '../jobs.ts'
 import type { Reports } from './admit.ts'
 import { renderClip } from './render-clip.ts'
-import { renderPicture } from './render-picture.ts'
+import { renderImageJob } from './render-image-job.ts'
 import { renderVideo } from './render-video.ts'
 import type { Rendered } from './rendered.ts'
 import type { MediaSource } from './source/media-source.ts'
@@ -37,6 +37,6 @@ export async function render(
     case 'video':
       return renderVideo(source, kind.format, job, tools, admission)
     case 'image':
-      return renderPicture(source, kind.format, job, tools, admission)
+      return renderImageJob(source, kind.format, job, tools, admission)
   }
 }

@@ -9,10 +9,10 @@ export async function openScanHandler(model: ModelOptions): Promise<JobHandler> 
   return {
     ready: { renderer: '', libav: null },
     rest: () => undefined,
-    async work(job, pictures) {
+    async work(job, images) {
       if (job.kind !== 'scan') throw new Error(`a job of the kind ${job.kind} for the model`)
       try {
-        return { result: { kind: 'scanned', predictions: [...(await scan(pictures))] } }
+        return { result: { kind: 'scanned', predictions: [...(await scan(images))] } }
       } catch (error) {
         const detail = error instanceof Error ? error.message : String(error)
         return { result: fail('scan-failed', detail.split('\n', 1).join('').slice(0, 300)) }

@@ -19,7 +19,7 @@ import { toSrgb } from './image/to-srgb.ts'
 import { decodeYcbcrTiff } from './image/ycbcr-tiff.ts'
 import type { Libav } from './libav/load.ts'
 import type { DecodedStill } from './libav/still.ts'
-import type { RawPicture } from './pixels/raw-picture.ts'
+import type { RawImage } from './pixels/raw-image.ts'
 import { playSequence } from './video/play-sequence.ts'
 import type { VideoTools } from './video/video.ts'
 
@@ -53,7 +53,7 @@ async function decodeColours(
   libav: Libav | undefined,
   bytes: Uint8Array,
   info: ImageInfo,
-): Promise<RawPicture | Failure> {
+): Promise<RawImage | Failure> {
   const decoded = libav === undefined ? undefined : await decodeWithLibav(libav, bytes, info)
   if (decoded !== undefined && !isFailure(decoded)) return decoded
   return pixelsOf(openFile(bytes, info, {}))
@@ -63,7 +63,7 @@ async function firstOfSequence(
   tools: VideoTools,
   bytes: Uint8Array,
   info: ImageInfo,
-): Promise<RawPicture | Failure> {
+): Promise<RawImage | Failure> {
   const sequence = readSequence(bytes)
   const played = sequence === undefined ? undefined : await playSequence(tools, sequence, info, 1)
   if (played === undefined || isFailure(played)) return played ?? fail('undecodable', 'no sequence')
@@ -75,7 +75,7 @@ async function decodeWithLibav(
   libav: Libav,
   bytes: Uint8Array,
   info: ImageInfo,
-): Promise<RawPicture | Failure> {
+): Promise<RawImage | Failure> {
   const { width, height } = info
   const still = await decode(libav, bytes, info, width * height)
   if (isFailure(still)) return still
@@ -95,7 +95,7 @@ async function decodeWithLibav(
  * the image.
  */
 const MARGIN = 2
-const LEAST_PIXELS = 1_000_000
+const MIN_PIXELS = 1_000_000
 
 async function decode(
   libav: Libav,
@@ -103,7 +103,7 @@ async function decode(
   info: ImageInfo,
   pixels: number,
 ): Promise<DecodedStill | Failure> {
-  const maxPixels = Math.max(LEAST_PIXELS, pixels * MARGIN)
+  const maxPixels = Math.max(MIN_PIXELS, pixels * MARGIN)
   const { format } = info
   switch (format) {
     case 'png':

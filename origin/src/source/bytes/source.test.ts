@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { createCoalescer } from '../../concurrency/single-flight.ts'
-import { giveBackWith } from './source.ts'
+import { freeWith } from './source.ts'
 
 describe('the memory of a source', () => {
   /**
@@ -11,7 +11,7 @@ describe('the memory of a source', () => {
     const reads = createCoalescer<Uint8Array>()
     const handles = finished.map(() =>
       reads.join('a source', async (signal) => {
-        giveBackWith(signal, bytes)
+        freeWith(signal, bytes)
         return bytes
       }),
     )

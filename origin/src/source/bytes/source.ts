@@ -41,7 +41,11 @@ export interface SourceInfo {
 export const WHOLE_BYTES = 16 * 1024 * 1024
 
 /** Waits for the memory of a source and holds it while the source is open. Returns the failure, if any. */
-export async function hold(bytes: number, memory: Lane, signal: AbortSignal): Promise<Failure | undefined> {
+export async function reserveMemory(
+  bytes: number,
+  memory: Lane,
+  signal: AbortSignal,
+): Promise<Failure | undefined> {
   const place = await memory.acquire(signal, { weightBytes: bytes })
   if (isFailure(place)) return place
   releaseWith(signal, place)
@@ -52,7 +56,7 @@ export async function hold(bytes: number, memory: Lane, signal: AbortSignal): Pr
  * Frees the memory of a source as soon as all its users have finished. When this was left to V8, it took a
  * quarter of the server's own time for photographs.
  */
-export function giveBackWith(signal: AbortSignal, bytes: Uint8Array): void {
+export function freeWith(signal: AbortSignal, bytes: Uint8Array): void {
   const onAbort = () => {
     if (allFinished(signal)) freeBuffer(bytes)
   }

@@ -7,7 +7,7 @@ import type { SourceLimits } from '../../media/limits.ts'
 import { type GrowingMemory, readGrowing } from './growing.ts'
 import { memoryRanges } from './memory-ranges.ts'
 import type { RangeSource } from './ranges.ts'
-import { giveBackWith, WHOLE_BYTES } from './source.ts'
+import { freeWith, WHOLE_BYTES } from './source.ts'
 import { spool } from './spool.ts'
 
 export interface UnsizedOptions {
@@ -39,7 +39,7 @@ export async function readUnsized(
     const read = await readGrowing(body, { maxBytes: WHOLE_BYTES, memory, signal })
     if (isFailure(read)) return read
     if (read.complete) {
-      giveBackWith(signal, read.bytes)
+      freeWith(signal, read.bytes)
       const etag = `"${createHash('sha256').update(read.bytes).digest('hex')}"`
       return { bytes: read.bytes, parts: memoryRanges(read.bytes), etag }
     }

@@ -88,7 +88,7 @@ export function createExternalFetch(options: ExternalFetchOptions): ExternalFetc
         const answer = await ask(url, agentOf(url), options, wanted, signal)
         if (isFailure(answer)) {
           caller.throwIfAborted()
-          return deadline.aborted ? outOfTime(timeoutMs) : answer
+          return deadline.aborted ? timeoutFailure(timeoutMs) : answer
         }
         const target = redirectOf(answer)
         if (target === undefined) {
@@ -282,7 +282,10 @@ function boundedBody(
     {
       async pull(controller) {
         const next = await chunks.next().catch((error: unknown) => {
-          throw new BodyError(deadline.aborted ? outOfTime(timeoutMs) : failureOf(error, timeoutMs), error)
+          throw new BodyError(
+            deadline.aborted ? timeoutFailure(timeoutMs) : failureOf(error, timeoutMs),
+            error,
+          )
         })
         if (next.done) return controller.close()
         length += next.value.length
@@ -311,13 +314,13 @@ function failureOf(error: unknown, timeoutMs: number): Failure {
     error instanceof errors.BodyTimeoutError ||
     error instanceof errors.ConnectTimeoutError
   ) {
-    return outOfTime(timeoutMs)
+    return timeoutFailure(timeoutMs)
   }
   const code = error instanceof Error && 'code' in error ? String(error.code) : undefined
   return fail('external-unreachable', code ?? (error instanceof Error ? error.name : 'unknown'))
 }
 
-function outOfTime(timeoutMs: number): Failure {
+function timeoutFailure(timeoutMs: number): Failure {
   return fail('external-timeout', `not done in ${timeoutMs} ms`)
 }
 

@@ -13,8 +13,8 @@ export function readAnswer(response: Response, wanted: RangeRequest | undefined)
   const info = infoOf(response.headers)
   if (response.status === 200) {
     // Some stores return the whole object for a range beyond its end.
-    return wanted !== undefined && isBehind(wanted, info.sizeBytes)
-      ? beyondTheEnd(info.sizeBytes)
+    return wanted !== undefined && isUnsatisfiable(wanted, info.sizeBytes)
+      ? rangeNotSatisfiable(info.sizeBytes)
       : { info, body }
   }
   if (response.status !== 206 || wanted === undefined) {
@@ -24,7 +24,7 @@ export function readAnswer(response: Response, wanted: RangeRequest | undefined)
   if (isFailure(part)) return part
   const { sizeBytes: _, ...rest } = info
   const whole = part.sizeBytes === undefined ? rest : { ...rest, sizeBytes: part.sizeBytes }
-  if (isBehind(wanted, part.sizeBytes)) return beyondTheEnd(part.sizeBytes)
+  if (isUnsatisfiable(wanted, part.sizeBytes)) return rangeNotSatisfiable(part.sizeBytes)
   const range = rangeWithin(wanted, part)
   if (range === undefined) return fail('store-misconfigured', 'S3 answered another part than was asked for')
   return { info: whole, range, body: cut(body, part, range) }
@@ -47,7 +47,7 @@ function readPart(headers: Headers): Part | Failure {
   return { start, end, sizeBytes: total === '*' ? undefined : Number(total) }
 }
 
-function isBehind(wanted: RangeRequest, sizeBytes: number | undefined): boolean {
+function isUnsatisfiable(wanted: RangeRequest, sizeBytes: number | undefined): boolean {
   return sizeBytes !== undefined && resolveRange(wanted, sizeBytes) === 'unsatisfiable'
 }
 
@@ -141,7 +141,7 @@ function etagOf(header: string | null): string | undefined {
 /**
  * Returns a failure for an unsatisfiable range with the size of the object, which not every store includes.
  */
-export function beyondTheEnd(sizeBytes: number | undefined): Failure {
+export function rangeNotSatisfiable(sizeBytes: number | undefined): Failure {
   return fail(
     'range-not-satisfiable',
     undefined,

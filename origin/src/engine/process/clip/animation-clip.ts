@@ -6,7 +6,7 @@ import { shownMilliseconds } from '../image/animation-frames.ts'
 import { frameOfPixels } from '../libav/frame-of-pixels.ts'
 import type { Libav } from '../libav/load.ts'
 import { framesOf, isTransparent, type Strip } from '../pixels/strip.ts'
-import { openChain, pictureSource } from './chain.ts'
+import { openChain, videoFilterSource } from './chain.ts'
 import { spanOf, startSecondsOf } from './clip-plan.ts'
 import type { Encoder } from './encoder.ts'
 import { openMuxer } from './muxer.ts'
@@ -34,18 +34,18 @@ export function encodeAnimation(libav: Libav, strip: Strip, options: AnimationCl
   const { width, height } = strip
   const { format, quality, maxBytes } = options
   const hasAlpha = format === 'webm' && isTransparent(strip)
-  const shown = shownPictures(strip, options)
+  const shown = framesToShow(strip, options)
   const totalMs = shown.reduce((sum, { milliseconds }) => sum + milliseconds, 0)
   using muxer = openMuxer(libav, format)
   using encoder = openVideoEncoder(libav, {
     ...{ format, quality, hasAlpha, size: { width, height }, timeBase: UNIT },
-    pictureRate: (shown.length * TICKS_PER_SECOND) / Math.max(1, totalMs),
+    frameRate: (shown.length * TICKS_PER_SECOND) / Math.max(1, totalMs),
     isAnimation: true,
     isUneven: isUneven(shown),
   })
   using chain = openChain(libav, {
-    kind: 'pictures',
-    source: pictureSource({ width, height, format: constants.AV_PIX_FMT_RGBA }, TICKS_PER_SECOND),
+    kind: 'video',
+    source: videoFilterSource({ width, height, format: constants.AV_PIX_FMT_RGBA }, TICKS_PER_SECOND),
     filters: [
       'scale=flags=bicubic+full_chroma_int+accurate_rnd:out_color_matrix=bt709:out_range=limited',
       `format=${hasAlpha ? 'yuva420p' : 'yuv420p'}`,
@@ -61,12 +61,12 @@ export function encodeAnimation(libav: Libav, strip: Strip, options: AnimationCl
   let at = 0
   for (const { pixels, milliseconds } of shown) {
     if (muxer.sizeBytes >= maxBytes) break
-    using picture = frameOfPixels(libav, hasAlpha ? pixels : onWhite(pixels), {
+    using frame = frameOfPixels(libav, hasAlpha ? pixels : onWhite(pixels), {
       ...{ width, height, format: constants.AV_PIX_FMT_RGBA, timeBase: UNIT },
     })
-    picture.pts = BigInt(at)
+    frame.pts = BigInt(at)
     durations.set(BigInt(at), BigInt(milliseconds))
-    chain.push(picture, (converted) => encoder.encode(converted, write))
+    chain.push(frame, (converted) => encoder.encode(converted, write))
     at += milliseconds
     options.reportProgress(at / totalMs)
   }
@@ -74,22 +74,22 @@ export function encodeAnimation(libav: Libav, strip: Strip, options: AnimationCl
   return muxer.finish()
 }
 
-interface ShownPicture {
+interface ShownFrame {
   readonly pixels: Buffer
   readonly milliseconds: number
 }
 
 /** Returns the frames of the requested part. The first and the last one are shortened to it. */
-function shownPictures(
+function framesToShow(
   strip: Strip,
   { time, seconds }: Pick<AnimationClipOptions, 'time' | 'seconds'>,
-): readonly ShownPicture[] {
+): readonly ShownFrame[] {
   const frames = framesOf(strip)
   const delays = frames.map((_, index) => shownMilliseconds(strip.timing.delay?.[index]))
   const durationSeconds = delays.reduce((sum, delay) => sum + delay, 0) / 1000
   const span = spanOf({ startSeconds: startSecondsOf(time, durationSeconds), seconds, durationSeconds })
   const [startMs, endMs] = [span.startSeconds * 1000, span.endSeconds * 1000]
-  const shown: ShownPicture[] = []
+  const shown: ShownFrame[] = []
   let at = 0
   for (const [index, frame] of frames.entries()) {
     const from = Math.max(at, startMs)
@@ -107,7 +107,7 @@ function shownPictures(
  */
 const EVEN_RATIO = 1.5
 
-function isUneven(shown: readonly ShownPicture[]): boolean {
+function isUneven(shown: readonly ShownFrame[]): boolean {
   const times = shown.map(({ milliseconds }) => milliseconds)
   return Math.max(...times) > EVEN_RATIO * Math.min(...times)
 }

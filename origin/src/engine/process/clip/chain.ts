@@ -20,11 +20,11 @@ export interface ChainOptions {
   /** FFmpeg's description of the source filter, without its name. */
   readonly source: string
   readonly filters: readonly string[]
-  readonly kind: 'pictures' | 'sound'
+  readonly kind: 'video' | 'audio'
 }
 
 /** Describes frames with square pixels as the source of a chain. Their timestamps count `ticksPerSecond`. */
-export function pictureSource(
+export function videoFilterSource(
   { width, height, format }: Pick<Frame, 'width' | 'height' | 'format'>,
   ticksPerSecond: number,
 ): string {
@@ -32,7 +32,7 @@ export function pictureSource(
 }
 
 /** Describes decoded audio as the source of a chain. */
-export function soundSource(
+export function audioFilterSource(
   { sampleRate, format, channelLayout: { nbChannels, mask } }: Frame,
   { num, den }: IRational,
 ): string {
@@ -45,7 +45,7 @@ export function soundSource(
  * description.
  */
 export function openChain({ library, constants }: Libav, { source, filters, kind }: ChainOptions): Chain {
-  const [first, last] = kind === 'pictures' ? ['buffer', 'buffersink'] : ['abuffer', 'abuffersink']
+  const [first, last] = kind === 'video' ? ['buffer', 'buffersink'] : ['abuffer', 'abuffersink']
   const graph = new library.FilterGraph()
   graph.alloc()
   graph.nbThreads = 1

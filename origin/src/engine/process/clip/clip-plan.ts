@@ -4,14 +4,14 @@ import type { MediaTime } from '@media-proxy/shared/request/media-request.ts'
 import type { Size } from '../../../media/size.ts'
 import type { Geometry } from '../../render-options.ts'
 import type { Plan } from '../image/plan.ts'
-import { momentOf } from '../video/video.ts'
-import type { Span } from './film.ts'
+import { timestampOf } from '../video/video.ts'
+import type { Span } from './read-video.ts'
 
 /** The most pixels of a clip without a requested size: 1080p. */
 const DEFAULT_PIXELS = 1920 * 1080
 /** The highest frame rate. A chat application shows no more. */
-const MAX_PICTURE_RATE = 60
-const LEAST_SECONDS = 0.1
+const MAX_FRAME_RATE = 60
+const MIN_SECONDS = 0.1
 
 /**
  * Returns the size of a clip. Its sides are even, because chroma is halved. Without a requested size it has
@@ -37,8 +37,8 @@ function isSizeAsked(geometry: Geometry): boolean {
 }
 
 /** Scales a size down to at most this many pixels. The resulting sides are not whole numbers. */
-function withPixels({ width, height }: Size, mostPixels: number): Size {
-  const scale = Math.min(1, Math.sqrt(mostPixels / (width * height)))
+function withPixels({ width, height }: Size, maxPixels: number): Size {
+  const scale = Math.min(1, Math.sqrt(maxPixels / (width * height)))
   return { width: width * scale, height: height * scale }
 }
 
@@ -57,19 +57,19 @@ export interface SpanWishes {
 
 /** Returns where a clip starts, in seconds. With `best` it starts at 0. */
 export function startSecondsOf(time: MediaTime | undefined, durationSeconds: number | undefined): number {
-  return time === 'best' ? 0 : (momentOf(time, durationSeconds) ?? 0)
+  return time === 'best' ? 0 : (timestampOf(time, durationSeconds) ?? 0)
 }
 
 /** Returns the requested part of a video. It is never empty. */
 export function spanOf({ startSeconds, seconds, durationSeconds }: SpanWishes): Span {
   const end = durationSeconds ?? Number.POSITIVE_INFINITY
-  const start = Math.max(0, Math.min(startSeconds, end - LEAST_SECONDS))
-  return { startSeconds: start, endSeconds: Math.min(start + seconds, Math.max(end, start + LEAST_SECONDS)) }
+  const start = Math.max(0, Math.min(startSeconds, end - MIN_SECONDS))
+  return { startSeconds: start, endSeconds: Math.min(start + seconds, Math.max(end, start + MIN_SECONDS)) }
 }
 
 /** Returns the frame rate that a video is reduced to. Undefined when all its frames are kept. */
 export function reducedRate(asked: number | undefined, sourceRate: number): number | undefined {
-  const wanted = Math.min(asked ?? MAX_PICTURE_RATE, MAX_PICTURE_RATE)
+  const wanted = Math.min(asked ?? MAX_FRAME_RATE, MAX_FRAME_RATE)
   // A rate of 60.02 counts as 60.
   return wanted < sourceRate * RATE_TOLERANCE ? wanted : undefined
 }
@@ -77,6 +77,6 @@ export function reducedRate(asked: number | undefined, sourceRate: number): numb
 const RATE_TOLERANCE = 0.995
 
 /** Returns the most frames that the span can have, with some to spare. */
-export function mostPictures({ startSeconds, endSeconds }: Span): number {
-  return Math.ceil((endSeconds - startSeconds) * MAX_PICTURE_RATE) + MAX_PICTURE_RATE
+export function maxFramesOf({ startSeconds, endSeconds }: Span): number {
+  return Math.ceil((endSeconds - startSeconds) * MAX_FRAME_RATE) + MAX_FRAME_RATE
 }

@@ -6,7 +6,7 @@ import { shownMilliseconds } from '../image/animation-frames.ts'
 import { frameOfPixels } from '../libav/frame-of-pixels.ts'
 import type { Libav } from '../libav/load.ts'
 import { framesOf, isTransparent, type Strip } from '../pixels/strip.ts'
-import { type Chain, openChain, pictureSource } from './chain.ts'
+import { type Chain, openChain, videoFilterSource } from './chain.ts'
 import { type Encoder, openEncoder } from './encoder.ts'
 import { openMuxer } from './muxer.ts'
 import { createDurations } from './video-encoder.ts'
@@ -25,7 +25,7 @@ const KEY_INTERVAL = 1000
 export function encodeMovingAvif(libav: Libav, strip: Strip, quality: Exclude<Quality, 'lossless'>): Buffer {
   const { constants } = libav
   const { width, height, timing } = strip
-  using muxer = openMuxer(libav, 'avif', { loop: Math.min(timing.loop ?? 0, MOST_LOOPS) })
+  using muxer = openMuxer(libav, 'avif', { loop: Math.min(timing.loop ?? 0, MAX_LOOPS) })
   const kinds = isTransparent(strip) ? (['colour', 'alpha'] as const) : (['colour'] as const)
   using stack = new DisposableStack()
   const tracks = kinds.map((kind) => {
@@ -44,13 +44,13 @@ export function encodeMovingAvif(libav: Libav, strip: Strip, quality: Exclude<Qu
   for (const [index, frame] of framesOf(strip).entries()) {
     const milliseconds = shownMilliseconds(timing.delay?.[index])
     const pixels = Buffer.from(frame.buffer, frame.byteOffset, frame.byteLength)
-    using picture = frameOfPixels(libav, pixels, {
+    using avFrame = frameOfPixels(libav, pixels, {
       ...{ width, height, format: constants.AV_PIX_FMT_RGBA, timeBase: UNIT },
     })
-    picture.pts = BigInt(at)
+    avFrame.pts = BigInt(at)
     for (const { track, write } of writers) {
       track.durations.set(BigInt(at), BigInt(milliseconds))
-      track.chain.push(picture, (converted: Frame) => track.encoder.encode(converted, write))
+      track.chain.push(avFrame, (converted: Frame) => track.encoder.encode(converted, write))
     }
     at += milliseconds
   }
@@ -59,7 +59,7 @@ export function encodeMovingAvif(libav: Libav, strip: Strip, quality: Exclude<Qu
 }
 
 /** The highest loop count of the muxer. An animated PNG may have a higher one. */
-const MOST_LOOPS = 2 ** 31 - 1
+const MAX_LOOPS = 2 ** 31 - 1
 
 /** The smallest side that the encoder accepts, in pixels. */
 export const MOVING_AVIF_SIDE = 16
@@ -93,8 +93,8 @@ function openTrack(libav: Libav, { width, height }: Strip, kind: 'colour' | 'alp
   })
   stack.use(encoder)
   const chain = openChain(libav, {
-    kind: 'pictures',
-    source: pictureSource({ width, height, format: constants.AV_PIX_FMT_RGBA }, TICKS_PER_SECOND),
+    kind: 'video',
+    source: videoFilterSource({ width, height, format: constants.AV_PIX_FMT_RGBA }, TICKS_PER_SECOND),
     filters: [
       ...(kind === 'alpha' ? ['alphaextract'] : []),
       `scale=flags=bicubic+full_chroma_int+accurate_rnd:out_color_matrix=bt709:out_range=${kind === 'alpha' ? 'full' : 'limited'}`,

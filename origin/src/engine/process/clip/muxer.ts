@@ -3,10 +3,10 @@
 import type { ClipFormat } from '@media-proxy/shared/formats.ts'
 import type { CodecContext, IRational, Packet, Stream } from 'node-av/lib'
 import type { Libav } from '../libav/load.ts'
+import { createDelayedEnd, type DelayedEnd } from './delayed-end.ts'
 import { indexFirst } from './fast-start.ts'
 import { LibavRejection } from './libav-rejection.ts'
 import { openMemoryFile } from './memory-file.ts'
-import { createPictureEnd, type PictureEnd } from './picture-end.ts'
 
 export interface MuxedStream {
   /**
@@ -64,11 +64,11 @@ export function openMuxer(libav: Libav, format: ClipFormat | 'avif', { loop }: M
 
   const open = stack.move()
   const put = (packet: Packet) => check(context.interleavedWriteFrameSync(packet), 'packet')
-  const ends: PictureEnd[] = []
+  const ends: DelayedEnd[] = []
 
   function muxed(stream: Stream): MuxedStream {
-    const isPictures = stream.codecpar.codecType === constants.AVMEDIA_TYPE_VIDEO
-    const end = format === 'mp4' && isPictures ? createPictureEnd(put) : undefined
+    const isVideo = stream.codecpar.codecType === constants.AVMEDIA_TYPE_VIDEO
+    const end = format === 'mp4' && isVideo ? createDelayedEnd(put) : undefined
     if (end !== undefined) ends.push(end)
     return {
       write(packet, timeBase) {

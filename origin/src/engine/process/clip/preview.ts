@@ -9,8 +9,8 @@ import type { Played } from '../image/render-image.ts'
 import type { Libav } from '../libav/load.ts'
 import type { OpenedStreams } from '../libav/open.ts'
 import { createPainter, type Painter } from '../libav/painter.ts'
-import type { RawPicture } from '../pixels/raw-picture.ts'
-import { readFilm, type Span } from './film.ts'
+import type { RawImage } from '../pixels/raw-image.ts'
+import { readVideo, type Span } from './read-video.ts'
 
 export interface PreviewOptions {
   readonly video: VideoInfo
@@ -18,7 +18,7 @@ export interface PreviewOptions {
   readonly size: Size
   readonly span: Span
   /** Frames per second. */
-  readonly pictureRate: number
+  readonly frameRate: number
   /**
    * The time unit of the format, in milliseconds. Rounding each delay on its own would make the frames drift
    * later and later.
@@ -30,7 +30,7 @@ export interface PreviewOptions {
 
 /** A preview with all its frames in memory. */
 export interface Preview extends Played {
-  readonly frames: readonly RawPicture[]
+  readonly frames: readonly RawImage[]
 }
 
 /** Returns the smallest size that loses no detail for a plan. */
@@ -45,49 +45,49 @@ export function coveringSize(video: Size, plan: Plan): Size {
 }
 
 /** Returns the number of frames of a preview. */
-export function previewPictures({ startSeconds, endSeconds }: Span, pictureRate: number): number {
-  return Math.max(1, Math.ceil((endSeconds - startSeconds) * pictureRate - ROUNDING))
+export function previewFrameCount({ startSeconds, endSeconds }: Span, frameRate: number): number {
+  return Math.max(1, Math.ceil((endSeconds - startSeconds) * frameRate - ROUNDING))
 }
 
 const ROUNDING = 1e-6
 
 /** Returns the frames shown at evenly spaced moments of the span. Fails as reading the video fails. */
-export function playPreview(libav: Libav, film: OpenedStreams, options: PreviewOptions): Preview | Failure {
-  const { video, size, span, pictureRate, timeUnitMs, maxPixels } = options
-  using sampler = createSampler(createPainter(libav, { video, size }), span, pictureRate)
-  const failed = readFilm(libav, film, { video, maxPixels, sound: undefined }, span, {
-    onPicture: sampler.see,
-    onSound: () => false,
+export function playPreview(libav: Libav, input: OpenedStreams, options: PreviewOptions): Preview | Failure {
+  const { video, size, span, frameRate, timeUnitMs, maxPixels } = options
+  using sampler = createSampler(createPainter(libav, { video, size }), span, frameRate)
+  const failed = readVideo(libav, input, { video, maxPixels, audio: undefined }, span, {
+    onFrame: sampler.handleFrame,
+    onAudio: () => false,
   })
-  const pictures = isFailure(failed) ? failed : sampler.finish()
-  if (isFailure(pictures)) return pictures
-  const ends = pictures.map((_, index) => {
+  const frames = isFailure(failed) ? failed : sampler.finish()
+  if (isFailure(frames)) return frames
+  const ends = frames.map((_, index) => {
     // At a low frame rate, one frame would be shown longer than the whole span.
-    const endMs = Math.min((index + 1) / pictureRate, span.endSeconds - span.startSeconds) * 1000
+    const endMs = Math.min((index + 1) / frameRate, span.endSeconds - span.startSeconds) * 1000
     return Math.round(endMs / timeUnitMs) * timeUnitMs
   })
   const delay = ends.map((end, index) => end - (ends[index - 1] ?? 0))
-  return { frames: pictures, count: pictures.length, timing: { loop: 0, delay } }
+  return { frames, count: frames.length, timing: { loop: 0, delay } }
 }
 
 interface Sampler extends Disposable {
   /** Takes the next frame of the video. Returns false once every moment has a frame. */
-  readonly see: (picture: Frame, seconds: number) => boolean
+  readonly handleFrame: (frame: Frame, seconds: number) => boolean
   /** Returns the frames, at least one. Fails when there was none, or one could not be converted. */
-  finish(): readonly RawPicture[] | Failure
+  finish(): readonly RawImage[] | Failure
 }
 
-function createSampler(painter: Painter, span: Span, pictureRate: number): Sampler {
-  const wanted = previewPictures(span, pictureRate)
-  const taken: RawPicture[] = []
+function createSampler(painter: Painter, span: Span, frameRate: number): Sampler {
+  const wanted = previewFrameCount(span, frameRate)
+  const taken: RawImage[] = []
   let failure: Failure | undefined
   let shown: Frame | undefined
 
   /** Uses the current frame for every moment before a time. */
   function takeUntil(seconds: number): void {
     if (shown === undefined) return
-    let painted: RawPicture | Failure | undefined
-    while (taken.length < wanted && momentOf(taken.length) + ROUNDING < seconds) {
+    let painted: RawImage | Failure | undefined
+    while (taken.length < wanted && timestampOf(taken.length) + ROUNDING < seconds) {
       painted ??= painter.paint(shown)
       if (isFailure(painted)) {
         failure ??= painted
@@ -97,13 +97,13 @@ function createSampler(painter: Painter, span: Span, pictureRate: number): Sampl
     }
   }
 
-  const momentOf = (index: number) => span.startSeconds + index / pictureRate
+  const timestampOf = (index: number) => span.startSeconds + index / frameRate
 
   return {
-    see(picture, seconds) {
+    handleFrame(frame, seconds) {
       takeUntil(seconds)
       shown?.free()
-      shown = picture.clone() ?? undefined
+      shown = frame.clone() ?? undefined
       return failure === undefined && taken.length < wanted
     },
     finish() {

@@ -4,13 +4,13 @@ import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts
 import type { Packet, Stream } from 'node-av/lib'
 import type { Libav } from '../libav/load.ts'
 import type { OpenedStreams } from '../libav/open.ts'
-import type { SoundTrack } from '../libav/stream-info.ts'
+import type { AudioTrack } from '../libav/stream-info.ts'
 import { seekToStart, startOf } from '../libav/stream-start.ts'
 import { asFailure } from './libav-rejection.ts'
 import { type MuxedStream, openMuxer } from './muxer.ts'
 
 export interface RemuxOptions {
-  readonly sound: SoundTrack | undefined
+  readonly audio: AudioTrack | undefined
   /** The time after which the clip ends, in seconds. */
   readonly maxSeconds: number
   readonly maxBytes: number
@@ -27,7 +27,7 @@ const PROFILE_MASK = 0xff
 export function isPlayableEverywhere(
   { constants, library }: Libav,
   { stream, demuxer, info }: OpenedStreams,
-  sound: SoundTrack | undefined,
+  audio: AudioTrack | undefined,
 ): boolean {
   if (stream === undefined || info.video?.codec !== 'h264' || !TIMED.has(demuxer.name)) return false
   const { format, profile, codecId } = stream.codecpar
@@ -36,7 +36,7 @@ export function isPlayableEverywhere(
     library.avGetCodecName(codecId) === 'h264' &&
     isPlain &&
     (profile & PROFILE_MASK) <= HIGH_PROFILE &&
-    (sound === undefined || sound.codec === 'aac')
+    (audio === undefined || audio.codec === 'aac')
   )
 }
 
@@ -44,28 +44,28 @@ export function isPlayableEverywhere(
  * Returns the video from its start as MP4. Undefined when it cannot be copied, because it starts in the
  * middle of its coded frames, or has timestamps that MP4 cannot hold. Fails as the source does.
  */
-export function remuxFilm(
+export function remuxVideo(
   libav: Libav,
-  film: OpenedStreams,
+  input: OpenedStreams,
   options: RemuxOptions,
 ): Buffer | Failure | undefined {
-  const copied = asFailure(() => copyPackets(libav, film, options))
-  return film.bytes.failure ?? (isFailure(copied) ? undefined : copied)
+  const copied = asFailure(() => copyPackets(libav, input, options))
+  return input.bytes.failure ?? (isFailure(copied) ? undefined : copied)
 }
 
 function copyPackets(
   libav: Libav,
-  film: OpenedStreams,
-  { sound, maxSeconds, maxBytes }: RemuxOptions,
+  input: OpenedStreams,
+  { audio, maxSeconds, maxBytes }: RemuxOptions,
 ): Buffer | undefined {
-  const { context, stream, demuxer } = film
+  const { context, stream, demuxer } = input
   if (stream === undefined) return undefined
   const { library, constants } = libav
   using muxer = openMuxer(libav, 'mp4')
   const place = { context, stream, demuxer }
   const origin = secondsOf(stream, startOf(place, libav))
   const outputs = new Map<number, Output>()
-  for (const source of sound === undefined ? [stream] : [stream, sound.stream])
+  for (const source of audio === undefined ? [stream] : [stream, audio.stream])
     outputs.set(source.index, {
       ...{ source, muxed: muxer.addCopied(source), isOver: false, lastDts: undefined },
       originTicks: ticksOf(source, origin),
@@ -73,45 +73,45 @@ function copyPackets(
   for (const other of context.streams) if (!outputs.has(other.index)) other.discard = constants.AVDISCARD_ALL
   muxer.begin()
   // A seek in the video stream skips the audio before its first frame.
-  if (!film.isAtStart) seekToStart(place, libav)
+  if (!input.isAtStart) seekToStart(place, libav)
   using packet = new library.Packet()
   packet.alloc()
-  let pictures = 0
+  let frames = 0
   while (![...outputs.values()].every(({ isOver }) => isOver) && context.readFrameSync(packet) >= 0) {
     const output = outputs.get(packet.streamIndex)
     if (output !== undefined && !output.isOver) {
-      const isPicture = output.source.index === stream.index
+      const isVideo = output.source.index === stream.index
       // Frames that are decoded but not shown, because of an edit list, would be shown in the copy.
-      if (isPicture && packet.hasFlags(constants.AV_PKT_FLAG_DISCARD)) return undefined
+      if (isVideo && packet.hasFlags(constants.AV_PKT_FLAG_DISCARD)) return undefined
       const dts = decodingTime(packet, output, constants.AV_NOPTS_VALUE)
       if (dts === undefined || packet.pts === constants.AV_NOPTS_VALUE || dts > packet.pts) return undefined
       if (output.lastDts !== undefined && dts <= output.lastDts) return undefined
       output.lastDts = dts
       packet.dts = dts - output.originTicks
       packet.pts -= output.originTicks
-      if (packet.duration === 0n && !isPicture) packet.duration = usualDuration(output.source)
+      if (packet.duration === 0n && !isVideo) packet.duration = usualDuration(output.source)
       const isPastEnd = secondsOf(output.source, packet.dts) >= maxSeconds
       output.isOver = isPastEnd || muxer.sizeBytes >= maxBytes
       const endTicks = ticksOf(output.source, maxSeconds)
       // The last frame lasts until then, whatever duration it declares.
-      if (isPicture && isPastEnd) output.muxed.holdUntil(endTicks, output.source.timeBase)
+      if (isVideo && isPastEnd) output.muxed.holdUntil(endTicks, output.source.timeBase)
       const leftTicks = endTicks - packet.pts
       // Other frames depend on it, but it is shown long after the end.
-      if (isPicture && !output.isOver && secondsOf(output.source, -leftTicks) > MOST_LATE_SECONDS)
+      if (isVideo && !output.isOver && secondsOf(output.source, -leftTicks) > MAX_LATE_SECONDS)
         return undefined
-      if (isPicture && packet.duration > leftTicks) packet.duration = leftTicks > 1n ? leftTicks : 1n
+      if (isVideo && packet.duration > leftTicks) packet.duration = leftTicks > 1n ? leftTicks : 1n
       if (!output.isOver) {
-        pictures += isPicture ? 1 : 0
+        frames += isVideo ? 1 : 0
         output.muxed.write(packet, output.source.timeBase)
       }
     }
     packet.unref()
   }
-  return pictures === 0 ? undefined : muxer.finish()
+  return frames === 0 ? undefined : muxer.finish()
 }
 
 /** How far frames that are decoded out of order may be shown after the end of a clip. */
-const MOST_LATE_SECONDS = 0.25
+const MAX_LATE_SECONDS = 0.25
 
 interface Output {
   readonly source: Stream

@@ -17,7 +17,7 @@ export interface VideoEncoderOptions {
   /** The time base of the frames. */
   readonly timeBase: IRational
   /** The approximate frame rate, which the encoder plans with. */
-  readonly pictureRate: number
+  readonly frameRate: number
   readonly quality: Quality
   /**
    * Whether the frames are drawn, with flat colours and hard edges or the dither of a GIF. Such clips have
@@ -35,14 +35,14 @@ const KEY_FRAME_SECONDS = 2
 /** Opens the video encoder of a format. The caller disposes of it. */
 export function openVideoEncoder(libav: Libav, options: VideoEncoderOptions): Encoder {
   const { library, constants } = libav
-  const { format, size, timeBase, pictureRate, quality, isAnimation, isUneven = false, hasAlpha } = options
+  const { format, size, timeBase, frameRate, quality, isAnimation, isUneven = false, hasAlpha } = options
   return openEncoder(libav, format === 'mp4' ? 'libx264' : 'libvpx-vp9', (context) => {
     context.width = size.width
     context.height = size.height
     context.pixelFormat = hasAlpha ? constants.AV_PIX_FMT_YUVA420P : constants.AV_PIX_FMT_YUV420P
     context.timeBase = new library.Rational(timeBase.num, timeBase.den)
-    context.framerate = new library.Rational(Math.round(pictureRate * RATE_UNITS), RATE_UNITS)
-    context.gopSize = Math.max(1, Math.round(pictureRate * KEY_FRAME_SECONDS))
+    context.framerate = new library.Rational(Math.round(frameRate * RATE_UNITS), RATE_UNITS)
+    context.gopSize = Math.max(1, Math.round(frameRate * KEY_FRAME_SECONDS))
     context.threadCount = CLIP_THREADS
     context.colorSpace = constants.AVCOL_SPC_BT709
     context.colorPrimaries = constants.AVCOL_PRI_BT709
@@ -64,7 +64,7 @@ function x264(
 ): Readonly<Record<string, string | number>> {
   return {
     profile: 'high',
-    crf: between(isAnimation ? X264_ANIMATION : X264_FILM, level),
+    crf: between(isAnimation ? X264_ANIMATION : X264_VIDEO, level),
     preset: isAnimation ? 'medium' : 'veryfast',
     ...(isAnimation ? { tune: 'animation' } : {}),
     // MP4 derives how long frames are shown from their decoding times. With reordered frames, unequal times
@@ -82,7 +82,7 @@ function vp9(
   hasAlpha: boolean,
 ): Readonly<Record<string, string | number>> {
   return {
-    crf: Math.round(between(isAnimation ? VP9_ANIMATION : VP9_FILM, level)),
+    crf: Math.round(between(isAnimation ? VP9_ANIMATION : VP9_VIDEO, level)),
     deadline: isAnimation ? 'good' : 'realtime',
     'cpu-used': isAnimation ? 2 : 6,
     'row-mt': 1,
@@ -95,7 +95,7 @@ function vp9(
 /** The rate factors of the encoders by quality on the WebP and JPEG scale, linear between the points. */
 type Scale = readonly (readonly [quality: number, factor: number])[]
 
-const X264_FILM: Scale = [
+const X264_VIDEO: Scale = [
   [1, 45],
   [20, 36],
   [80, 24],
@@ -107,7 +107,7 @@ const X264_ANIMATION: Scale = [
   [80, 29],
   [100, 16],
 ]
-const VP9_FILM: Scale = [
+const VP9_VIDEO: Scale = [
   [1, 63],
   [20, 52],
   [80, 34],

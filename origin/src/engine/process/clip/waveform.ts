@@ -6,12 +6,12 @@ import type { LibavFormat } from '../libav/formats.ts'
 import type { Libav } from '../libav/load.ts'
 import { openStreams } from '../libav/open.ts'
 import type { RangeSource } from '../libav/range-io.ts'
-import { playedAudio, type SoundTrack } from '../libav/stream-info.ts'
+import { type AudioTrack, playedAudio } from '../libav/stream-info.ts'
 import { seekToStart, startOf } from '../libav/stream-start.ts'
-import { openSound } from './film.ts'
+import { type AudioFilter, openAudioFilter } from './audio-filter.ts'
 import { asFailure } from './libav-rejection.ts'
-import { mostBytesRead } from './open-film.ts'
-import { openSoundChain, type SoundChain } from './sound-chain.ts'
+import { maxBytesRead } from './open-video.ts'
+import { openAudioDecoder } from './read-video.ts'
 
 /** The bytes of a waveform. Each is the peak of an equal part of the duration. */
 const WAVEFORM_BYTES = 256
@@ -21,11 +21,11 @@ const SAMPLES_PER_PEAK = 64
  * The most peaks that are kept: ten minutes at 48 kHz at first, and 1024 per byte of the waveform when there
  * are more.
  */
-const MOST_PEAKS = 2 ** 19
+const MAX_PEAKS = 2 ** 19
 const LOUDEST = 255
 
 /** Gaps shorter than this are rounding of the container's timestamps. */
-const LEAST_PAUSE_SECONDS = 0.1
+const MIN_PAUSE_SECONDS = 0.1
 /** Demuxers of bare streams, whose timestamps are guesses. */
 const UNTIMED: ReadonlySet<string> = new Set(['mp3', 'aac'])
 
@@ -44,40 +44,40 @@ export function readWaveform(
   using file = opened
   const track = playedAudio(libav, file.tracks)
   if (track === undefined) return undefined
-  file.bytes.allow(mostBytesRead(source.sizeBytes))
+  file.bytes.allow(maxBytesRead(source.sizeBytes))
   const { stream } = track
   for (const other of file.context.streams)
     if (other.index !== stream.index) other.discard = libav.constants.AVDISCARD_ALL
   // In Ogg, seeking skips all links of a chain but one.
   if (!file.isAtStart) seekToStart({ ...file, stream }, libav)
   const peaks = createPeaks()
-  const pictures = file.stream
-  const shown = pictures ?? stream
+  const video = file.stream
+  const shown = video ?? stream
   let start = Number(startOf({ ...file, stream: shown }, libav)) * (shown.timeBase.num / shown.timeBase.den)
   let isFirst = true
   const { durationSeconds = 0 } = file.info
-  let heardSeconds = 0
+  let coveredSeconds = 0
   let samplesInAll = 0
   const failed = asFailure(() =>
-    playSound(libav, file.context, track, {
+    decodeAudio(libav, file.context, track, {
       onSamples: peaks.add,
       onPiece(fileSeconds, seconds, hertz) {
         // Audio alone starts with its first sample that is played, after the pre-skip of Opus.
-        if (isFirst && pictures === undefined && fileSeconds !== undefined)
+        if (isFirst && video === undefined && fileSeconds !== undefined)
           start = Math.max(start, Math.min(fileSeconds, start + paddingOf(stream)))
         isFirst = false
         const at =
-          fileSeconds === undefined || UNTIMED.has(file.demuxer.name) ? heardSeconds : fileSeconds - start
-        const pause = Math.min(at, durationSeconds) - heardSeconds
-        if (pause > LEAST_PAUSE_SECONDS) peaks.pause(pause * hertz)
+          fileSeconds === undefined || UNTIMED.has(file.demuxer.name) ? coveredSeconds : fileSeconds - start
+        const pause = Math.min(at, durationSeconds) - coveredSeconds
+        if (pause > MIN_PAUSE_SECONDS) peaks.pause(pause * hertz)
         // Timestamps may go back, for example where recordings were joined.
-        heardSeconds = Math.max(heardSeconds, at + seconds)
+        coveredSeconds = Math.max(coveredSeconds, at + seconds)
         samplesInAll = durationSeconds * hertz
       },
     }),
   )
   if (isFailure(failed)) return failed
-  if (pictures !== undefined) peaks.end(samplesInAll)
+  if (video !== undefined) peaks.end(samplesInAll)
   return file.bytes.failure ?? peaks.summary()
 }
 
@@ -86,7 +86,7 @@ function paddingOf({ codecpar: { initialPadding, sampleRate } }: Stream): number
   return sampleRate > 0 ? initialPadding / sampleRate : 0
 }
 
-interface SoundReaders {
+interface WaveformHandlers {
   readonly onSamples: (samples: Float32Array, channels: number) => void
   /**
    * Called before the samples of a piece with its time in the file, if known, and its duration, both in
@@ -96,18 +96,18 @@ interface SoundReaders {
 }
 
 /** Decodes a track from the current position of its file, to interleaved 32-bit floats. */
-function playSound(
+function decodeAudio(
   libav: Libav,
   context: FormatContext,
-  track: SoundTrack,
-  { onSamples, onPiece }: SoundReaders,
+  track: AudioTrack,
+  { onSamples, onPiece }: WaveformHandlers,
 ): Failure | undefined {
-  const decoder = openSound(libav, track)
+  const decoder = openAudioDecoder(libav, track)
   if (decoder === undefined) return fail('unsupported-codec', 'sound')
   using opened = decoder
   const { timeBase } = track.stream
   const unit = timeBase.num / timeBase.den
-  let chain: SoundChain | undefined
+  let chain: AudioFilter | undefined
   let hertz = 0
   const take = (floats: Frame) => {
     const bytes = floats.toBuffer()
@@ -128,7 +128,7 @@ function playSound(
       hertz,
     )
     // With a constant rate, equal numbers of samples are equal times throughout.
-    chain ??= openSoundChain(libav, timeBase, [`aformat=sample_fmts=flt:sample_rates=${hertz}`])
+    chain ??= openAudioFilter(libav, timeBase, [`aformat=sample_fmts=flt:sample_rates=${hertz}`])
     chain.push(samples, take)
   }
   using packet = new libav.library.Packet()
@@ -152,46 +152,46 @@ function playSound(
  * of any length.
  */
 function createPeaks() {
-  const peaks = new Uint8Array(MOST_PEAKS)
+  const peaks = new Uint8Array(MAX_PEAKS)
   let samplesPerPeak = SAMPLES_PER_PEAK
   let count = 0
   let loudest = 0
-  let heard = 0
+  let peakSamples = 0
   const keep = () => {
     peaks[count] = Math.min(LOUDEST, Math.round(loudest * LOUDEST))
     count += 1
     loudest = 0
-    heard = 0
-    if (count === MOST_PEAKS) halve()
+    peakSamples = 0
+    if (count === MAX_PEAKS) halve()
   }
   const halve = () => {
     samplesPerPeak *= 2
-    count = MOST_PEAKS / 2
+    count = MAX_PEAKS / 2
     for (let at = 0; at < count; at += 1) peaks[at] = Math.max(peaks[2 * at] ?? 0, peaks[2 * at + 1] ?? 0)
   }
   const addSilence = (samples: number) => {
     for (let left = Math.round(samples); left > 0; ) {
-      const taken = Math.min(left, samplesPerPeak - heard)
-      heard += taken
+      const taken = Math.min(left, samplesPerPeak - peakSamples)
+      peakSamples += taken
       left -= taken
-      if (heard === samplesPerPeak) keep()
+      if (peakSamples === samplesPerPeak) keep()
     }
   }
   return {
     add(samples: Float32Array, channels: number): void {
       for (let at = 0; at < samples.length; at += 1) {
         loudest = Math.max(loudest, Math.abs(samples[at] ?? 0))
-        if (at % channels === channels - 1 && ++heard === samplesPerPeak) keep()
+        if (at % channels === channels - 1 && ++peakSamples === samplesPerPeak) keep()
       }
     },
     /** Adds silence of this many samples. */
     pause: addSilence,
     /** Adds silence up to this total number of samples. */
     end(samples: number): void {
-      addSilence(samples - count * samplesPerPeak - heard)
+      addSilence(samples - count * samplesPerPeak - peakSamples)
     },
     summary(): Uint8Array | undefined {
-      if (heard > 0) keep()
+      if (peakSamples > 0) keep()
       if (count === 0) return undefined
       return Uint8Array.from({ length: WAVEFORM_BYTES }, (_, part) => {
         const start = Math.floor((part * count) / WAVEFORM_BYTES)

@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import { audioCodecOf, audioCodecOfTag, validatePicture, validateSound, videoCodecOf } from './codecs.ts'
+import {
+  audioCodecOf,
+  audioCodecOfTag,
+  validateAudioCodecs,
+  validateVideoCodec,
+  videoCodecOf,
+} from './codecs.ts'
 
 describe('names of video codecs', () => {
   it.each([
@@ -77,28 +83,28 @@ describe('names of audio codecs', () => {
 
 describe('the check of codecs', () => {
   it('rejects unsupported codecs of the video track', () => {
-    expect(validatePicture({ codec: undefined, codecName: 'dvsd' })).toMatchObject({
+    expect(validateVideoCodec({ codec: undefined, codecName: 'dvsd' })).toMatchObject({
       code: 'unsupported-codec',
       hint: { text: 'the video is coded as dvsd' },
     })
-    expect(validatePicture({ codec: undefined, codecName: '<b>\n' })?.detail).toBe(
+    expect(validateVideoCodec({ codec: undefined, codecName: '<b>\n' })?.detail).toBe(
       'the video is coded as a codec without a name',
     )
-    expect(validatePicture({ codec: 'av1' })).toBeUndefined()
+    expect(validateVideoCodec({ codec: 'av1' })).toBeUndefined()
   })
 
   it.each([
-    ['silence', 'film', [], true],
-    ['one supported track', 'film', ['aac'], true],
-    ['a supported track after an unknown one', 'film', [undefined, 'aac'], true],
-    ['a supported track before an unknown one', 'film', ['opus', undefined], true],
-    ['only unknown tracks', 'film', [undefined, undefined], false],
-    ['AC-3 with a video track', 'film', ['ac3'], true],
-    ['AC-3 alone', 'sound file', ['ac3'], false],
-    ['8-bit PCM alone', 'sound file', ['pcm_u8'], false],
-    ['ALAC alone', 'sound file', ['alac'], true],
-    ['MP3 alone', 'sound file', ['mp3'], true],
+    ['silence', 'video', [], true],
+    ['one supported track', 'video', ['aac'], true],
+    ['a supported track after an unknown one', 'video', [undefined, 'aac'], true],
+    ['a supported track before an unknown one', 'video', ['opus', undefined], true],
+    ['only unknown tracks', 'video', [undefined, undefined], false],
+    ['AC-3 with a video track', 'video', ['ac3'], true],
+    ['AC-3 alone', 'audio file', ['ac3'], false],
+    ['8-bit PCM alone', 'audio file', ['pcm_u8'], false],
+    ['ALAC alone', 'audio file', ['alac'], true],
+    ['MP3 alone', 'audio file', ['mp3'], true],
   ] as const)('accepts or rejects %s of a %s', (_, holder, tracks, accepted) => {
-    expect(validateSound(tracks, holder) === undefined).toBe(accepted)
+    expect(validateAudioCodecs(tracks, holder) === undefined).toBe(accepted)
   })
 })

@@ -64,14 +64,14 @@ export const FFMPEG_DECODERS = [
 ].join(',')
 
 /** Fails with `unsupported-codec` when the video codec is not accepted. */
-export function validatePicture({ codec, codecName = '' }: CodedPicture): Failure | undefined {
+export function validateVideoCodec({ codec, codecName = '' }: DeclaredVideoCodec): Failure | undefined {
   if (codec !== undefined) return undefined
   // A file may contain any text here.
   const name = /^[\w./-]{1,30}$/.test(codecName.trim()) ? codecName.trim() : 'a codec without a name'
   return failOpenly('unsupported-codec', `the video is coded as ${name}`)
 }
 
-interface CodedPicture {
+interface DeclaredVideoCodec {
   readonly codec: VideoCodec | 'hidden' | undefined
   /** The name that the file or its demuxer gives. */
   readonly codecName?: string | undefined
@@ -82,19 +82,19 @@ interface CodedPicture {
  * one that is not accepted). A player plays one of them, so further tracks (a second language, audio for
  * other devices) are no reason to reject the file.
  */
-export function validateSound(
+export function validateAudioCodecs(
   tracks: readonly (AudioCodec | undefined)[],
-  holder: 'film' | 'sound file',
+  holder: 'video' | 'audio file',
 ): Failure | undefined {
   const isAccepted = (codec: AudioCodec | undefined) =>
-    codec !== undefined && (holder === 'film' || !SOUND_OF_FILMS.has(codec))
+    codec !== undefined && (holder === 'video' || !ONLY_WITH_VIDEO.has(codec))
   return tracks.length === 0 || tracks.some(isAccepted)
     ? undefined
     : failOpenly('unsupported-codec', 'no track of sound is coded as one that is taken')
 }
 
 /** Audio codecs that cameras and discs use with video. The contract accepts them nowhere else. */
-const SOUND_OF_FILMS: ReadonlySet<AudioCodec> = new Set(['pcm_s16be', 'pcm_s24be', 'pcm_u8', 'ac3', 'eac3'])
+const ONLY_WITH_VIDEO: ReadonlySet<AudioCodec> = new Set(['pcm_s16be', 'pcm_s24be', 'pcm_u8', 'ac3', 'eac3'])
 
 /**
  * Returns the accepted video codec for a FourCC (MP4, QuickTime, AVI) or a Matroska codec name. Undefined

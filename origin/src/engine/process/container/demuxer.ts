@@ -182,8 +182,8 @@ async function videoTracks(
   for (const track of tracks) {
     if (!track.isVideoTrack()) continue
     const id = await track.getInternalCodecId()
-    const picture = typeof id === 'string' && /^(jpeg|png|mjpg)\b/i.test(id.trim())
-    if (format === 'm4a' && picture) continue
+    const isImage = typeof id === 'string' && /^(jpeg|png|mjpg)\b/i.test(id.trim())
+    if (format === 'm4a' && isImage) continue
     videos.push(track)
   }
   return videos

@@ -142,8 +142,8 @@ const PRIMARIES: ReadonlyMap<string, string> = new Map([
 ])
 
 function orientationFilters({ rotation, mirrored }: VideoInfo): readonly string[] {
-  const turn = { 0: [], 90: ['transpose=clock'], 180: ['hflip', 'vflip'], 270: ['transpose=cclock'] }[
+  const transpose = { 0: [], 90: ['transpose=clock'], 180: ['hflip', 'vflip'], 270: ['transpose=cclock'] }[
     rotation
   ]
-  return mirrored ? [...turn, 'hflip'] : turn
+  return mirrored ? [...transpose, 'hflip'] : transpose
 }

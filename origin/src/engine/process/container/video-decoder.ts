@@ -7,12 +7,12 @@ import type { Failure } from '@media-proxy/shared/response/failure.ts'
 import type { VideoFormat } from '../../../media/kinds.ts'
 import type { Size } from '../../../media/size.ts'
 import type { ImageSequence } from '../formats/heif/sequence.ts'
-import type { RawPicture } from '../pixels/raw-picture.ts'
+import type { RawImage } from '../pixels/raw-image.ts'
 import type { MediaSource } from '../source/media-source.ts'
 import type { ContainerInfo, VideoInfo } from './container.ts'
 
 /** A decoded frame, with square pixels. */
-export interface Frame extends RawPicture {
+export interface Frame extends RawImage {
   readonly timestampSeconds: number
 }
 
@@ -48,14 +48,14 @@ export interface VideoDecoder {
     other?: number,
   ): Promise<DecodedFile | Failure>
   /** Yields the first frames of an image sequence in order. Ends with a failure when there are fewer. */
-  playFrames(sequence: ImageSequence, options: PlayOptions): AsyncIterable<RawPicture | Failure>
+  playFrames(sequence: ImageSequence, options: PlayOptions): AsyncIterable<RawImage | Failure>
 }
 
 /**
  * A moment in seconds from the start. It refers to the frame that a player shows then: the last one whose
  * timestamp is not later. Past the end it is the last frame, and undefined means the first one.
  */
-export type Moment = number | undefined
+export type Timestamp = number | undefined
 
 export interface DecodedFile {
   readonly info: ContainerInfo
@@ -63,7 +63,7 @@ export interface DecodedFile {
    * Returns one result per moment, for the cost of the last one when no key frames lie in between. A result
    * fails with `undecodable`, `unsupported-codec`, or as the bytes do.
    */
-  readFrames(moments: readonly Moment[], options: DecodeOptions): Promise<readonly (Frame | Failure)[]>
+  readFrames(timestamps: readonly Timestamp[], options: DecodeOptions): Promise<readonly (Frame | Failure)[]>
   close(): Promise<void>
 }
 

@@ -8,14 +8,14 @@ import { readFileSync } from 'node:fs'
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { FACE_MODEL } from '../../../paths/paths.ts'
 import type { Part } from '../image/layout.ts'
-import { smallOf } from '../image/small-picture.ts'
-import type { RawPicture } from '../pixels/raw-picture.ts'
+import { shrinkToRgba } from '../image/small-image.ts'
+import type { RawImage } from '../pixels/raw-image.ts'
 import { type Graph, readGraph } from './graph.ts'
 import { runGraph } from './network.ts'
 
 const SIDE = 128
 /** The lowest sigmoid of a score that counts as a face. */
-const LEAST_SCORE = 0.5
+const MIN_SCORE = 0.5
 /** The values of each box: centre, size, and six points of the face, which are not used. */
 const BOX_VALUES = 16
 
@@ -23,16 +23,16 @@ const BOX_VALUES = 16
  * Returns boxes from the eyebrows to the chin, in pixels of the image, sorted by descending score. Fails with
  * `undecodable`.
  */
-export async function findFaces(picture: RawPicture): Promise<readonly Part[] | Failure> {
-  const small = await smallOf(picture, { maxSidePixels: SIDE, background: 'white' })
+export async function findFaces(image: RawImage): Promise<readonly Part[] | Failure> {
+  const small = await shrinkToRgba(image, { maxSidePixels: SIDE, background: 'white' })
   if (isFailure(small)) return small
   const [boxes = EMPTY, scores = EMPTY] = runGraph(loadGraph(), inputOf(small))
-  const scale = picture.width / small.width
+  const scale = image.width / small.width
   return ANCHORS.map((anchor, index) => ({
     score: 1 / (1 + Math.exp(-(scores[index] ?? 0))),
     box: boxOf(boxes.subarray(index * BOX_VALUES), anchor, scale),
   }))
-    .filter(({ score }) => score >= LEAST_SCORE)
+    .filter(({ score }) => score >= MIN_SCORE)
     .sort((a, b) => b.score - a.score)
     .map(({ box }) => box)
 }
@@ -48,7 +48,7 @@ function loadGraph(): Graph {
 }
 
 /** Converts pixels to the range -1 to 1. The area outside the image is black. */
-function inputOf({ data, width, height }: RawPicture): Float32Array {
+function inputOf({ data, width, height }: RawImage): Float32Array {
   const input = new Float32Array(SIDE * SIDE * 3).fill(-1)
   for (let y = 0; y < height; y += 1)
     for (let x = 0; x < width; x += 1)

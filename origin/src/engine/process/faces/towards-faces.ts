@@ -1,7 +1,7 @@
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { Size } from '../../../media/size.ts'
 import type { Layout, Part } from '../image/layout.ts'
-import type { RawPicture } from '../pixels/raw-picture.ts'
+import type { RawImage } from '../pixels/raw-image.ts'
 import { findFaces } from './find-faces.ts'
 
 /**
@@ -11,7 +11,7 @@ import { findFaces } from './find-faces.ts'
 export async function towardsFaces(
   layout: Layout,
   source: Size,
-  looked: RawPicture,
+  looked: RawImage,
 ): Promise<Layout | Failure> {
   const found = await findFaces(looked)
   if (isFailure(found)) return found

@@ -8,7 +8,7 @@ import { FFMPEG_DECODERS } from '../container/codecs.ts'
 import type { PacketRun } from '../container/container.ts'
 import { alphaFilters, frameFilters } from '../container/filters.ts'
 import type { DecodeOptions, Frame } from '../container/video-decoder.ts'
-import type { RawPicture } from '../pixels/raw-picture.ts'
+import type { RawImage } from '../pixels/raw-image.ts'
 import { alphaStream, elementaryStream, hasElementaryForm } from './elementary.ts'
 import type { Ffmpeg } from './ffmpeg.ts'
 import { joinRuns } from './join-runs.ts'
@@ -94,7 +94,7 @@ export async function decodeSequence(
   file: Uint8Array,
   frames: number,
   options: DecodeOptions,
-): Promise<Pick<RawPicture, 'data' | 'channels'> | Failure> {
+): Promise<Pick<RawImage, 'data' | 'channels'> | Failure> {
   const chain = colourChain(ffmpeg, options)
   const channels = options.video.hasAlpha ? 4 : 3
   const decoded = await runDecoder(ffmpeg, options, {

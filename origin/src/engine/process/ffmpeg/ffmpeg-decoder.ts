@@ -4,7 +4,7 @@ import { type Failure, fail, isFailure } from '@media-proxy/shared/response/fail
 import { openContainer } from '../container/open-container.ts'
 import type { PlayOptions, VideoDecoder } from '../container/video-decoder.ts'
 import type { ImageSequence } from '../formats/heif/sequence.ts'
-import type { RawPicture } from '../pixels/raw-picture.ts'
+import type { RawImage } from '../pixels/raw-image.ts'
 import { memorySource } from '../source/media-source.ts'
 import { decodeSequence } from './decode.ts'
 import type { Ffmpeg } from './ffmpeg.ts'
@@ -22,7 +22,7 @@ async function* playSequence(
   ffmpeg: Ffmpeg,
   sequence: ImageSequence,
   { count, size, maxPixels }: PlayOptions,
-): AsyncGenerator<RawPicture | Failure, void, void> {
+): AsyncGenerator<RawImage | Failure, void, void> {
   const opened = await openContainer(memorySource(sequence.asVideo(), undefined), 'mp4')
   if (isFailure(opened)) return yield opened
   opened.close()

@@ -47,7 +47,7 @@ const COMMON_ARGS = ['-nostdin', '-hide_banner', '-v', 'error', '-threads', '1',
 /**
  * The characters of standard error that are kept: error messages come first, and details of the output last.
  */
-const KEPT_COMPLAINTS = 2048
+const MAX_STDERR_TAIL = 2048
 const KEPT_END = 2048
 
 export function createFfmpeg({ binary, memoryBytes }: FfmpegOptions): Ffmpeg {
@@ -127,7 +127,7 @@ function collectMessages(stream: Readable | null): Promise<string> {
   let end = ''
   const finish = () => resolve(`${begin}${end}`.trim())
   stream?.setEncoding('utf8').on('data', (chunk: string) => {
-    const taken = chunk.slice(0, KEPT_COMPLAINTS - begin.length)
+    const taken = chunk.slice(0, MAX_STDERR_TAIL - begin.length)
     begin += taken
     end = (end + chunk.slice(taken.length)).slice(-KEPT_END)
   })

@@ -7,7 +7,7 @@ import { type Failure, fail, isFailure } from '@media-proxy/shared/response/fail
 import type { VideoFormat } from '../../../media/kinds.ts'
 import type { Container, ContainerInfo, PacketRun } from '../container/container.ts'
 import { openContainer } from '../container/open-container.ts'
-import type { ByRange, DecodedFile, DecodeOptions, Frame, Moment } from '../container/video-decoder.ts'
+import type { ByRange, DecodedFile, DecodeOptions, Frame, Timestamp } from '../container/video-decoder.ts'
 import { readAviInfo } from './avi.ts'
 import { decodeFile, decodeRuns, type FileInput } from './decode.ts'
 import type { Ffmpeg } from './ffmpeg.ts'
@@ -47,7 +47,7 @@ export async function openFfmpegFile(
   const info = opened?.info ?? readAviInfo(source)
   if (isFailure(info)) return info
   let file: Awaited<ReturnType<typeof openTemporaryFile>> | undefined
-  const readFromFile = async (atSeconds: Moment, options: DecodeOptions) => {
+  const readFromFile = async (atSeconds: Timestamp, options: DecodeOptions) => {
     file ??= await openTemporaryFile(source, maxFileBytes)
     if (isFailure(file)) return file
     return decodeFile(
@@ -58,8 +58,8 @@ export async function openFfmpegFile(
   }
   return {
     info,
-    async readFrames(moments, options) {
-      const inside = moments.map((moment) => withinDuration(moment, info))
+    async readFrames(timestamps, options) {
+      const inside = timestamps.map((timestamp) => withinDuration(timestamp, info))
       const frames = await decodeFromRuns(ffmpeg, opened, inside, options)
       const all: (Frame | Failure)[] = []
       for (const [index, frame] of frames.entries()) {
@@ -80,20 +80,20 @@ const UNKNOWN_END_SECONDS = 86_400
 /** A frame that starts at the end of the video is not shown, because an edit list has cut it off. */
 const BEFORE_THE_END_SECONDS = 0.0005
 
-function withinDuration(moment: Moment, { durationSeconds }: ContainerInfo): Moment {
-  if (moment === undefined) return moment
-  return Math.max(0, Math.min(moment, (durationSeconds ?? UNKNOWN_END_SECONDS) - BEFORE_THE_END_SECONDS))
+function withinDuration(timestamp: Timestamp, { durationSeconds }: ContainerInfo): Timestamp {
+  if (timestamp === undefined) return timestamp
+  return Math.max(0, Math.min(timestamp, (durationSeconds ?? UNKNOWN_END_SECONDS) - BEFORE_THE_END_SECONDS))
 }
 
 async function decodeFromRuns(
   ffmpeg: Ffmpeg,
   container: Container | undefined,
-  moments: readonly Moment[],
+  timestamps: readonly Timestamp[],
   options: DecodeOptions,
 ): Promise<readonly (Frame | Failure)[]> {
   const runs: (PacketRun | Failure)[] = []
-  for (const moment of moments)
-    runs.push((await container?.readRun(moment)) ?? fail('undecodable', 'no demuxer for it'))
+  for (const timestamp of timestamps)
+    runs.push((await container?.readRun(timestamp)) ?? fail('undecodable', 'no demuxer for it'))
   const readable = runs.filter((run): run is PacketRun => !isFailure(run))
   const decoded = readable.length === 0 ? [] : await decodeTogether(ffmpeg, readable, options)
   let next = 0

@@ -119,7 +119,7 @@ function isBareGif(bytes: Uint8Array): boolean {
   while (at < buffer.length) {
     const block = buffer[at]
     const start = at
-    let mostBytes = Number.POSITIVE_INFINITY
+    let maxBytes = Number.POSITIVE_INFINITY
     if (block === 0x3b) return at === buffer.length - 1
     if (block === 0x2c) {
       at += 10 + colourTableBytes(buffer[at + 9]) + 1
@@ -128,14 +128,14 @@ function isBareGif(bytes: Uint8Array): boolean {
       const application = label === 0xff ? buffer.toString('latin1', at + 3, at + 14) : undefined
       const looping = application === 'NETSCAPE2.0' || application === 'ANIMEXTS1.0'
       if (label !== 0xf9 && !looping) return false
-      mostBytes = looping ? LOOPING_BYTES : CONTROL_BYTES
+      maxBytes = looping ? LOOPING_BYTES : CONTROL_BYTES
       at += 2
     } else {
       return false
     }
     while (at < buffer.length && buffer[at] !== 0) at += 1 + (buffer[at] ?? 0)
     at += 1
-    if (at - start > mostBytes) return false
+    if (at - start > maxBytes) return false
   }
   return false
 }

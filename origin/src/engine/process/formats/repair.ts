@@ -77,13 +77,13 @@ export async function repair(bytes: Uint8Array, format: SourceFormat): Promise<R
       return { bytes: withTransparency(whole) ?? whole, damaged: repaired?.isPartial === true }
     }
     case 'svg':
-      return { bytes: await asLibrsvgReads(bytes), damaged: false }
+      return { bytes: await normalizeSvg(bytes), damaged: false }
     default:
       return { bytes, damaged: false }
   }
 }
 
-async function asLibrsvgReads(svg: Uint8Array): Promise<Uint8Array> {
+async function normalizeSvg(svg: Uint8Array): Promise<Uint8Array> {
   const known = withoutWarnings(await withSupportedImages(svg))
   return withPixelSize(withVariables(withScreenRules(known, svgSize(known))))
 }

@@ -8,7 +8,7 @@ import { type ImageInfo, readHeader } from './inspect.ts'
  * Browsers show a frame with a delay of at most 10 ms for 100 ms, and one with a delay of 11 ms for 11 ms.
  */
 const DEFAULT_DELAY_MS = 100
-const MOST_IGNORED_MS = 10
+const MAX_IGNORED_MS = 10
 
 /**
  * Returns the start time of each frame and the end time of the last one, in seconds: one entry more than
@@ -28,7 +28,7 @@ export async function animationTimes(
 
 /** Returns for how long browsers show a frame with the given delay, in milliseconds. */
 export function shownMilliseconds(delayMs: number | undefined): number {
-  return delayMs === undefined || delayMs <= MOST_IGNORED_MS ? DEFAULT_DELAY_MS : delayMs
+  return delayMs === undefined || delayMs <= MAX_IGNORED_MS ? DEFAULT_DELAY_MS : delayMs
 }
 
 /** Returns the index of the frame that is shown at a time. */

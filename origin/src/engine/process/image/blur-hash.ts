@@ -1,7 +1,7 @@
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { encode } from 'blurhash'
-import type { RawPicture } from '../pixels/raw-picture.ts'
-import { smallOf } from './small-picture.ts'
+import type { RawImage } from '../pixels/raw-image.ts'
+import { shrinkToRgba } from './small-image.ts'
 
 /** The largest side of the encoded image. More pixels make no visible difference to the hash. */
 const MAX_SIDE_PIXELS = 64
@@ -12,8 +12,8 @@ const COMPONENTS_DOWN = 3
  * Computes the BlurHash of an image on white (https://github.com/woltapp/blurhash), with four by three
  * components. Fails with `undecodable`.
  */
-export async function blurHashOf(picture: RawPicture): Promise<string | Failure> {
-  const small = await smallOf(picture, { maxSidePixels: MAX_SIDE_PIXELS, background: 'white' })
+export async function blurHashOf(image: RawImage): Promise<string | Failure> {
+  const small = await shrinkToRgba(image, { maxSidePixels: MAX_SIDE_PIXELS, background: 'white' })
   if (isFailure(small)) return small
   const { data, width, height } = small
   return encode(Uint8ClampedArray.from(data), width, height, COMPONENTS_ACROSS, COMPONENTS_DOWN)

@@ -1,4 +1,4 @@
-import type { RawPicture } from '../pixels/raw-picture.ts'
+import type { RawImage } from '../pixels/raw-image.ts'
 import type { Part } from './layout.ts'
 
 /**
@@ -11,7 +11,7 @@ const ALIKE = 10
  * Returns the area inside a border that has one colour or is transparent. Undefined when nothing is left
  * inside. Implemented here, because libvips smooths the whole image first, which takes several times as long.
  */
-export function insideBorder({ data, width, height, channels }: RawPicture): Part | undefined {
+export function insideBorder({ data, width, height, channels }: RawImage): Part | undefined {
   const differs = differsFromFirst(data, channels)
   const rowDiffers = (y: number) => {
     for (let x = 0; x < width; x += 1) if (differs(y * width + x)) return true

@@ -4,7 +4,7 @@
  */
 
 import type { Failure } from '@media-proxy/shared/response/failure.ts'
-import type { RawPicture } from '../pixels/raw-picture.ts'
+import type { RawImage } from '../pixels/raw-image.ts'
 import { decodingFailure } from './decode.ts'
 import type { ImageInfo } from './inspect.ts'
 import { openFile } from './open-file.ts'
@@ -13,7 +13,7 @@ const INKS = 4
 const FULL = 255
 
 /** Decodes the image at its full size. Fails with `undecodable`. */
-export async function decodeCmykJpeg(bytes: Uint8Array, info: ImageInfo): Promise<RawPicture | Failure> {
+export async function decodeCmykJpeg(bytes: Uint8Array, info: ImageInfo): Promise<RawImage | Failure> {
   try {
     const { data, info: decoded } = await openFile(bytes, info, { ignoreIcc: true })
       .pipelineColourspace('cmyk')
@@ -21,14 +21,14 @@ export async function decodeCmykJpeg(bytes: Uint8Array, info: ImageInfo): Promis
       .raw({ depth: 'uchar' })
       .toBuffer({ resolveWithObject: true })
     const { width, height } = decoded
-    return { data: asLight(data), width, height, channels: 3 }
+    return { data: convertCmykToRgb(data), width, height, channels: 3 }
   } catch (error) {
     return decodingFailure(error)
   }
 }
 
 /** Converts CMYK to RGB in place: the light that the paper reflects through an ink and through black. */
-function asLight(inks: Uint8Array): Uint8Array {
+function convertCmykToRgb(inks: Uint8Array): Uint8Array {
   let to = 0
   for (let from = 0; from + INKS <= inks.length; from += INKS, to += 3) {
     const paper = FULL - (inks[from + 3] ?? 0)

@@ -2,22 +2,22 @@
 
 import type { ImageOperations } from '@media-proxy/shared/request/image-operations.ts'
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
-import type { RawPicture } from '../pixels/raw-picture.ts'
+import type { RawImage } from '../pixels/raw-image.ts'
 import { insideBorder } from './border.ts'
 import { type Part, partOf } from './layout.ts'
 import { openRaw, pixelsOf } from './render-stages.ts'
 
 /** Returns the used part of an image. Fails with `bad-request` when the crop lies outside of it. */
 export async function cutPixels(
-  picture: RawPicture,
+  image: RawImage,
   { crop, trim }: Pick<ImageOperations, 'crop' | 'trim'>,
-): Promise<RawPicture | Failure> {
-  const part = crop && partOf(crop, picture)
+): Promise<RawImage | Failure> {
+  const part = crop && partOf(crop, image)
   if (isFailure(part)) return part
-  const cropped = await cutTo(part, picture)
+  const cropped = await cutTo(part, image)
   return isFailure(cropped) || !trim ? cropped : cutTo(insideBorder(cropped), cropped)
 }
 
-async function cutTo(part: Part | undefined, picture: RawPicture): Promise<RawPicture | Failure> {
-  return part === undefined ? picture : pixelsOf(openRaw(picture).extract(part))
+async function cutTo(part: Part | undefined, image: RawImage): Promise<RawImage | Failure> {
+  return part === undefined ? image : pixelsOf(openRaw(image).extract(part))
 }

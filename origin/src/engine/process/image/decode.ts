@@ -4,24 +4,24 @@ import { type Failure, fail, isFailure } from '@media-proxy/shared/response/fail
 import type { ImageFormat as SourceFormat } from '../../../media/kinds.ts'
 import { readApng } from '../formats/png/apng.ts'
 import { playApng } from '../formats/png/apng-compose.ts'
-import type { RawPicture } from '../pixels/raw-picture.ts'
+import type { RawImage } from '../pixels/raw-image.ts'
 import { sharp, UNLIMITED_PIXELS } from '../pixels/sharp.ts'
 import type { ImageInfo } from './inspect.ts'
 import { openFile } from './open-file.ts'
 
 /** Whether Sharp, when it decodes a still, would not return the first displayed frame. */
 export function needsOwnDecoder(info: ImageInfo): boolean {
-  return isOther(info) || info.hidesDefault === true
+  return isUnsupportedBySharp(info) || info.hidesDefault === true
 }
 
-function isOther({ format, ownDecoder }: ImageInfo): boolean {
-  return OTHERS.has(format) || ownDecoder !== undefined
+function isUnsupportedBySharp({ format, ownDecoder }: ImageInfo): boolean {
+  return UNSUPPORTED_BY_SHARP.has(format) || ownDecoder !== undefined
 }
 
-const OTHERS: ReadonlySet<SourceFormat> = new Set(['heic', 'jxl', 'bmp'])
+const UNSUPPORTED_BY_SHARP: ReadonlySet<SourceFormat> = new Set(['heic', 'jxl', 'bmp'])
 
 /** Decodes the still of a format that Sharp does not decode: in display orientation, 8-bit sRGB. */
-export type DecodeStill = (bytes: Uint8Array, info: ImageInfo) => Promise<RawPicture | Failure>
+export type DecodeStill = (bytes: Uint8Array, info: ImageInfo) => Promise<RawImage | Failure>
 
 export interface DecodeOptions {
   /** From 0. The last frame is used when there are fewer. */
@@ -34,16 +34,16 @@ export interface DecodeOptions {
  * Decodes one frame of an image whose header was read and validated (with `animated` for any frame but the
  * first): in display orientation, in sRGB. Fails with `undecodable`.
  */
-export async function decodePicture(
+export async function decodeImage(
   bytes: Uint8Array,
   info: ImageInfo,
   options: DecodeOptions,
   decodeStill: DecodeStill,
-): Promise<RawPicture | Failure> {
+): Promise<RawImage | Failure> {
   const frame = Math.min(options.frame, info.frames - 1)
   if (needsOwnDecoder(info) || (info.format === 'png' && frame > 0)) {
-    const picture = await decodeFrame(bytes, info, frame, decodeStill)
-    return isFailure(picture) ? picture : shrink(picture, options.maxSidePixels)
+    const image = await decodeFrame(bytes, info, frame, decodeStill)
+    return isFailure(image) ? image : shrink(image, options.maxSidePixels)
   }
   if (info.format === 'gif' || info.format === 'webp')
     return decodePaged(bytes, info, frame, options.maxSidePixels)
@@ -59,7 +59,7 @@ export async function decodePaged(
   info: ImageInfo,
   frame: number,
   maxSidePixels: number,
-): Promise<RawPicture | Failure> {
+): Promise<RawImage | Failure> {
   return take(openFile(bytes, info, { page: frame }), { maxSidePixels })
 }
 
@@ -69,8 +69,8 @@ export async function decodeFrame(
   info: ImageInfo,
   frame: number,
   decodeStill: DecodeStill,
-): Promise<RawPicture | Failure> {
-  if (isOther(info)) return decodeStill(bytes, info)
+): Promise<RawImage | Failure> {
+  if (isUnsupportedBySharp(info)) return decodeStill(bytes, info)
   const apng = readApng(bytes)
   if (isFailure(apng)) return apng
   let index = 0
@@ -82,16 +82,16 @@ export async function decodeFrame(
 }
 
 /** Scales an image down to fit `maxSidePixels`. Fails with `undecodable`. */
-export async function shrink(picture: RawPicture, maxSidePixels: number): Promise<RawPicture | Failure> {
-  const { data, width, height, channels } = picture
-  if (Math.max(width, height) <= maxSidePixels) return picture
+export async function shrink(image: RawImage, maxSidePixels: number): Promise<RawImage | Failure> {
+  const { data, width, height, channels } = image
+  if (Math.max(width, height) <= maxSidePixels) return image
   return take(sharp(data, { ...UNLIMITED_PIXELS, raw: { width, height, channels } }), { maxSidePixels })
 }
 
 async function take(
   pipeline: ReturnType<typeof sharp>,
   { maxSidePixels, enlarges = false }: Pick<DecodeOptions, 'maxSidePixels'> & { readonly enlarges?: boolean },
-): Promise<RawPicture | Failure> {
+): Promise<RawImage | Failure> {
   try {
     const { data, info } = await pipeline
       .resize(maxSidePixels, maxSidePixels, { fit: 'inside', withoutEnlargement: !enlarges })

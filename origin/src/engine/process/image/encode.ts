@@ -33,7 +33,7 @@ export interface EncodeOptions {
    * Whether a background colour was composed below it or around it, which the source's palette need not
    * contain.
    */
-  readonly isLaid: boolean
+  readonly isFlattened: boolean
   /** The number of pixels of the rendition. */
   readonly pixels: number
   readonly hasAlpha: boolean
@@ -69,7 +69,7 @@ const PNG_GRAINY = { compressionLevel: 6, adaptiveFiltering: true }
 
 /** Adds the encoder to a pipeline. */
 export function encode(pipeline: Sharp, options: EncodeOptions): Sharp {
-  const { format, quality, sourceLossless, sourcePalette, isLaid, grainy, timing } = options
+  const { format, quality, sourceLossless, sourcePalette, isFlattened, grainy, timing } = options
   const exact = quality === 'lossless' && sourceLossless
   const level = quality === 'lossless' ? NEAR_LOSSLESS_QUALITY : quality
   switch (format) {
@@ -99,18 +99,18 @@ export function encode(pipeline: Sharp, options: EncodeOptions): Sharp {
       )
     case 'gif':
       // Otherwise Sharp uses only the colours of the source's palette.
-      return pipeline.gif({ ...(timing && within16Bits(timing)), reuse: !isLaid })
+      return pipeline.gif({ ...(timing && within16Bits(timing)), reuse: !isFlattened })
   }
 }
 
-const MOST_UINT16 = 0xffff
+const MAX_UINT16 = 0xffff
 
 /**
  * Clamps the timing to what Sharp accepts: about a minute per frame, and 65535 repetitions. Other formats
  * allow more of both.
  */
 function within16Bits({ loop, delay }: AnimationTiming): AnimationTiming {
-  const clamp = (value: number) => Math.min(MOST_UINT16, value)
+  const clamp = (value: number) => Math.min(MAX_UINT16, value)
   return { loop: clamp(loop), ...(delay && { delay: delay.map(clamp) }) }
 }
 

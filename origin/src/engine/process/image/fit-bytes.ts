@@ -5,7 +5,7 @@ export const MAX_ENCODES = 4
 
 /** The first quality to try after a lossless encoding that is too large. */
 const BELOW_LOSSLESS = 96
-const LEAST_QUALITY = 1
+const MIN_QUALITY = 1
 
 interface Attempt {
   readonly quality: number
@@ -27,10 +27,10 @@ export async function fitBytes(
   let above: Attempt = { quality: asked === 'lossless' ? BELOW_LOSSLESS : asked, bytes: first.length }
   let below: (Attempt & { readonly encoded: Uint8Array }) | undefined
   for (let left = MAX_ENCODES - 1; left > 0; left -= 1) {
-    if (above.quality - (below?.quality ?? LEAST_QUALITY - 1) <= 1) break
+    if (above.quality - (below?.quality ?? MIN_QUALITY - 1) <= 1) break
     const isSecond = left === MAX_ENCODES - 1
     const isLastResort = left === 1 && below === undefined
-    const quality = isLastResort ? LEAST_QUALITY : guess(below, above, maxBytes, isSecond)
+    const quality = isLastResort ? MIN_QUALITY : guess(below, above, maxBytes, isSecond)
     const encoded = await encodeAt(quality)
     const bytes = encoded.length
     if (bytes <= maxBytes) below = { quality, bytes, encoded }
@@ -55,6 +55,6 @@ function guess(below: Attempt | undefined, above: Attempt, maxBytes: number, isS
       : below.quality *
         (above.quality / below.quality) **
           (Math.log(maxBytes / below.bytes) / Math.log(above.bytes / below.bytes))
-  const least = below === undefined ? LEAST_QUALITY : below.quality + 1
+  const least = below === undefined ? MIN_QUALITY : below.quality + 1
   return Math.min(above.quality - 1, Math.max(least, Math.floor(likely)))
 }

@@ -1,4 +1,4 @@
-import type { RawPicture } from '../pixels/raw-picture.ts'
+import type { RawImage } from '../pixels/raw-image.ts'
 
 /** The number of rows that are sampled. */
 const SAMPLED_ROWS = 64
@@ -14,7 +14,7 @@ export function isGrainy({
   width,
   height,
   channels,
-}: Pick<RawPicture, 'data' | 'width' | 'height'> & { readonly channels: number }): boolean {
+}: Pick<RawImage, 'data' | 'width' | 'height'> & { readonly channels: number }): boolean {
   const step = Math.max(1, Math.floor(height / SAMPLED_ROWS))
   let equal = 0
   let seen = 0

@@ -6,7 +6,7 @@ import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
 import type { MainModule } from 'libheif-js/libheif-wasm/libheif.js'
 import { withStillBrand } from '../formats/heif/still-brand.ts'
 import { wrapInTiff } from '../formats/tiff/tiff-wrap.ts'
-import type { RawPicture } from '../pixels/raw-picture.ts'
+import type { RawImage } from '../pixels/raw-image.ts'
 import { sharp, UNLIMITED_PIXELS } from '../pixels/sharp.ts'
 import type { ImageInfo } from './inspect.ts'
 
@@ -24,7 +24,7 @@ const RGBA = 4 as const
 export async function decodeHeic(
   bytes: Uint8Array,
   { width, height, hasAlpha }: Pick<ImageInfo, 'width' | 'height' | 'hasAlpha'>,
-): Promise<RawPicture | Failure> {
+): Promise<RawImage | Failure> {
   if (bytes.length > width * height * RGBA + MAX_PAYLOAD_BYTES)
     return fail('undecodable', `${bytes.length} bytes for ${width}x${height}`)
   const file = withStillBrand(bytes)

@@ -199,7 +199,7 @@ function infoOf(metadata: Metadata, format: SourceFormat, bytes: Uint8Array): Im
     bytesPerSample: BYTES_PER_SAMPLE[metadata.depth] ?? 8,
     ...(hidesDefault ? { hidesDefault } : {}),
     ...(!hidesDefault && hasOtherColours(bytes, format) ? { ownDecoder: 'colours' } : {}),
-    ...(isOfBareInks(metadata) ? { ownDecoder: 'inks' } : {}),
+    ...(isCmykWithoutProfile(metadata) ? { ownDecoder: 'inks' } : {}),
     ...(isDeepGrey(metadata) ? { ownDecoder: 'grey' } : {}),
     ...(format === 'tiff' && isUnsubsampledYcc(bytes) ? { ownDecoder: 'luma' } : {}),
   }
@@ -214,7 +214,7 @@ function isDeepGrey({ space, icc }: Metadata): boolean {
 }
 
 /** Whether it is CMYK without a matching profile. */
-function isOfBareInks({ space, icc }: Metadata): boolean {
+function isCmykWithoutProfile({ space, icc }: Metadata): boolean {
   return space === 'cmyk' && !isProfileOf(icc, space)
 }
 

@@ -18,13 +18,13 @@ export interface Part extends Size {
 }
 
 /** The changes to a scaled image other than to its colours: rotated clockwise, then mirrored, then padded. */
-export interface Arrangement {
+export interface RotateFlipPad {
   readonly rotate?: Rotation
   readonly flip?: Flip
   readonly pad?: Pad
 }
 
-export interface Layout extends Arrangement {
+export interface Layout extends RotateFlipPad {
   /** The whole source when absent. */
   readonly part?: Part
   readonly plan: Plan
@@ -35,7 +35,7 @@ export interface Layout extends Arrangement {
  * crop leaves nothing.
  */
 export function layoutOf(
-  { geometry, crop, rotate, flip, pad }: Pick<RenderOptions, 'geometry' | 'crop'> & Arrangement,
+  { geometry, crop, rotate, flip, pad }: Pick<RenderOptions, 'geometry' | 'crop'> & RotateFlipPad,
   source: PlanSource,
 ): Layout | Failure {
   const part = crop && partOf(crop, source)
@@ -44,7 +44,7 @@ export function layoutOf(
   const plan = planOf(geometry, isRightAngle(rotate) ? sidewaysOf(seen) : seen)
   return {
     ...(part === undefined || isAllOf(part, source) ? {} : { part }),
-    plan: beforeTurn(plan, rotate, flip),
+    plan: planBeforeRotation(plan, rotate, flip),
     ...(rotate === undefined ? {} : { rotate }),
     ...(flip === undefined ? {} : { flip }),
     ...(pad === undefined ? {} : { pad }),
@@ -99,7 +99,7 @@ export interface DrawnWhole extends Size {
 /** Returns the size and the crop. Fails with `bad-request` when the crop lies outside of the drawing. */
 export function drawnWhole(
   drawing: Size,
-  { geometry, crop, rotate }: Pick<RenderOptions, 'geometry' | 'crop'> & Pick<Arrangement, 'rotate'>,
+  { geometry, crop, rotate }: Pick<RenderOptions, 'geometry' | 'crop'> & Pick<RotateFlipPad, 'rotate'>,
 ): DrawnWhole | Failure {
   const part = crop === undefined ? drawing : partOf(crop, drawing)
   if (isFailure(part)) return part
@@ -154,7 +154,7 @@ function sidewaysOf({ drawing, ...size }: PlanSource): PlanSource {
 }
 
 /** Returns the plan of the image before it is rotated, given the plan after that. */
-function beforeTurn(plan: Plan, rotate: Rotation | undefined, flip: Flip | undefined): Plan {
+function planBeforeRotation(plan: Plan, rotate: Rotation | undefined, flip: Flip | undefined): Plan {
   const size = isRightAngle(rotate) ? swapped(plan) : {}
   return { ...plan, ...size, gravity: gravityBefore(plan.gravity, rotate ?? 0, flip) }
 }
@@ -170,6 +170,6 @@ function gravityBefore(gravity: Gravity, degrees: number, flip: Flip | undefined
   const side = SIDES.indexOf(gravity)
   if (side === -1) return gravity
   const isAcross = side % 2 === 1
-  const turned = flip === (isAcross ? 'h' : 'v') ? side + 2 : side
-  return SIDES[(turned - degrees / 90 + 4) % 4] ?? gravity
+  const mirrored = flip === (isAcross ? 'h' : 'v') ? side + 2 : side
+  return SIDES[(mirrored - degrees / 90 + 4) % 4] ?? gravity
 }

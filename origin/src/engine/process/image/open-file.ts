@@ -12,7 +12,7 @@ export function openFile(bytes: Uint8Array, info: ImageInfo, options: SharpOptio
     ...UNLIMITED_PIXELS,
     ...TOLERANT_OPTIONS,
     ...drawing,
-    unlimited: isHarmless(bytes, info),
+    unlimited: canLiftLimits(bytes, info),
     ignoreIcc: info.uselessProfile === true,
     ...options,
   })
@@ -26,7 +26,7 @@ export function openFile(bytes: Uint8Array, info: ImageInfo, options: SharpOptio
 const CSS_DENSITY = 96
 
 /** Whether the limits of the format's library can be lifted. They reject files that browsers display. */
-function isHarmless(bytes: Uint8Array, info: ImageInfo): boolean {
+function canLiftLimits(bytes: Uint8Array, info: ImageInfo): boolean {
   if (info.drawing !== undefined) return isLargeAndPlain(bytes)
   return info.format === 'jpeg' && hasFewScans(bytes)
 }

@@ -6,7 +6,7 @@ import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import sharp from 'sharp'
 import { describe, expect, it } from 'vitest'
 import type { Geometry } from '../../render-options.ts'
-import type { RawPicture } from '../pixels/raw-picture.ts'
+import type { RawImage } from '../pixels/raw-image.ts'
 import { cutPixels } from './cut-pixels.ts'
 import { fitBytes } from './fit-bytes.ts'
 import { layoutOf, sizeOf } from './layout.ts'
@@ -21,7 +21,7 @@ const GREY: RGB = [90, 90, 90]
 const WHITE: RGB = [255, 255, 255]
 
 /** Creates rows of blocks, each of one colour. */
-function mosaic(rows: readonly (readonly RGB[])[], block: number): RawPicture {
+function mosaic(rows: readonly (readonly RGB[])[], block: number): RawImage {
   const height = rows.length * block
   const width = (rows[0]?.length ?? 0) * block
   const data = new Uint8Array(width * height * 3)
@@ -46,14 +46,9 @@ interface Wanted {
   readonly gravity?: Gravity
 }
 
-async function render(
-  picture: RawPicture,
-  query: string,
-  wanted: Wanted = {},
-  format: Render['format'] = 'png',
-) {
+async function render(image: RawImage, query: string, wanted: Wanted = {}, format: Render['format'] = 'png') {
   const { crop, trim, ...operations } = operationsOf(query)
-  const part = await cutPixels(picture, { ...(crop && { crop }), ...(trim && { trim }) })
+  const part = await cutPixels(image, { ...(crop && { crop }), ...(trim && { trim }) })
   if (isFailure(part)) throw new Error(part.detail)
   const geometry: Geometry = { kind: 'transformation', fit: 'cover', gravity: 'centre', ...wanted }
   const layout = layoutOf({ geometry, ...operations }, part)
@@ -132,7 +127,7 @@ describe('a crop', () => {
     [RED, GREEN, BLUE, GREY],
     [WHITE, RED, GREEN, BLUE],
   ]
-  const picture = mosaic(rows, 10)
+  const image = mosaic(rows, 10)
 
   it.each([
     ['10,0,20,10', [[GREEN, BLUE]]],
@@ -141,21 +136,21 @@ describe('a crop', () => {
     ['0.5,0.5,1,1', [[GREEN, BLUE]]],
     ['0,0,40,20', rows],
   ])('of %s returns that part', async (crop, kept) => {
-    expect(blocksOf(await render(picture, `crop=${crop}`), 10)).toEqual(kept)
+    expect(blocksOf(await render(image, `crop=${crop}`), 10)).toEqual(kept)
   })
 
   it('of less than a pixel is one pixel', async () => {
-    const { width, height } = await render(picture, 'crop=0.9999,0.0,0.0001,0.0001')
+    const { width, height } = await render(image, 'crop=0.9999,0.0,0.0001,0.0001')
     expect([width, height]).toEqual([1, 1])
   })
 
   it('outside the image is rejected', async () => {
-    const failure = await cutPixels(picture, operationsOf('crop=40,0,10,10'))
+    const failure = await cutPixels(image, operationsOf('crop=40,0,10,10'))
     expect(isFailure(failure) && failure.code).toBe('bad-request')
   })
 
   it('comes before rotating and scaling', async () => {
-    const shown = await render(picture, 'crop=0,0,20,10&rotate=90', { width: 10 })
+    const shown = await render(image, 'crop=0,0,20,10&rotate=90', { width: 10 })
     expect([shown.width, shown.height]).toEqual([10, 20])
     expect([shown.at(5, 5).slice(0, 3), shown.at(5, 15).slice(0, 3)]).toEqual([RED, GREEN])
   })
@@ -190,8 +185,8 @@ describe('a trim', () => {
   })
 
   it('keeps a single pixel at each side', async () => {
-    const picture = mosaic([[WHITE]], 20)
-    const data = Uint8Array.from(picture.data)
+    const image = mosaic([[WHITE]], 20)
+    const data = Uint8Array.from(image.data)
     for (const [x, y] of [
       [3, 10],
       [16, 10],
@@ -199,7 +194,7 @@ describe('a trim', () => {
       [10, 18],
     ] as const)
       data.set([0, 0, 0], (y * 20 + x) * 3)
-    const { width, height } = await render({ ...picture, data }, 'trim=true')
+    const { width, height } = await render({ ...image, data }, 'trim=true')
     expect([width, height]).toEqual([14, 17])
   })
 
@@ -216,17 +211,17 @@ describe('a trim', () => {
     [[[WHITE, WHITE]], 2],
     [[[WHITE, WHITE]], 20],
   ])('leaves an image of one colour unchanged: %#', async (rows, block) => {
-    const picture = mosaic(rows, block)
-    const { width, height } = await render(picture, 'trim=true')
-    expect([width, height]).toEqual([picture.width, picture.height])
+    const image = mosaic(rows, block)
+    const { width, height } = await render(image, 'trim=true')
+    expect([width, height]).toEqual([image.width, image.height])
   })
 })
 
 describe('a border', () => {
-  const picture = mosaic([[RED]], 10)
+  const image = mosaic([[RED]], 10)
 
   it('is transparent, of the background, or white in JPEG', async () => {
-    const shown = await render(picture, 'pad=1,2,3,4')
+    const shown = await render(image, 'pad=1,2,3,4')
     expect([shown.width, shown.height]).toEqual([16, 14])
     expect([
       shown.at(0, 0)[3],
@@ -235,7 +230,7 @@ describe('a border', () => {
       shown.at(13, 10),
       shown.at(14, 10)[3],
     ]).toEqual([0, 0, [...RED, 255], [...RED, 255], 0])
-    expect((await render(picture, 'pad=2&background=0000DC')).at(0, 0)).toEqual([...BLUE, 255])
+    expect((await render(image, 'pad=2&background=0000DC')).at(0, 0)).toEqual([...BLUE, 255])
     expect((await render(mosaic([[RED]], 16), 'pad=16', {}, 'jpeg')).at(0, 0)).toEqual([...WHITE, 255])
   })
 
@@ -257,11 +252,11 @@ describe('a background', () => {
     })
       .raw()
       .toBuffer()
-    const picture = { data: glass, width: 20, height: 10, channels: 4 } as const
-    const shown = await render(picture, 'background=c80000', { width: 20, height: 10 })
+    const image = { data: glass, width: 20, height: 10, channels: 4 } as const
+    const shown = await render(image, 'background=c80000', { width: 20, height: 10 })
     const [red = 0, green, blue, alpha] = shown.at(10, 5)
     expect([Math.abs(red - 100) <= 1, green, blue, alpha]).toEqual([true, 0, 0, 255])
-    const padded = await render(picture, 'background=c80000', { width: 10, height: 10, fit: 'contain' })
+    const padded = await render(image, 'background=c80000', { width: 10, height: 10, fit: 'contain' })
     expect(padded.at(5, 0)).toEqual([200, 0, 0, 255])
   })
 })

@@ -1,6 +1,6 @@
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
-import type { RawPicture } from '../pixels/raw-picture.ts'
-import { smallOf } from './small-picture.ts'
+import type { RawImage } from '../pixels/raw-image.ts'
+import { shrinkToRgba } from './small-image.ts'
 
 /** The image is scaled to `SIDE` pixels per side, and the lowest `KEPT` frequencies per side are kept. */
 const SIDE = 32
@@ -14,8 +14,8 @@ const KEPT = 8
  * image hash functions", 2010, section 3.2.1), with the bits of `phash` of Python's ImageHash. Fails with
  * `undecodable`.
  */
-export async function perceptualHashOf(picture: RawPicture): Promise<string | Failure> {
-  const small = await smallOf(picture, { squarePixels: SIDE, background: 'white' })
+export async function perceptualHashOf(image: RawImage): Promise<string | Failure> {
+  const small = await shrinkToRgba(image, { squarePixels: SIDE, background: 'white' })
   if (isFailure(small)) return small
   const grey = Float64Array.from({ length: SIDE * SIDE }, (_, at) => luma(small.data, at))
   const frequencies = lowFrequencies(grey)

@@ -35,7 +35,7 @@ export interface PixelCache {
 }
 
 /** Twelve megapixels with alpha, or sixteen without. */
-const MOST_KEPT_BYTES = 48 * 1024 * 1024
+const MAX_KEPT_BYTES = 48 * 1024 * 1024
 
 export function createPixelCache(): PixelCache {
   let kept: { readonly id: number; readonly pixels: Pixels } | undefined
@@ -55,7 +55,7 @@ export function createPixelCache(): PixelCache {
           // The kept pixels are of this source, so they have its type.
           if (kept !== undefined) return kept.pixels as P
           const pixels = await decode()
-          const isKept = shared && !isFailure(pixels) && pixels.data.byteLength <= MOST_KEPT_BYTES
+          const isKept = shared && !isFailure(pixels) && pixels.data.byteLength <= MAX_KEPT_BYTES
           if (isKept) kept = { id, pixels }
           return pixels
         },
@@ -71,7 +71,7 @@ export function createPixelCache(): PixelCache {
 export function bytesToKeep(info: ImageInfo, render: Render): number {
   if (info.ownDecoder !== undefined || !isScaledFromAll(info, render)) return 0
   const bytes = info.width * info.height * info.bands
-  return bytes <= MOST_KEPT_BYTES ? bytes : 0
+  return bytes <= MAX_KEPT_BYTES ? bytes : 0
 }
 
 /**

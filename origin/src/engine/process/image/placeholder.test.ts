@@ -2,12 +2,12 @@ import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import sharp from 'sharp'
 import { thumbHashToApproximateAspectRatio, thumbHashToAverageRGBA } from 'thumbhash'
 import { describe, expect, it } from 'vitest'
-import type { RawPicture } from '../pixels/raw-picture.ts'
+import type { RawImage } from '../pixels/raw-image.ts'
 import { placeholderOf } from './placeholder.ts'
 
 const RED = { r: 200, g: 40, b: 20 }
 
-async function create(width: number, height: number, alpha = 1): Promise<RawPicture> {
+async function create(width: number, height: number, alpha = 1): Promise<RawImage> {
   const background = { ...RED, alpha }
   const data = await sharp({ create: { width, height, channels: 4, background } })
     .raw()
@@ -15,7 +15,7 @@ async function create(width: number, height: number, alpha = 1): Promise<RawPict
   return { data, width, height, channels: 4 }
 }
 
-async function hashOf(source: RawPicture): Promise<Uint8Array> {
+async function hashOf(source: RawImage): Promise<Uint8Array> {
   const placeholder = await placeholderOf(source)
   if (isFailure(placeholder)) throw new Error(JSON.stringify(placeholder))
   expect(placeholder).toMatch(/^[A-Za-z0-9+/]+={0,2}$/)
@@ -51,8 +51,8 @@ describe('the placeholder', () => {
   })
 
   it('of fewer pixels than declared is a failure', async () => {
-    const picture = await create(8, 8)
-    const broken = await placeholderOf({ ...picture, data: picture.data.subarray(8) })
+    const image = await create(8, 8)
+    const broken = await placeholderOf({ ...image, data: image.data.subarray(8) })
     expect(isFailure(broken) && broken.code).toBe('undecodable')
   })
 })

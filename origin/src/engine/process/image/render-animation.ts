@@ -6,36 +6,36 @@ import { readApng } from '../formats/png/apng.ts'
 import { playApng } from '../formats/png/apng-compose.ts'
 import { encodeApng } from '../formats/png/apng-encode.ts'
 import { TOLERANT_OPTIONS } from '../formats/repair.ts'
-import type { RawPicture } from '../pixels/raw-picture.ts'
+import type { RawImage } from '../pixels/raw-image.ts'
 import { sharp, UNLIMITED_PIXELS } from '../pixels/sharp.ts'
 import type { AnimationTiming } from '../pixels/strip.ts'
 import { framesOf, type Strip } from '../pixels/strip.ts'
-import { inItsColours } from './background.ts'
+import { withColourBands } from './background.ts'
 import { decodePaged, decodingFailure } from './decode.ts'
 import type { ImageInfo } from './inspect.ts'
 import { sizeOf } from './layout.ts'
 import { openFile } from './open-file.ts'
+import { playOriented } from './oriented-animation.ts'
 import {
-  arrange,
   cut,
   filter,
-  isArranged,
+  flatten,
   isFiltered,
-  lay,
+  needsRotateFlipPad,
   openRaw,
   type Render,
+  rotateFlipPad,
   run,
   type SourceImageInfo,
   scale,
 } from './render-stages.ts'
 import { readingOptions } from './shrink-on-load.ts'
 import { thinFrames } from './thin-frames.ts'
-import { playTurned } from './turned-animation.ts'
 import { countWholeFrames } from './whole-frames.ts'
 
 /** Frames that a decoder other than Sharp returns one by one. */
 export interface Played {
-  readonly frames: Iterable<RawPicture> | AsyncIterable<RawPicture | Failure>
+  readonly frames: Iterable<RawImage> | AsyncIterable<RawImage | Failure>
   readonly count: number
   readonly timing: AnimationTiming
 }
@@ -46,7 +46,7 @@ export function renderAnimation(
   source: ImageInfo,
   render: Render,
 ): Promise<Uint8Array | Failure> {
-  return asFarAsItPlays(bytes, source, async (info) => {
+  return renderWholeFrames(bytes, source, async (info) => {
     const played = await playedOf(bytes, info, render)
     if (isFailure(played)) return played
     if (played !== undefined) return await renderPlayed(played, info, render)
@@ -64,7 +64,7 @@ export function animationStrip(
   source: ImageInfo,
   render: Render,
 ): Promise<Strip | Failure> {
-  return asFarAsItPlays(bytes, source, async (info) => {
+  return renderWholeFrames(bytes, source, async (info) => {
     const played = await playedOf(bytes, info, render)
     if (isFailure(played)) return played
     if (played !== undefined) return await playedStrip(played, info, render)
@@ -80,7 +80,7 @@ export function animationStrip(
 const SEARCH_PASSES = 4
 
 /** Renders all frames or, when one is broken, those before it if there are several. */
-async function asFarAsItPlays<T>(
+async function renderWholeFrames<T>(
   bytes: Uint8Array,
   info: ImageInfo,
   make: (info: ImageInfo) => Promise<T | Failure>,
@@ -133,7 +133,7 @@ async function playedOf(
   info: ImageInfo,
   render: Render,
 ): Promise<Played | Failure | undefined> {
-  if (info.format !== 'png') return info.orientation > 1 ? playTurned(bytes, info, render) : undefined
+  if (info.format !== 'png') return info.orientation > 1 ? playOriented(bytes, info, render) : undefined
   const apng = readApng(bytes)
   if (isFailure(apng)) return apng
   const timing = { loop: apng.loop, delay: apng.frames.map(({ delayMs }) => delayMs) }
@@ -151,7 +151,7 @@ async function encodeFrames(
 
 /** Scales all frames of a file that Sharp decodes. */
 async function scaleFrames(bytes: Uint8Array, info: ImageInfo, render: Render): Promise<Sharp> {
-  const opened = inItsColours(openFile(bytes, info, { pages: info.frames }), info, render)
+  const opened = withColourBands(openFile(bytes, info, { pages: info.frames }), info, render)
   if (!seeksInterest(render)) return scale(opened, info, render)
   const crop = await cropOf(openFile(bytes, info, { pages: 1 }), info, render)
   return crop(opened)
@@ -234,7 +234,7 @@ function takesFrames(render: Render): boolean {
 }
 
 function isFinished(render: Render): boolean {
-  return isArranged(render) || isFiltered(render)
+  return needsRotateFlipPad(render) || isFiltered(render)
 }
 
 /**
@@ -244,8 +244,8 @@ function isFinished(render: Render): boolean {
 async function finishFrames(whole: Strip, info: SourceImageInfo, render: Render): Promise<Strip> {
   const strip = thinFrames(whole, render.fps)
   // The encoder of animated PNGs does not support a background.
-  const isLaid = render.format === 'png' && render.background !== undefined
-  if (!isFinished(render) && !isLaid) return strip
+  const isFlattened = render.format === 'png' && render.background !== undefined
+  if (!isFinished(render) && !isFlattened) return strip
   const { width, height } = sizeOf(render)
   const frames = framesOf(strip)
   const frameBytes = width * height * 4
@@ -253,9 +253,9 @@ async function finishFrames(whole: Strip, info: SourceImageInfo, render: Render)
     frameBytes * frames.length === strip.data.length ? strip.data : Buffer.alloc(frameBytes * frames.length)
   for (const [index, frame] of frames.entries()) {
     const opened = openRaw({ data: frame, width: strip.width, height: strip.height, channels: 4 })
-    const finished = filter(isArranged(render) ? arrange(opened, render) : opened, render)
-    const laid = isLaid ? lay(finished, info, render) : finished
-    data.set(await laid.ensureAlpha().raw().toBuffer(), index * frameBytes)
+    const finished = filter(needsRotateFlipPad(render) ? rotateFlipPad(opened, render) : opened, render)
+    const flattened = isFlattened ? flatten(finished, info, render) : finished
+    data.set(await flattened.ensureAlpha().raw().toBuffer(), index * frameBytes)
   }
   return { data, width, height, timing: strip.timing }
 }

@@ -28,8 +28,8 @@ async function decode(bytes: unknown) {
 
 describe('raw pixels', () => {
   it.each(['png', 'jpeg', 'webp', 'gif', 'avif'] as const)('become %s as planned', async (format) => {
-    const picture = { data: halves(80, 40, 3), width: 80, height: 40, channels: 3 as const }
-    const { info, pixel } = await decode(await renderRaw(picture, render(format, 40, 20)))
+    const image = { data: halves(80, 40, 3), width: 80, height: 40, channels: 3 as const }
+    const { info, pixel } = await decode(await renderRaw(image, render(format, 40, 20)))
     expect([info.width, info.height]).toEqual([40, 20])
     const [red = 0, , blue = 255] = pixel(5, 10)
     expect(red).toBeGreaterThan(200)
@@ -37,16 +37,16 @@ describe('raw pixels', () => {
   })
 
   it('keep their alpha, or are placed on white when the format has none', async () => {
-    const picture = { data: halves(16, 16, 4, 0), width: 16, height: 16, channels: 4 as const }
-    const kept = await decode(await renderRaw(picture, render('webp', 16, 16)))
+    const image = { data: halves(16, 16, 4, 0), width: 16, height: 16, channels: 4 as const }
+    const kept = await decode(await renderRaw(image, render('webp', 16, 16)))
     expect([kept.info.channels, kept.pixel(4, 4)[3]]).toEqual([4, 0])
-    const flat = await decode(await renderRaw(picture, render('jpeg', 16, 16)))
+    const flat = await decode(await renderRaw(image, render('jpeg', 16, 16)))
     expect(flat.pixel(4, 4).slice(0, 3)).toEqual([255, 255, 255])
   })
 
   it('fail when they are fewer than their declared size', async () => {
-    const picture = { data: new Uint8Array(10), width: 80, height: 40, channels: 3 as const }
-    const rendered = await renderRaw(picture, render('webp', 40, 20))
+    const image = { data: new Uint8Array(10), width: 80, height: 40, channels: 3 as const }
+    const rendered = await renderRaw(image, render('webp', 40, 20))
     expect(isFailure(rendered) && rendered.code).toBe('undecodable')
   })
 })

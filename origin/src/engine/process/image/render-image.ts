@@ -4,23 +4,23 @@ import type { Sharp } from 'sharp'
 import type { Size } from '../../../media/size.ts'
 import { freeBuffer } from '../../../streams/free-buffer.ts'
 import { wrapInTiff } from '../formats/tiff/tiff-wrap.ts'
-import type { RawPicture } from '../pixels/raw-picture.ts'
+import type { RawImage } from '../pixels/raw-image.ts'
 import { sharp, UNLIMITED_PIXELS } from '../pixels/sharp.ts'
-import { awaitingBackground, inItsColours } from './background.ts'
+import { deferBackground, withColourBands } from './background.ts'
 import { type DecodeStill, decodeFrame, needsOwnDecoder } from './decode.ts'
 import type { ImageInfo } from './inspect.ts'
 import { openFile } from './open-file.ts'
 import { bytesToKeep, type SharedPixels } from './pixel-cache.ts'
 import { renderAnimation } from './render-animation.ts'
 import {
-  arrange,
   filter,
-  isArranged,
+  isBuffered,
   isFiltered,
-  isHeld,
+  needsRotateFlipPad,
   openRaw,
   pixelsOf,
   type Render,
+  rotateFlipPad,
   run,
   type SourceImageInfo,
   scale,
@@ -55,13 +55,13 @@ export async function renderImage(
  * `source` describes the codec of the source. Fails with `undecodable`.
  */
 export function renderRaw(
-  picture: RawPicture,
+  image: RawImage,
   render: Render,
   source: Pick<ImageInfo, 'lossless' | 'palette'> = { lossless: false, palette: false },
 ): Promise<Uint8Array | Failure> {
-  const { width, height, channels } = picture
+  const { width, height, channels } = image
   const { lossless, palette } = source
-  return finish(openRaw(picture), { width, height, hasAlpha: channels === 4, palette, lossless }, render)
+  return finish(openRaw(image), { width, height, hasAlpha: channels === 4, palette, lossless }, render)
 }
 
 /**
@@ -76,12 +76,12 @@ async function finish(
 ): Promise<Uint8Array | Failure> {
   const scaled = scale(opened, info, inside)
   // Backgrounds are blended in sRGB, as browsers do.
-  if (!isHeld(render) && inside === render) return run(filter(scaled, render), info, render)
+  if (!isBuffered(render) && inside === render) return run(filter(scaled, render), info, render)
   const pixels = await pixelsOf(scaled)
   if (isFailure(pixels)) return pixels
-  const arranged = isArranged(render) ? arrange(openRaw(pixels), render) : openRaw(pixels)
-  if (render.pad === undefined || !isFiltered(render)) return run(filter(arranged, render), info, render)
-  const padded = await pixelsOf(arranged)
+  const framed = needsRotateFlipPad(render) ? rotateFlipPad(openRaw(pixels), render) : openRaw(pixels)
+  if (render.pad === undefined || !isFiltered(render)) return run(filter(framed, render), info, render)
+  const padded = await pixelsOf(framed)
   freeBuffer(pixels.data)
   return isFailure(padded) ? padded : run(filter(openRaw(padded), render), info, render)
 }
@@ -99,7 +99,7 @@ export function keepsAnimation(info: ImageInfo, render: Pick<Render, 'animated' 
 }
 
 function openStill(bytes: Uint8Array, info: ImageInfo, render: Render): Sharp {
-  return inItsColours(readFully(openFile(bytes, info, { pages: 1 }), info, render), info, render)
+  return withColourBands(readFully(openFile(bytes, info, { pages: 1 }), info, render), info, render)
 }
 
 /** Renders a still that its codec scales while decoding. */
@@ -127,15 +127,13 @@ async function renderStill(
 ): Promise<Uint8Array | Failure> {
   if (needsOwnDecoder(info)) {
     const decode = () => decodeFrame(bytes, info, 0, decodeStill)
-    const picture = await (kept?.read(decode) ?? decode())
-    return isFailure(picture)
-      ? picture
-      : renderRaw(picture, render, { lossless: info.lossless, palette: false })
+    const image = await (kept?.read(decode) ?? decode())
+    return isFailure(image) ? image : renderRaw(image, render, { lossless: info.lossless, palette: false })
   }
   const coarse = coarseSize(info, render)
   if (coarse !== undefined) return renderCoarse(bytes, info, render, coarse)
   if (kept?.wanted !== true || bytesToKeep(info, render) === 0)
-    return finish(openStill(bytes, info, render), info, render, awaitingBackground(render, info))
+    return finish(openStill(bytes, info, render), info, render, deferBackground(render, info))
   // Kept as a file: libvips scales raw pixels in other regions at a time, and rounds some of its sums
   // differently. At one of sixty widths that changes one in a thousand samples by one level.
   const file = await kept.read(async () => {

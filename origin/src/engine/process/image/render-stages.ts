@@ -8,7 +8,7 @@ import type { Quality } from '@media-proxy/shared/request/media-request.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { FitEnum, Sharp } from 'sharp'
 import { setTransparencyFlag } from '../formats/webp/webp-transparency.ts'
-import type { RawPicture } from '../pixels/raw-picture.ts'
+import type { RawImage } from '../pixels/raw-image.ts'
 import { sharp, UNLIMITED_PIXELS } from '../pixels/sharp.ts'
 import type { AnimationTiming } from '../pixels/strip.ts'
 import { decodingFailure } from './decode.ts'
@@ -50,7 +50,7 @@ export type SourceImageInfo = Pick<
 >
 
 /** Opens decoded pixels. */
-export function openRaw({ data, width, height, channels }: RawPicture): Sharp {
+export function openRaw({ data, width, height, channels }: RawImage): Sharp {
   return sharp(data, { ...UNLIMITED_PIXELS, raw: { width, height, channels } })
 }
 
@@ -101,7 +101,7 @@ function colourOf(digits: string): Colour {
  * Whether a scaled image is changed in a way that Sharp would apply in another order, or not at all to an
  * animation.
  */
-export function isArranged({ rotate, flip, pad }: Render): boolean {
+export function needsRotateFlipPad({ rotate, flip, pad }: Render): boolean {
   return [rotate, flip, pad].some((step) => step !== undefined)
 }
 
@@ -109,18 +109,18 @@ export function isArranged({ rotate, flip, pad }: Render): boolean {
  * Whether a scaled still is converted to raw pixels before the next stage. Sharp takes alpha into account in
  * its filters only if the image has alpha from the start, and not if Sharp itself adds alpha to fill a box.
  */
-export function isHeld(render: Render): boolean {
-  return isArranged(render) || (isFiltered(render) && render.plan.mode === 'contain')
+export function isBuffered(render: Render): boolean {
+  return needsRotateFlipPad(render) || (isFiltered(render) && render.plan.mode === 'contain')
 }
 
 /** Rotates, mirrors and pads a scaled still, which is raw pixels by then. */
-export function arrange(pipeline: Sharp, render: Render): Sharp {
+export function rotateFlipPad(pipeline: Sharp, render: Render): Sharp {
   const { rotate, flip, pad } = render
   // Sharp mirrors before it rotates, so after a quarter turn the mirror axis is the other one.
   const isUpsideDown = flip !== undefined && (flip === 'v') !== isRightAngle(rotate)
   const isMirrored = flip !== undefined && !isUpsideDown
-  const turned = pipeline.flip(isUpsideDown).flop(isMirrored)
-  const upright = rotate === undefined ? turned : turned.rotate(rotate)
+  const flipped = pipeline.flip(isUpsideDown).flop(isMirrored)
+  const upright = rotate === undefined ? flipped : flipped.rotate(rotate)
   return pad === undefined ? upright : upright.extend({ ...pad, background: paddingOf(render) })
 }
 
@@ -139,13 +139,17 @@ export function filter(pipeline: Sharp, { blur, sharpen }: Pick<Render, 'blur' |
 }
 
 /** Composes an image on its background, if it has one. */
-export function lay(pipeline: Sharp, { hasAlpha }: Pick<SourceImageInfo, 'hasAlpha'>, render: Render): Sharp {
-  const isLaid = render.background !== undefined || (render.format === 'jpeg' && hasAlpha)
-  return isLaid ? pipeline.flatten({ background: paddingOf(render) }) : pipeline
+export function flatten(
+  pipeline: Sharp,
+  { hasAlpha }: Pick<SourceImageInfo, 'hasAlpha'>,
+  render: Render,
+): Sharp {
+  const isFlattened = render.background !== undefined || (render.format === 'jpeg' && hasAlpha)
+  return isFlattened ? pipeline.flatten({ background: paddingOf(render) }) : pipeline
 }
 
 /** Runs a pipeline to raw pixels in 8-bit sRGB. An exception of Sharp is always about the source. */
-export async function pixelsOf(pipeline: Sharp): Promise<RawPicture | Failure> {
+export async function pixelsOf(pipeline: Sharp): Promise<RawImage | Failure> {
   try {
     const { data, info } = await pipeline
       .toColourspace('srgb')
@@ -177,30 +181,35 @@ export async function run(
   moving?: Moving,
 ): Promise<Uint8Array | Failure> {
   const { format, quality, maxBytes } = render
-  const laid = lay(pipeline, info, render)
+  const flattened = flatten(pipeline, info, render)
   const sourcePalette = info.palette && render.blur === undefined && render.sharpen === undefined
-  const encodeAt = async ({ ready, grainy }: Looked, level: Quality) => {
+  const encodeAt = async ({ ready, grainy }: MeasuredImage, level: Quality) => {
     const { width, height } = sizeOf(render)
     const encoder = encode(ready, {
       ...{ format, quality: level, sourceLossless: info.lossless, sourcePalette },
-      ...{ hasAlpha: info.hasAlpha, isLaid: render.background !== undefined, grainy, pixels: width * height },
+      ...{
+        hasAlpha: info.hasAlpha,
+        isFlattened: render.background !== undefined,
+        grainy,
+        pixels: width * height,
+      },
       ...(moving === undefined ? {} : { timing: moving.timing }),
     })
     const encoded = await encoder.toBuffer()
     return format === 'webp' ? setTransparencyFlag(encoded) : encoded
   }
-  const isLookedAt = moving === undefined && grainCounts(render, info, sourcePalette)
+  const measuresGrain = moving === undefined && grainCounts(render, info, sourcePalette)
   try {
     if (maxBytes === undefined)
       return await encodeAt(
-        isLookedAt ? await lookAtGrain(laid) : { ready: laid, grainy: !sourcePalette },
+        measuresGrain ? await measureGrain(flattened) : { ready: flattened, grainy: !sourcePalette },
         quality,
       )
-    const pixels = await pixelsOf(laid)
+    const pixels = await pixelsOf(flattened)
     if (isFailure(pixels)) return pixels
     const { data, ...size } = pixels
     const raw = { ...size, ...(moving === undefined ? {} : { pageHeight: moving.pageHeight }) }
-    const grainy = isLookedAt ? isGrainy(pixels) : !sourcePalette
+    const grainy = measuresGrain ? isGrainy(pixels) : !sourcePalette
     const open = () => ({ ready: sharp(data, { ...UNLIMITED_PIXELS, raw }), grainy })
     return await fitBytes((level) => encodeAt(open(), level), quality, maxBytes)
   } catch (error) {
@@ -209,7 +218,7 @@ export async function run(
 }
 
 /** An image whose graininess is known. */
-interface Looked {
+interface MeasuredImage {
   readonly ready: Sharp
   readonly grainy: boolean
 }
@@ -223,7 +232,7 @@ function grainCounts({ format }: Render, { lossless }: SourceImageInfo, palette:
 }
 
 /** Runs a pipeline and determines whether its pixels are grainy. */
-async function lookAtGrain(pipeline: Sharp): Promise<Looked> {
+async function measureGrain(pipeline: Sharp): Promise<MeasuredImage> {
   const { data, info } = await pipeline.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true })
   const { width, height, channels } = info
   const ready = sharp(data, { ...UNLIMITED_PIXELS, raw: { width, height, channels } })

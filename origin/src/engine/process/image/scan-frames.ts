@@ -2,9 +2,9 @@ import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { MediaLimits } from '../../../media/limits.ts'
 import { readApng } from '../formats/png/apng.ts'
 import { playApng } from '../formats/png/apng-compose.ts'
-import type { RawPicture } from '../pixels/raw-picture.ts'
+import type { RawImage } from '../pixels/raw-image.ts'
 import { coarseFirst, scanCount } from '../timestamps/scan-choice.ts'
-import { evenMoments } from '../timestamps/timestamps.ts'
+import { evenTimestamps } from '../timestamps/timestamps.ts'
 import { frameAt } from './animation-frames.ts'
 import { decodePaged, shrink } from './decode.ts'
 import { affordableDecodes, reachableFrames } from './frame-budget.ts'
@@ -41,8 +41,8 @@ export async function decodeScanFrames(
   info: ImageInfo,
   times: readonly number[],
   { most, limits }: { readonly most: number; readonly limits: MediaLimits },
-): Promise<readonly RawPicture[]> {
-  const still = info.hidesDefault === true ? (await pagedFrames(bytes, info, [0])).pictures : []
+): Promise<readonly RawImage[]> {
+  const still = info.hidesDefault === true ? (await pagedFrames(bytes, info, [0])).decodedFrames : []
   if (info.frames === 1) return still
   const decodes = affordableDecodes(info, limits)
   const look = (frames: number) => {
@@ -55,20 +55,20 @@ export async function decodeScanFrames(
         )
       : pagedFrames(bytes, info, reachableFrames(wanted, decodes))
   }
-  const { pictures, whole, broken } = await look(info.frames)
-  if (broken === undefined) return [...still, ...coarseFirst(pictures)]
+  const { decodedFrames, whole, broken } = await look(info.frames)
+  if (broken === undefined) return [...still, ...coarseFirst(decodedFrames)]
   // Browsers play only the frames before it, so the scan takes its frames from those.
   const decodesFrame = async (frame: number) => !isFailure(await decodePaged(bytes, info, frame, 1))
   const frames =
     info.format === 'png'
       ? broken
       : await countWholeFrames(decodesFrame, { from: whole, to: broken, decodes })
-  const played = frames > 1 ? (await look(frames)).pictures : []
-  return [...still, ...coarseFirst([...played, ...pictures].slice(0, most + 1))]
+  const played = frames > 1 ? (await look(frames)).decodedFrames : []
+  return [...still, ...coarseFirst([...played, ...decodedFrames].slice(0, most + 1))]
 }
 
-interface Looked {
-  readonly pictures: readonly RawPicture[]
+interface DecodedFrames {
+  readonly decodedFrames: readonly RawImage[]
   /** The last frame before the first broken one. */
   readonly whole: number
   /** The first frame that was found to be broken. Undefined when all were decoded. */
@@ -82,7 +82,7 @@ interface Looked {
 export function framesToScan(times: readonly number[], frames: number, most: number): readonly number[] {
   const seconds = times.at(-1) ?? 0
   const count = scanCount(seconds, most)
-  const byTime = evenMoments(seconds, count).map((moment) => frameAt(times, moment))
+  const byTime = evenTimestamps(seconds, count).map((timestamp) => frameAt(times, timestamp))
   // A frame that is shown for long takes several of the evenly spaced times. Frames that are evenly spaced by
   // index are scanned instead.
   const byIndex = Array.from(
@@ -96,36 +96,44 @@ export function framesToScan(times: readonly number[], frames: number, most: num
 /**
  * Decodes the wanted frames of an APNG. Every frame is composed on the previous one, so all are decoded once.
  */
-async function playedFrames(bytes: Uint8Array, info: ImageInfo, wanted: readonly number[]): Promise<Looked> {
+async function playedFrames(
+  bytes: Uint8Array,
+  info: ImageInfo,
+  wanted: readonly number[],
+): Promise<DecodedFrames> {
   const apng = readApng(bytes)
-  if (isFailure(apng)) return { pictures: [], whole: 0 }
-  const pictures: RawPicture[] = []
+  if (isFailure(apng)) return { decodedFrames: [], whole: 0 }
+  const decodedFrames: RawImage[] = []
   const last = wanted.at(-1) ?? 0
   let index = 0
   for await (const shown of playApng(apng, info.orientation)) {
-    if (isFailure(shown)) return { pictures, whole: index - 1, broken: index }
+    if (isFailure(shown)) return { decodedFrames, whole: index - 1, broken: index }
     if (wanted.includes(index)) {
-      const picture = await shrink({ ...shown, data: Buffer.from(shown.data) }, SIDE_PIXELS)
-      if (!isFailure(picture)) pictures.push(picture)
+      const image = await shrink({ ...shown, data: Buffer.from(shown.data) }, SIDE_PIXELS)
+      if (!isFailure(image)) decodedFrames.push(image)
     }
     if (index === last) break
     index += 1
   }
-  return { pictures, whole: last }
+  return { decodedFrames, whole: last }
 }
 
-async function pagedFrames(bytes: Uint8Array, info: ImageInfo, wanted: readonly number[]): Promise<Looked> {
-  const pictures: RawPicture[] = []
+async function pagedFrames(
+  bytes: Uint8Array,
+  info: ImageInfo,
+  wanted: readonly number[],
+): Promise<DecodedFrames> {
+  const decodedFrames: RawImage[] = []
   let whole = 0
   let broken: number | undefined
   for (const frame of wanted) {
-    const picture = await decodePaged(bytes, info, frame, SIDE_PIXELS)
-    if (isFailure(picture)) {
+    const image = await decodePaged(bytes, info, frame, SIDE_PIXELS)
+    if (isFailure(image)) {
       broken ??= frame
       continue
     }
-    pictures.push(picture)
+    decodedFrames.push(image)
     if (broken === undefined) whole = frame
   }
-  return { pictures, whole, ...(broken === undefined ? {} : { broken }) }
+  return { decodedFrames, whole, ...(broken === undefined ? {} : { broken }) }
 }

@@ -3,11 +3,11 @@ import { hasDeepProfile, toScreen } from '../colours/deep-profile.ts'
 import { spaceOfProfile } from '../colours/icc-header.ts'
 import { rgbProfileOfGrey } from '../colours/icc-profile.ts'
 import { wrapInTiff } from '../formats/tiff/tiff-wrap.ts'
-import type { RawPicture } from '../pixels/raw-picture.ts'
+import type { RawImage } from '../pixels/raw-image.ts'
 import { sharp, UNLIMITED_PIXELS } from '../pixels/sharp.ts'
 
 /** Pixels in the colour space of their file. */
-export interface ProfiledPicture {
+export interface ProfiledImage {
   /** RGB or RGBA, row by row. 16-bit samples take two bytes, little-endian. */
   readonly data: Uint8Array
   readonly width: number
@@ -23,9 +23,9 @@ export interface ProfiledPicture {
  * Converts pixels from their profile to 8-bit sRGB. Without a matching profile they are taken as sRGB. Fails
  * with `undecodable`.
  */
-export async function toSrgb(picture: ProfiledPicture): Promise<RawPicture | Failure> {
-  const { data, bitsPerSample, width, height, channels } = picture
-  const icc = rgbProfileOf(picture)
+export async function toSrgb(image: ProfiledImage): Promise<RawImage | Failure> {
+  const { data, bitsPerSample, width, height, channels } = image
+  const icc = rgbProfileOf(image)
   if (icc === undefined)
     return { data: bitsPerSample === 16 ? upperBytes(data) : data, width, height, channels }
   try {
@@ -42,7 +42,7 @@ export async function toSrgb(picture: ProfiledPicture): Promise<RawPicture | Fai
   }
 }
 
-function rgbProfileOf({ icc, isGrey }: ProfiledPicture): Uint8Array | undefined {
+function rgbProfileOf({ icc, isGrey }: ProfiledImage): Uint8Array | undefined {
   const space = spaceOfProfile(icc)
   if (space === 'RGB ' || icc === undefined) return icc
   return space === 'GRAY' && isGrey ? rgbProfileOfGrey(icc) : undefined

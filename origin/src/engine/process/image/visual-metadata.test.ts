@@ -4,12 +4,12 @@ import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts
 import { decode, isBlurhashValid } from 'blurhash'
 import sharp, { type Sharp } from 'sharp'
 import { describe, expect, it } from 'vitest'
-import type { RawPicture } from '../pixels/raw-picture.ts'
+import type { RawImage } from '../pixels/raw-image.ts'
 import { blurHashOf } from './blur-hash.ts'
 import { paletteOf } from './palette.ts'
 import { perceptualHashOf } from './perceptual-hash.ts'
 
-async function rawOf(pipeline: Sharp): Promise<RawPicture> {
+async function rawOf(pipeline: Sharp): Promise<RawImage> {
   const { data, info } = await pipeline.raw().toBuffer({ resolveWithObject: true })
   if (info.channels !== 3 && info.channels !== 4) throw new Error('neither RGB nor RGBA')
   return { data, width: info.width, height: info.height, channels: info.channels }
@@ -44,11 +44,11 @@ describe('the perceptual hash', () => {
   const hashOf = async (pipeline: Sharp) => successOf(perceptualHashOf(await rawOf(pipeline)))
 
   it.each([
-    ['smaller', (picture: Sharp) => picture.resize(100)],
-    ['stretched', (picture: Sharp) => picture.resize(200, 240, { fit: 'fill' })],
-    ['brighter', (picture: Sharp) => picture.linear(0.8, 30)],
-    ['grey', (picture: Sharp) => picture.modulate({ saturation: 0 })],
-    ['blurred', (picture: Sharp) => picture.blur(2)],
+    ['smaller', (image: Sharp) => image.resize(100)],
+    ['stretched', (image: Sharp) => image.resize(200, 240, { fit: 'fill' })],
+    ['brighter', (image: Sharp) => image.linear(0.8, 30)],
+    ['grey', (image: Sharp) => image.modulate({ saturation: 0 })],
+    ['blurred', (image: Sharp) => image.blur(2)],
   ])('of the same image %s differs in few bits', async (_, change) => {
     const [hash, changed] = await Promise.all([hashOf(drawing(HILLS)), hashOf(change(drawing(HILLS)))])
     expect(hash).toMatch(/^[0-9a-f]{16}$/)
@@ -96,10 +96,10 @@ describe('the perceptual hash', () => {
   })
 
   it('equals a cosine transform that is computed by its definition', async () => {
-    const picture = await rawOf(drawing(HILLS).resize(32, 32, { fit: 'fill' }))
+    const image = await rawOf(drawing(HILLS).resize(32, 32, { fit: 'fill' }))
     const grey = (x: number, y: number) => {
       const at = (y * 32 + x) * 3
-      const [red = 0, green = 0, blue = 0] = picture.data.subarray(at, at + 3)
+      const [red = 0, green = 0, blue = 0] = image.data.subarray(at, at + 3)
       return 0.299 * red + 0.587 * green + 0.114 * blue
     }
     const frequencies = Array.from({ length: 64 }, (_, at) => {
@@ -117,14 +117,14 @@ describe('the perceptual hash', () => {
     const median = ((sorted[31] ?? 0) + (sorted[32] ?? 0)) / 2
     const bits = frequencies.map((frequency) => (frequency > median ? 1 : 0)).join('')
     const nibbles = bits.match(/.{4}/g) ?? []
-    expect(await successOf(perceptualHashOf(picture))).toBe(
+    expect(await successOf(perceptualHashOf(image))).toBe(
       nibbles.map((nibble) => Number.parseInt(nibble, 2).toString(16)).join(''),
     )
   })
 })
 
 describe('the palette', () => {
-  const colours = async (picture: Promise<RawPicture>) => successOf(paletteOf(await picture))
+  const colours = async (image: Promise<RawImage>) => successOf(paletteOf(await image))
 
   it('lists the colours of an image, the most frequent first', async () => {
     const shares = [

@@ -4,20 +4,20 @@
  */
 
 import type { Failure } from '@media-proxy/shared/response/failure.ts'
-import type { RawPicture } from '../pixels/raw-picture.ts'
+import type { RawImage } from '../pixels/raw-image.ts'
 import { decodingFailure } from './decode.ts'
 import type { ImageInfo } from './inspect.ts'
 import { openFile } from './open-file.ts'
 
 /** Decodes the image at its full size. Fails with `undecodable`. */
-export async function decodeYcbcrTiff(bytes: Uint8Array, info: ImageInfo): Promise<RawPicture | Failure> {
+export async function decodeYcbcrTiff(bytes: Uint8Array, info: ImageInfo): Promise<RawImage | Failure> {
   try {
     const { data, info: decoded } = await openFile(bytes, info, { ignoreIcc: true })
       .raw({ depth: 'uchar' })
       .toBuffer({ resolveWithObject: true })
     const { width, height, channels } = decoded
     if (channels !== 3 && channels !== 4) return decodingFailure(new Error(`${channels} channels of luma`))
-    asColours(data, channels)
+    convertYcbcrToRgb(data, channels)
     return { data, width, height, channels }
   } catch (error) {
     return decodingFailure(error)
@@ -27,7 +27,7 @@ export async function decodeYcbcrTiff(bytes: Uint8Array, info: ImageInfo): Promi
 const ZERO = 128
 
 /** Converts YCbCr to RGB in place, with the usual weights of red, green and blue (TIFF 6.0, section 21). */
-function asColours(samples: Uint8Array, channels: 3 | 4): void {
+function convertYcbcrToRgb(samples: Uint8Array, channels: 3 | 4): void {
   const pixels = new Uint8ClampedArray(samples.buffer, samples.byteOffset, samples.length)
   for (let at = 0; at + channels <= pixels.length; at += channels) {
     const luma = pixels[at] ?? 0

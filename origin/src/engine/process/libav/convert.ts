@@ -8,21 +8,21 @@ import type { FilterContext, FilterGraph, Frame } from 'node-av/lib'
 import type { Libav } from './load.ts'
 
 /** The properties of a frame that the choice of filters may depend on. */
-export type Picture = Pick<
+export type FrameProperties = Pick<
   Frame,
   'width' | 'height' | 'format' | 'colorSpace' | 'colorTrc' | 'colorPrimaries' | 'colorRange'
 >
 
 export interface ConverterOptions {
   /** Returns the filters for a frame. It is called again when the next frame has other properties. */
-  readonly filtersFor: (picture: Picture) => readonly string[]
+  readonly filtersFor: (frame: FrameProperties) => readonly string[]
   /** FFmpeg's name of the output pixel format, which has a single plane. */
   readonly pixels: 'rgb24' | 'rgba' | 'rgb48le' | 'rgba64le' | 'gray'
 }
 
 export interface Converter extends Disposable {
   /** Returns the frame's bytes, row after row without padding. Fails with `undecodable`. */
-  convert(picture: Frame): Buffer | Failure
+  convert(frame: Frame): Buffer | Failure
 }
 
 /**
@@ -37,16 +37,16 @@ export function createConverter(libav: Libav, { filtersFor, pixels }: ConverterO
   let kind = ''
 
   return {
-    convert(picture) {
-      const seen = kindOf(picture)
+    convert(frame) {
+      const seen = kindOf(frame)
       if (chain === undefined || seen !== kind) {
         chain?.graph.free()
-        chain = startChain(libav, picture, [...filtersFor(picture), `format=${pixels}`])
+        chain = startChain(libav, frame, [...filtersFor(frame), `format=${pixels}`])
         kind = seen
       }
       if (chain === undefined) return fail('undecodable', 'no filters for the picture')
       try {
-        const given = chain.source.buffersrcAddFrameSync(picture, constants.AV_BUFFERSRC_FLAG_KEEP_REF)
+        const given = chain.source.buffersrcAddFrameSync(frame, constants.AV_BUFFERSRC_FLAG_KEEP_REF)
         const taken = given < 0 ? given : chain.sink.buffersinkGetFrameSync(converted)
         return taken < 0 ? fail('undecodable', `filters: ${taken}`) : converted.toBuffer()
       } finally {
@@ -66,8 +66,12 @@ interface Chain {
   readonly sink: FilterContext
 }
 
-function startChain({ library }: Libav, picture: Picture, filters: readonly string[]): Chain | undefined {
-  const { width, height, format, colorSpace, colorRange } = picture
+function startChain(
+  { library }: Libav,
+  frame: FrameProperties,
+  filters: readonly string[],
+): Chain | undefined {
+  const { width, height, format, colorSpace, colorRange } = frame
   const shape = `video_size=${width}x${height}:pix_fmt=${format}:time_base=1/1000000:pixel_aspect=1/1`
   const source = `buffer@source=${shape}:colorspace=${colorSpace}:range=${colorRange}`
   const graph = new library.FilterGraph()
@@ -90,6 +94,6 @@ function kindOf({
   colorTrc,
   colorPrimaries,
   colorRange,
-}: Picture): string {
+}: FrameProperties): string {
   return [width, height, format, colorSpace, colorTrc, colorPrimaries, colorRange].join(' ')
 }

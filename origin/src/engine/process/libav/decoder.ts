@@ -28,9 +28,9 @@ export interface Decoder extends Disposable {
    * owns the frame again when the callback returns. Returns false for a packet that cannot be decoded; the
    * next one may succeed.
    */
-  decode(packet: Packet, onPicture: (picture: Frame) => void): boolean
+  decode(packet: Packet, onFrame: (frame: Frame) => void): boolean
   /** Passes the remaining frames to the callback. Called when no more packets follow. */
-  drain(onPicture: (picture: Frame) => void): void
+  drain(onFrame: (frame: Frame) => void): void
   /** Flushes all state, before a packet that does not follow the previous one. */
   restart(): void
 }
@@ -59,36 +59,36 @@ export function openDecoder(
     dispose()
     return fail('undecodable', `no decoder: ${codec.name} ${opened}`)
   }
-  const picture = new library.Frame()
-  picture.alloc()
+  const frame = new library.Frame()
+  frame.alloc()
 
-  function receive(onPicture: (picture: Frame) => void): number {
+  function receive(onFrame: (frame: Frame) => void): number {
     for (;;) {
-      const received = context.receiveFrameSync(picture)
+      const received = context.receiveFrameSync(frame)
       if (received < 0) return received
       try {
-        onPicture(picture)
+        onFrame(frame)
       } finally {
-        picture.unref()
+        frame.unref()
       }
     }
   }
 
   return {
-    decode(packet, onPicture) {
+    decode(packet, onFrame) {
       const sent = context.sendPacketSync(packet)
-      const received = receive(onPicture)
+      const received = receive(onFrame)
       return sent >= 0 && received === constants.AVERROR_EAGAIN
     },
-    drain(onPicture) {
+    drain(onFrame) {
       context.sendPacketSync(null)
-      receive(onPicture)
+      receive(onFrame)
     },
     restart() {
       context.flushBuffers()
     },
     [Symbol.dispose]() {
-      picture.free()
+      frame.free()
       dispose()
     },
   }

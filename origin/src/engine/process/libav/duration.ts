@@ -58,8 +58,10 @@ function chainedDuration(
   { constants }: Libav,
   { context, demuxer, sizeBytes, peek, allow }: DurationOptions,
 ): number | undefined {
-  const isSound = context.streams.every(({ codecpar }) => codecpar.codecType === constants.AVMEDIA_TYPE_AUDIO)
-  if (demuxer.name !== 'ogg' || !isSound || sizeBytes > MAX_CHAIN_BYTES) return undefined
+  const isAudioOnly = context.streams.every(
+    ({ codecpar }) => codecpar.codecType === constants.AVMEDIA_TYPE_AUDIO,
+  )
+  if (demuxer.name !== 'ogg' || !isAudioOnly || sizeBytes > MAX_CHAIN_BYTES) return undefined
   const file = { sizeBytes, read: peek }
   allow(REREAD_BYTES)
   if (!mayBeChained(file)) return undefined
@@ -92,7 +94,7 @@ function unplayedSeconds(libav: Libav, options: DurationOptions, seconds: number
   if (demuxer.name === 'matroska')
     return Math.max(0, Math.min(...streams.map((stream) => stream.start + stream.padding)))
   // Clips and stills of a broadcast start at its first video frame.
-  const videos = demuxer.startsWithPicture ? streams.filter(({ isVideo }) => isVideo) : []
+  const videos = demuxer.startsWithVideo ? streams.filter(({ isVideo }) => isVideo) : []
   const skipped =
     videos.length > 0 ? Math.max(0, Math.min(...videos.map((video) => video.start)) - contextStart) : 0
   return demuxer.name === 'ogg' ? Math.max(0, seconds - (lastPlayed - start)) + skipped : skipped

@@ -38,7 +38,7 @@ const DEMUXERS = {
 const FREE_RUNNING: ReadonlySet<string> = new Set(['mpegts', 'mpeg', 'asf', 'flv', 'ogg', 'avi'])
 
 /** Those of them for which FFmpeg's command shows the first video frame at 0, even when audio precedes it. */
-const STARTING_WITH_PICTURE: ReadonlySet<string> = new Set(['mpegts', 'mpeg', 'ogg'])
+const STARTING_WITH_VIDEO: ReadonlySet<string> = new Set(['mpegts', 'mpeg', 'ogg'])
 
 /** Demuxers of broadcast streams, in which a key frame is found only by reading. */
 const WITHOUT_INDEX: ReadonlySet<string> = new Set(['mpegts', 'mpeg'])
@@ -46,7 +46,7 @@ const WITHOUT_INDEX: ReadonlySet<string> = new Set(['mpegts', 'mpeg'])
 export interface Demuxer {
   readonly name: string
   readonly startsAnywhere: boolean
-  readonly startsWithPicture: boolean
+  readonly startsWithVideo: boolean
   readonly hasIndex: boolean
 }
 
@@ -56,7 +56,7 @@ export function demuxerOf(format: LibavFormat): Demuxer {
   return {
     name,
     startsAnywhere: FREE_RUNNING.has(name),
-    startsWithPicture: STARTING_WITH_PICTURE.has(name),
+    startsWithVideo: STARTING_WITH_VIDEO.has(name),
     hasIndex: !WITHOUT_INDEX.has(name),
   }
 }

@@ -20,15 +20,9 @@ async function open(name: string, format: 'mp4' | 'webm' | 'mkv' | 'mov') {
   return { file, video: file.info.video }
 }
 
-const MOST_PIXELS = 4e7
+const MAX_PIXELS = 4e7
 
-function readFrame(
-  file: LibavFile,
-  video: VideoInfo,
-  atSeconds: number,
-  size: Size,
-  maxPixels = MOST_PIXELS,
-) {
+function readFrame(file: LibavFile, video: VideoInfo, atSeconds: number, size: Size, maxPixels = MAX_PIXELS) {
   const frame = file.readFrame(atSeconds, { video, size, maxPixels })
   if (isFailure(frame)) throw new Error(frame.code)
   const { timestampSeconds, channels, data } = frame
@@ -47,7 +41,7 @@ const EXPECTED = [
   {
     name: 'video/bbb-480p-moov-first.mp4',
     format: 'mp4',
-    moments: [0, 2.2, 99],
+    timestamps: [0, 2.2, 99],
     frames: [
       {
         at: 0,
@@ -84,7 +78,7 @@ const EXPECTED = [
   {
     name: 'video/av1.mp4',
     format: 'mp4',
-    moments: [0, 2.2],
+    timestamps: [0, 2.2],
     frames: [
       {
         at: 0,
@@ -111,7 +105,7 @@ const EXPECTED = [
   {
     name: 'video/vp9.mkv',
     format: 'mkv',
-    moments: [2.2],
+    timestamps: [2.2],
     frames: [
       {
         at: 2.169,
@@ -128,7 +122,7 @@ const EXPECTED = [
   {
     name: 'wild/iphone_apac.mov',
     format: 'mov',
-    moments: [0.5, 4],
+    timestamps: [0.5, 4],
     frames: [
       {
         at: 0.5,
@@ -155,7 +149,7 @@ const EXPECTED = [
   {
     name: 'wild/two-seconds.mp4',
     format: 'mp4',
-    moments: [1],
+    timestamps: [1],
     frames: [
       {
         at: 1,
@@ -186,8 +180,8 @@ describe.skipIf(corpus === undefined || libav === undefined)(
     it.each(EXPECTED)('of $name have the same pixels as with FFmpeg’s own command', async (wanted) => {
       const { file, video } = await open(wanted.name, wanted.format)
       using opened = file
-      for (const [index, moment] of wanted.moments.entries()) {
-        const frame = readFrame(opened, video, moment, SIZE)
+      for (const [index, timestamp] of wanted.timestamps.entries()) {
+        const frame = readFrame(opened, video, timestamp, SIZE)
         const { at, channels, pixels } = wanted.frames[index] ?? {}
         expect(frame).toMatchObject({ at, channels })
         const drawn = POINTS.map(([x, y]) => pixelAt(frame, x, y))
@@ -211,7 +205,7 @@ describe.skipIf(corpus === undefined || libav === undefined)(
     it('are returned in any requested order', async () => {
       const { file, video } = await open('video/bbb-480p-moov-first.mp4', 'mp4')
       using opened = file
-      const times = [2.2, 0.5, 2.2, 1].map((moment) => readFrame(opened, video, moment, SIZE).at)
+      const times = [2.2, 0.5, 2.2, 1].map((timestamp) => readFrame(opened, video, timestamp, SIZE).at)
       expect(times).toEqual([2.167, 0.5, 2.167, 1])
     })
 

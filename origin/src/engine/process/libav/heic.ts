@@ -19,7 +19,7 @@ import { frameOfPixels } from './frame-of-pixels.ts'
 import type { Libav } from './load.ts'
 import { DEEP, isGrey, isPixelFormat, pixelName } from './pixels.ts'
 import type { DecodedStill } from './still.ts'
-import { layoutOf, pictureBytes, place } from './yuv-canvas.ts'
+import { layoutOf, place, planarBytes } from './yuv-canvas.ts'
 
 /**
  * Decodes the primary image: its tiles assembled, then cropped, rotated and mirrored, with its alpha. Fails
@@ -31,15 +31,15 @@ export function decodeHeifStill(libav: Libav, bytes: Uint8Array, maxPixels: numb
   const primary = shownItem(file)
   const decoded = decodeItem(libav, { file, item: primary, maxPixels })
   if (isFailure(decoded)) return decoded
-  using picture = decoded
-  const transforms = transformsOf(primary.properties, picture)
+  using frame = decoded
+  const transforms = transformsOf(primary.properties, frame)
   if (transforms === undefined) return fail('undecodable', 'cropped to nothing')
-  const colours = mergeColours(nclxColours(primary.properties), coloursOf(picture))
-  const deep = DEEP.test(pixelName(libav, picture))
+  const colours = mergeColours(nclxColours(primary.properties), coloursOf(frame))
+  const deep = DEEP.test(pixelName(libav, frame))
   const alphaItem = file.alphaOf(file.primary) ?? file.alphaOf(primary)
   const pixels = alphaItem === undefined ? (deep ? 'rgb48le' : 'rgb24') : deep ? 'rgba64le' : 'rgba'
   // The conversion comes first: cropping to the pixel before it would shift the chroma.
-  const grey = isGrey(pixelName(libav, picture))
+  const grey = isGrey(pixelName(libav, frame))
   const coded = codedItem(file, primary)
   // The filter treats grey as full range, whatever the file declares.
   const isFull = isFullRangeNclx(primary.properties) ?? isFullRangeAv1(file.bytesOf(coded) ?? Buffer.alloc(0))
@@ -47,7 +47,7 @@ export function decodeHeifStill(libav: Libav, bytes: Uint8Array, maxPixels: numb
   const scale = expands ? EXPAND_GREY : scaleFilter(colours)
   const filters = [scale, `format=${pixels}`, ...transforms.filters]
   using converter = createConverter(libav, { filtersFor: () => filters, pixels })
-  const data = converter.convert(picture)
+  const data = converter.convert(frame)
   if (isFailure(data)) return data
   if (alphaItem !== undefined) {
     const mask = decodeMask(libav, { file, item: alphaItem, maxPixels }, primary)
@@ -96,7 +96,7 @@ function decodeItem(libav: Libav, options: ItemOptions): Frame | Failure {
   if (grid === undefined || grid.width * grid.height > maxPixels) return fail('undecodable', 'grid')
   const tiles = file.sourcesOf(item)
   if (tiles.length !== grid.rows * grid.columns) return fail('undecodable', `${tiles.length} tiles`)
-  return putTogether(libav, { ...options, grid, tiles })
+  return assembleGrid(libav, { ...options, grid, tiles })
 }
 
 interface Grid extends Size {
@@ -117,7 +117,7 @@ function gridOf(file: HeifFile, item: HeifItem): Grid | undefined {
   return width > 0 && height > 0 ? grid : undefined
 }
 
-function putTogether(
+function assembleGrid(
   libav: Libav,
   {
     file,
@@ -137,7 +137,7 @@ function putTogether(
       if (layout === undefined) return fail('undecodable', `tiles of ${pixels}`)
       const model = canvas === undefined ? tile.clone() : canvas.model
       if (model === null) return fail('undecodable', 'no room for a tile')
-      canvas ??= { data: Buffer.alloc(pictureBytes(layout, grid)), pixels, model }
+      canvas ??= { data: Buffer.alloc(planarBytes(layout, grid)), pixels, model }
       // All tiles have the same size and format (section 6.6.2.3.1), so the position of each follows from its
       // index.
       if (pixels !== canvas.pixels || tile.width !== model.width || tile.height !== model.height)
@@ -190,13 +190,13 @@ function decodeCoded(libav: Libav, { file, item, maxPixels }: ItemOptions): Fram
   packet.alloc()
   packet.data = coded
   packet.pts = 0n
-  let picture: Frame | undefined
-  const onPicture = (decoded: Frame) => {
-    picture ??= decoded.clone() ?? undefined
+  let frame: Frame | undefined
+  const onFrame = (decoded: Frame) => {
+    frame ??= decoded.clone() ?? undefined
   }
-  decoder.decode(packet, onPicture)
-  decoder.drain(onPicture)
-  return picture ?? fail('undecodable', 'a picture does not decode')
+  decoder.decode(packet, onFrame)
+  decoder.drain(onFrame)
+  return frame ?? fail('undecodable', 'a picture does not decode')
 }
 
 /**
@@ -205,22 +205,22 @@ function decodeCoded(libav: Libav, { file, item, maxPixels }: ItemOptions): Fram
 function decodeMask(libav: Libav, options: ItemOptions, of: HeifItem): Buffer | Failure {
   const decoded = decodeItem(libav, options)
   if (isFailure(decoded)) return decoded
-  using picture = decoded
-  const own = transformsOf(options.item.properties, picture)
-  const transforms = own === undefined || own.filters.length > 0 ? own : transformsOf(of.properties, picture)
+  using frame = decoded
+  const own = transformsOf(options.item.properties, frame)
+  const transforms = own === undefined || own.filters.length > 0 ? own : transformsOf(of.properties, frame)
   if (transforms === undefined) return fail('undecodable', 'alpha cropped to nothing')
   const filters = ['extractplanes=y', ...transforms.filters]
   using converter = createConverter(libav, { filtersFor: () => filters, pixels: 'gray' })
-  const mask = converter.convert(picture)
+  const mask = converter.convert(frame)
   const { file, item } = options
   const isLimited = item.type === 'av01' && isFullRangeAv1(file.bytesOf(item) ?? Buffer.alloc(0)) === false
-  return isFailure(mask) || !isLimited ? mask : expanded(mask)
+  return isFailure(mask) || !isLimited ? mask : expandToFullRange(mask)
 }
 
 const [BLACK, WHITE] = [16, 235]
 
 /** Expands a mask from limited to full range. */
-function expanded(mask: Buffer): Buffer {
+function expandToFullRange(mask: Buffer): Buffer {
   const full = Uint8Array.from({ length: 256 }, (_, value) =>
     Math.max(0, Math.min(255, Math.round(((value - BLACK) * 255) / (WHITE - BLACK)))),
   )

@@ -34,7 +34,7 @@ const BUFFER_BYTES = 64 * 1024
  * the buffer.
  */
 const FAR_AWAY = 2n ** 60n
-const NOWHERE: IoHandlers = { read: () => -1, seek: (offset) => offset }
+const CLOSED_IO: IoHandlers = { read: () => -1, seek: (offset) => offset }
 
 /** Creates a pool. It grows to the number of contexts that are in use at once. */
 export function createIoPool(
@@ -48,7 +48,7 @@ export function createIoPool(
   const idle: Slot[] = []
 
   function create(): Slot {
-    const slot: Slot = { io: new library.IOContext(), handlers: NOWHERE }
+    const slot: Slot = { io: new library.IOContext(), handlers: CLOSED_IO }
     const read = (bytes: number) => slot.handlers.read(bytes)
     const seek = (offset: bigint, whence: number) => slot.handlers.seek(offset, whence)
     slot.io.allocContextWithCallbacks(BUFFER_BYTES, 0, read, null, seek)
@@ -65,7 +65,7 @@ export function createIoPool(
       return {
         io: slot.io,
         [Symbol.dispose]() {
-          slot.handlers = NOWHERE
+          slot.handlers = CLOSED_IO
           slot.io.seekSync(FAR_AWAY, AVSEEK_SET)
           slot.io.seekSync(0n, AVSEEK_SET)
           // A context keeps its error, so one that failed is not reused.

@@ -17,7 +17,7 @@ function bytesOf(file: Buffer): IsoBytes {
 }
 
 describe('the largest number of edits of a track', () => {
-  const film = (...tracks: readonly Buffer[]) =>
+  const video = (...tracks: readonly Buffer[]) =>
     bytesOf(Buffer.concat([isoBox('ftyp', Buffer.from('isom')), isoBox('moov', ...tracks), isoBox('mdat')]))
 
   it.each([
@@ -26,8 +26,8 @@ describe('the largest number of edits of a track', () => {
     ['counts edits of any video track', [track('vide', [0]), track('vide', [0, 500])], 2, 2],
     ['does not count empty edits', [track('vide', [-1, 0])], 1, 1],
     ['is 0 without a track', [], 0, 0],
-  ])('%s', (_, tracks, ofAny, ofPictures) => {
-    expect(readIndex(film(...tracks))).toMatchObject({ edits: ofAny, pictureEdits: ofPictures })
+  ])('%s', (_, tracks, ofAny, ofVideo) => {
+    expect(readIndex(video(...tracks))).toMatchObject({ edits: ofAny, videoEdits: ofVideo })
   })
 })
 

@@ -17,7 +17,7 @@ export interface IsoIndex {
   /** The largest number of edits that show something in any one track. */
   readonly edits: number
   /** The largest number of edits that show something in any one video track. */
-  readonly pictureEdits: number
+  readonly videoEdits: number
   /** Whether samples, or more of them, come in fragments after the index. */
   readonly isFragmented: boolean
   /** The ids of the tracks that cannot be decoded without a key. */
@@ -26,7 +26,7 @@ export interface IsoIndex {
 
 /** Reads the index. Fails as reading the bytes fails. */
 export function readIndex(file: IsoBytes): IsoIndex | Failure {
-  const walk: Walk = { file, left: MOST_BOXES }
+  const walk: Walk = { file, left: MAX_BOXES }
   const tracks: Track[] = []
   let isFragmented = false
   const failed = walkBoxes(walk, { start: 0, end: file.sizeBytes }, (type, index) => {
@@ -46,7 +46,7 @@ export function readIndex(file: IsoBytes): IsoIndex | Failure {
   const encrypted = tracks.filter(({ codec }) => ENCRYPTED.has(codec))
   return {
     edits: most(tracks),
-    pictureEdits: most(tracks.filter(({ handler }) => handler === PICTURES)),
+    videoEdits: most(tracks.filter(({ handler }) => handler === VIDEO_HANDLER)),
     isFragmented,
     encryptedTracks: new Set(encrypted.map(({ number }) => number)),
   }
@@ -67,15 +67,15 @@ function readTrack(walk: Walk, track: Span, found: Track): Failure | 'seen' | un
 }
 
 /** The largest number of box headers that are read. A file with more is left to libav. */
-const MOST_BOXES = 2000
+const MAX_BOXES = 2000
 /** The bytes of a list before its entries: version, flags and number of entries. */
 const LIST_HEAD_BYTES = 8
 /** In lists of up to this many entries, empty edits are not counted. */
-const JUDGED_ENTRIES = 1000
+const SAMPLED_ENTRIES = 1000
 const EMPTY = -1
 
 /** The handler type of a video track, which follows eight other bytes. */
-const PICTURES = 'vide'
+const VIDEO_HANDLER = 'vide'
 const HANDLER_AT = 8
 /** The offset of the first codec name, after the number of entries and its size. */
 const CODEC_AT = 12
@@ -121,7 +121,7 @@ function count(walk: Walk, { start, end }: Span, track: Track): Failure | undefi
   const isLong = head.getUint8(0) === 1
   const entryBytes = isLong ? 20 : 12
   const entries = Math.min(head.getUint32(4), Math.floor((end - start - LIST_HEAD_BYTES) / entryBytes))
-  if (entries > JUDGED_ENTRIES) {
+  if (entries > SAMPLED_ENTRIES) {
     track.edits = Math.max(track.edits, entries)
     return undefined
   }

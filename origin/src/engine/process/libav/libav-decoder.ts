@@ -1,5 +1,5 @@
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
-import type { DecodeOptions, Frame, Moment, VideoDecoder } from '../container/video-decoder.ts'
+import type { DecodeOptions, Frame, Timestamp, VideoDecoder } from '../container/video-decoder.ts'
 import type { Libav } from './load.ts'
 import { type LibavFile, openWithLibav } from './open.ts'
 import { playFrames } from './play-frames.ts'
@@ -12,7 +12,7 @@ export function createLibavDecoder(libav: Libav): VideoDecoder {
       if (isFailure(file)) return file
       return {
         info: file.info,
-        readFrames: async (moments, options) => readInOrder(file, moments, options),
+        readFrames: async (timestamps, options) => readInOrder(file, timestamps, options),
         close: async () => file[Symbol.dispose](),
       }
     },
@@ -26,12 +26,12 @@ export function createLibavDecoder(libav: Libav): VideoDecoder {
 /** Reads the moments in ascending order, and returns the frames in the order in which they were requested. */
 function readInOrder(
   file: LibavFile,
-  moments: readonly Moment[],
+  timestamps: readonly Timestamp[],
   options: DecodeOptions,
 ): readonly (Frame | Failure)[] {
-  const frames = new Map<Moment, Frame | Failure>()
-  const inOrder = moments.filter((moment) => moment !== undefined).toSorted((a, b) => a - b)
-  for (const moment of moments.includes(undefined) ? [undefined, ...inOrder] : inOrder)
-    if (!frames.has(moment)) frames.set(moment, file.readFrame(moment, options))
-  return moments.map((moment) => frames.get(moment) ?? fail('undecodable'))
+  const frames = new Map<Timestamp, Frame | Failure>()
+  const inOrder = timestamps.filter((timestamp) => timestamp !== undefined).toSorted((a, b) => a - b)
+  for (const timestamp of timestamps.includes(undefined) ? [undefined, ...inOrder] : inOrder)
+    if (!frames.has(timestamp)) frames.set(timestamp, file.readFrame(timestamp, options))
+  return timestamps.map((timestamp) => frames.get(timestamp) ?? fail('undecodable'))
 }

@@ -18,7 +18,7 @@ export interface OggBytes {
 export function mayBeChained(file: OggBytes): boolean {
   const first = readPage(file, 0)
   if (first === undefined) return false
-  const start = Math.max(0, file.sizeBytes - MOST_PAGE_BYTES)
+  const start = Math.max(0, file.sizeBytes - MAX_PAGE_BYTES)
   const bytes = file.read(start, file.sizeBytes)
   if (isFailure(bytes)) return false
   const tail = Buffer.from(bytes.buffer, bytes.byteOffset, file.sizeBytes - start)
@@ -95,15 +95,15 @@ interface Page {
 }
 
 const HEADER_BYTES = 27
-const MOST_SEGMENTS = 255
-const MOST_PAGE_BYTES = HEADER_BYTES + MOST_SEGMENTS + MOST_SEGMENTS * 255
+const MAX_SEGMENTS = 255
+const MAX_PAGE_BYTES = HEADER_BYTES + MAX_SEGMENTS + MAX_SEGMENTS * 255
 const SERIAL_AT = 14
 const BEGINNING_OF_STREAM = 2
 /** The bytes of the payload that are kept. More than any first page needs to declare its clock. */
 const PAYLOAD_BYTES = 64
 
 function readPage(file: OggBytes, at: number): Page | undefined {
-  const most = Math.min(file.sizeBytes, at + HEADER_BYTES + MOST_SEGMENTS + PAYLOAD_BYTES)
+  const most = Math.min(file.sizeBytes, at + HEADER_BYTES + MAX_SEGMENTS + PAYLOAD_BYTES)
   const bytes = file.read(at, most)
   if (isFailure(bytes) || bytes.length < HEADER_BYTES) return undefined
   const head = Buffer.from(bytes.buffer, bytes.byteOffset, most - at)

@@ -153,13 +153,13 @@ describe.skipIf(corpus === undefined || libav === undefined)(
           [99, 39.967],
         ],
       ],
-    ] as const)('returns the frame of %s that is shown at a moment', async (name, format, moments) => {
+    ] as const)('returns the frame of %s that is shown at a moment', async (name, format, timestamps) => {
       const file = await open(name, format)
       if (isFailure(file)) throw new Error(file.detail)
       using opened = file
-      for (const [moment, shown] of moments) {
-        const frame = opened.readFrame(moment, optionsOf(opened))
-        expect(isFailure(frame) ? frame : frame.timestampSeconds, `${moment}`).toBeCloseTo(shown, 3)
+      for (const [timestamp, shown] of timestamps) {
+        const frame = opened.readFrame(timestamp, optionsOf(opened))
+        expect(isFailure(frame) ? frame : frame.timestampSeconds, `${timestamp}`).toBeCloseTo(shown, 3)
       }
     })
 

@@ -15,7 +15,7 @@ import { type IsoIndex, readIndex } from './iso-index.ts'
 import type { Libav } from './load.ts'
 import { openRangeIo, type RangeIo, type RangeSource } from './range-io.ts'
 import { createShownFrameReader, type ShownFrameReader } from './shown-frame.ts'
-import { audioCodecs, pictureTracks, type Tracks, videoInfo } from './stream-info.ts'
+import { audioCodecs, selectVideoTracks, type Tracks, videoInfo } from './stream-info.ts'
 
 export interface LibavFile extends Disposable {
   readonly info: ContainerInfo
@@ -61,7 +61,7 @@ export interface StreamOptions {
 
 /** The largest number of edits. With more, libav takes a second to build its index. */
 const MAX_EDITS = 250
-const NO_INDEX: IsoIndex = { edits: 0, pictureEdits: 0, isFragmented: false, encryptedTracks: new Set() }
+const NO_INDEX: IsoIndex = { edits: 0, videoEdits: 0, isFragmented: false, encryptedTracks: new Set() }
 
 /**
  * Opens a file and describes its streams. The caller disposes of it. Fails with `undecodable`, or as the
@@ -116,7 +116,7 @@ export function openStreams(
     context,
     demuxer,
     bytes,
-    isEdited: index.pictureEdits > 1,
+    isEdited: index.videoEdits > 1,
     [Symbol.dispose]: dispose,
   }
 }
@@ -233,7 +233,7 @@ function describe(
   other: number | undefined,
 ): Described | Failure {
   const tracks: Tracks = { streams: options.context.streams, encrypted }
-  const { shown, others } = pictureTracks(libav, tracks)
+  const { shown, others } = selectVideoTracks(libav, tracks)
   const stream = other === undefined ? shown : others[other]
   const duration = readDuration(libav, options)
   if (duration.isEmpty) return fail('undecodable', 'no packets')

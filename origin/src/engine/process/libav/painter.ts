@@ -6,8 +6,8 @@ import type { Size } from '../../../media/size.ts'
 import { coloursOf, mergeColours } from '../colours/colours.ts'
 import type { VideoInfo } from '../container/container.ts'
 import { alphaFilters, frameFilters } from '../container/filters.ts'
-import type { RawPicture } from '../pixels/raw-picture.ts'
-import { createConverter, type Picture } from './convert.ts'
+import type { RawImage } from '../pixels/raw-image.ts'
+import { createConverter, type FrameProperties } from './convert.ts'
 import type { Libav } from './load.ts'
 
 export interface PainterOptions {
@@ -21,7 +21,7 @@ export interface Painter extends Disposable {
    * Returns the upright RGB or RGBA pixels of a frame. The alpha is the luma of `mask`, or the frame's own
    * when the video has alpha and there is no mask. Fails with `undecodable`.
    */
-  paint(picture: Frame, mask?: Frame): RawPicture | Failure
+  paint(frame: Frame, mask?: Frame): RawImage | Failure
 }
 
 const RGBA = 4
@@ -29,9 +29,9 @@ const RGBA = 4
 /** Creates a painter for the frames of one video. The caller disposes of it. */
 export function createPainter(libav: Libav, { video, size }: PainterOptions): Painter {
   const { width, height } = size
-  const filtersFor = (picture: Picture) =>
+  const filtersFor = (frame: FrameProperties) =>
     frameFilters({
-      video: { ...video, colours: mergeColours(video.colours, coloursOf(picture)) },
+      video: { ...video, colours: mergeColours(video.colours, coloursOf(frame)) },
       size,
       toneMaps: true,
     })
@@ -39,9 +39,9 @@ export function createPainter(libav: Libav, { video, size }: PainterOptions): Pa
   const transparent = createConverter(libav, { filtersFor, pixels: 'rgba' })
   const masks = createConverter(libav, { filtersFor: () => alphaFilters({ video, size }), pixels: 'gray' })
   return {
-    paint(picture, mask) {
+    paint(frame, mask) {
       const channels = video.hasAlpha ? RGBA : 3
-      const data = (video.hasAlpha ? transparent : plain).convert(picture)
+      const data = (video.hasAlpha ? transparent : plain).convert(frame)
       if (isFailure(data)) return data
       const alpha = mask === undefined ? undefined : masks.convert(mask)
       if (isFailure(alpha)) return alpha

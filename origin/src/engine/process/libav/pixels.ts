@@ -5,17 +5,17 @@ import type { Frame } from 'node-av/lib'
 import type { Libav } from './load.ts'
 
 /** Returns FFmpeg's name of a frame's pixel format, such as `yuv420p10le`. Empty when it has none. */
-export function pixelName({ library }: Libav, picture: Frame): string {
-  const { format } = picture
-  return isPixelFormat(format, picture) ? (library.avGetPixFmtName(format) ?? '') : ''
+export function pixelName({ library }: Libav, frame: Frame): string {
+  const { format } = frame
+  return isPixelFormat(format, frame) ? (library.avGetPixFmtName(format) ?? '') : ''
 }
 
 /**
  * Narrows the type of a frame's format: the same field holds the sample format of audio or the pixel format
  * of video.
  */
-export function isPixelFormat(_format: Frame['format'], picture: Frame): _format is AVPixelFormat {
-  return picture.isVideo()
+export function isPixelFormat(_format: Frame['format'], frame: Frame): _format is AVPixelFormat {
+  return frame.isVideo()
 }
 
 /** Matches FFmpeg's names of pixel formats with more than 8 bits per sample. */

@@ -7,7 +7,7 @@ import { type Failure, fail, isFailure } from '@media-proxy/shared/response/fail
 import type { FormatContext, Frame, Packet, Stream } from 'node-av/lib'
 import type { PlayOptions } from '../container/video-decoder.ts'
 import type { ImageSequence } from '../formats/heif/sequence.ts'
-import type { RawPicture } from '../pixels/raw-picture.ts'
+import type { RawImage } from '../pixels/raw-image.ts'
 import { acceptedVideoCodec, decoderOf } from './codec-names.ts'
 import { type Decoder, openDecoder } from './decoder.ts'
 import { demuxerOf } from './formats.ts'
@@ -19,7 +19,7 @@ import { videoInfo } from './stream-info.ts'
 
 /** How often the bytes of a file in memory may be read: for the demuxer's index, the still and the frames. */
 const READ_FACTOR = 4
-const LEAST_READ_BYTES = 1024 * 1024
+const MIN_READ_BYTES = 1024 * 1024
 
 /**
  * Plays a sequence from its first frame. A caller that stops before the end calls `return` (a `for` loop
@@ -30,32 +30,32 @@ export function* playFrames(
   libav: Libav,
   sequence: ImageSequence,
   { count, size, maxPixels }: PlayOptions,
-): Generator<RawPicture | Failure, void, undefined> {
+): Generator<RawImage | Failure, void, undefined> {
   const file = sequence.asVideo('with alpha')
   const source = {
     sizeBytes: file.length,
     read: (start: number, end: number) => file.subarray(start, end),
   }
   using bytes = openRangeIo(libav, source)
-  bytes.allow(Math.max(LEAST_READ_BYTES, file.length * READ_FACTOR))
+  bytes.allow(Math.max(MIN_READ_BYTES, file.length * READ_FACTOR))
   const context = new libav.library.FormatContext()
   const demuxer = demuxerOf('mp4')
   const tracks: Track[] = []
   try {
     const failed = openInput(libav, { context, bytes, demuxer, ignoresEditList: true })
     if (failed !== undefined) return yield failed
-    const [pictures, masks] = openTracks(libav, { context, maxPixels, tracks })
-    if (pictures === undefined) return yield fail('undecodable', 'no pictures')
+    const [colourTrack, masks] = openTracks(libav, { context, maxPixels, tracks })
+    if (colourTrack === undefined) return yield fail('undecodable', 'no pictures')
     if (sequence.hasAlpha && masks === undefined) return yield fail('undecodable', 'no alpha')
-    const info = videoInfo(libav, pictures.stream)
+    const info = videoInfo(libav, colourTrack.stream)
     const video = { ...info, hasAlpha: sequence.hasAlpha }
     using painter = createPainter(libav, { video, size })
     for (let shown = 0; shown < count; shown += 1) {
-      using picture = pictures.next()
+      using frame = colourTrack.next()
       using mask = sequence.hasAlpha ? masks?.next() : undefined
-      if (picture === undefined || (sequence.hasAlpha && mask === undefined))
+      if (frame === undefined || (sequence.hasAlpha && mask === undefined))
         return yield fail('undecodable', `${shown} of ${count} frames`)
-      yield painter.paint(picture, mask)
+      yield painter.paint(frame, mask)
     }
   } finally {
     for (const track of tracks) track.close()
@@ -107,8 +107,8 @@ function openTracks(libav: Libav, { context, maxPixels, tracks }: TracksOptions)
   function openTrack(stream: Stream, decoder: Decoder): Track {
     const ready: Frame[] = []
     let ended = false
-    const onPicture = (picture: Frame) => {
-      const kept = picture.clone()
+    const onFrame = (frame: Frame) => {
+      const kept = frame.clone()
       if (kept !== null) ready.push(kept)
     }
     return {
@@ -116,10 +116,10 @@ function openTracks(libav: Libav, { context, maxPixels, tracks }: TracksOptions)
       next() {
         while (ready.length === 0 && !ended) {
           using packet = nextPacket(stream.index)
-          if (packet !== undefined) decoder.decode(packet, onPicture)
+          if (packet !== undefined) decoder.decode(packet, onFrame)
           else {
             ended = true
-            decoder.drain(onPicture)
+            decoder.drain(onFrame)
           }
         }
         return ready.shift()
@@ -132,7 +132,7 @@ function openTracks(libav: Libav, { context, maxPixels, tracks }: TracksOptions)
     }
   }
 
-  for (const stream of videos.slice(0, PICTURES_AND_ALPHA)) {
+  for (const stream of videos.slice(0, COLOUR_AND_ALPHA)) {
     const name = acceptedVideoCodec(library.avGetCodecName(stream.codecpar.codecId), {
       profile: stream.codecpar.profile,
       fullChroma: false,
@@ -147,4 +147,4 @@ function openTracks(libav: Libav, { context, maxPixels, tracks }: TracksOptions)
   return tracks
 }
 
-const PICTURES_AND_ALPHA = 2
+const COLOUR_AND_ALPHA = 2

@@ -15,7 +15,7 @@ export interface RangeSource {
  * The largest read-ahead. Sequential reads fetch ever larger parts, because each one is a round trip to the
  * server.
  */
-const MOST_AHEAD_BYTES = 512 * 1024
+const MAX_AHEAD_BYTES = 512 * 1024
 /**
  * The number of parts that are kept. In a file whose video and audio lie far apart, libav alternates between
  * two places.
@@ -75,7 +75,7 @@ export function openRangeIo({ pool, constants }: Libav, source: RangeSource): Ra
     const wanted = end - start
     if (wanted > left) return fail('undecodable', 'too much to read for the answer')
     const before = fetched.find((part) => endOf(part) === start)
-    const more = before === undefined ? 0 : Math.min(2 * before.bytes.length, MOST_AHEAD_BYTES, left)
+    const more = before === undefined ? 0 : Math.min(2 * before.bytes.length, MAX_AHEAD_BYTES, left)
     const bytes = source.read(start, Math.min(start + Math.max(wanted, more), source.sizeBytes))
     if (isFailure(bytes)) return bytes
     left -= bytes.length

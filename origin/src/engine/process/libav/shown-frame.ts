@@ -8,7 +8,7 @@ import type { DecodeOptions, Frame } from '../container/video-decoder.ts'
 import type { Decoder } from './decoder.ts'
 import type { Libav } from './load.ts'
 import { createPainter } from './painter.ts'
-import { dependsOnOthers, LOOK_BACK_SECONDS } from './seek-to-picture.ts'
+import { dependsOnOthers, LOOK_BACK_SECONDS } from './seek-to-frame.ts'
 import { type StreamPlace, seekToStart, startOf } from './stream-start.ts'
 import { openVideoDecoder } from './video-decoder.ts'
 
@@ -50,7 +50,7 @@ export function createShownFrameReader(libav: Libav, options: ShownFrameOptions)
 
 /** A decoded frame and its timestamp, in ticks of the stream. */
 interface Decoded {
-  readonly picture: NativeFrame
+  readonly frame: NativeFrame
   readonly tick: bigint
 }
 
@@ -65,7 +65,7 @@ class SeekingReader implements ShownFrameReader {
   readonly #startTicks: bigint
   /** The end of the video, as far as its container declares it. */
   readonly #endTick: bigint | undefined
-  readonly #ticksPerPicture: bigint
+  readonly #ticksPerFrame: bigint
   /** The frame that was found last. */
   #shown: Decoded | undefined
   /** The frames that the decoder yielded after it, in order. */
@@ -99,7 +99,7 @@ class SeekingReader implements ShownFrameReader {
     this.#endTick =
       durationSeconds === undefined ? undefined : this.#startTicks + this.#ticksOf(durationSeconds)
     const { num, den } = stream.avgFrameRate
-    this.#ticksPerPicture = num > 0 ? BigInt(Math.max(1, Math.round(den / num / this.#secondsPerTick))) : 1n
+    this.#ticksPerFrame = num > 0 ? BigInt(Math.max(1, Math.round(den / num / this.#secondsPerTick))) : 1n
     for (const other of context.streams) {
       if (other.index !== stream.index) other.discard = libav.constants.AVDISCARD_ALL
     }
@@ -109,7 +109,7 @@ class SeekingReader implements ShownFrameReader {
     const decoder = this.#decoderFor(maxPixels)
     if (isFailure(decoder)) return undefined
     this.#findFirst(decoder)
-    return this.#shown?.picture
+    return this.#shown?.frame
   }
 
   read(atSeconds: number | undefined, options: DecodeOptions): Frame | Failure {
@@ -118,9 +118,9 @@ class SeekingReader implements ShownFrameReader {
     if (isFailure(decoder)) return decoder
     this.#find(decoder, atSeconds, options.toleranceSeconds)
     if (this.#shown === undefined) return fail('undecodable', `${demuxer.name}: no frame decodes`)
-    const { picture, tick } = this.#shown
+    const { frame, tick } = this.#shown
     using painter = createPainter(this.#libav, options)
-    const pixels = painter.paint(picture)
+    const pixels = painter.paint(frame)
     const timestampSeconds = Math.max(0, Number(tick - this.#startTicks) * this.#secondsPerTick)
     return isFailure(pixels) ? pixels : { ...pixels, timestampSeconds }
   }
@@ -208,7 +208,7 @@ class SeekingReader implements ShownFrameReader {
     if (first?.isKeyframe === false) {
       // Some frames are independent of others without being marked as key frames.
       if (this.#begin(decoder, first) && this.#shown !== undefined) {
-        if (!dependsOnOthers(this.#libav.constants, this.#shown.picture)) return true
+        if (!dependsOnOthers(this.#libav.constants, this.#shown.frame)) return true
       }
       seekToStart(this.#options, this.#libav)
     }
@@ -227,11 +227,11 @@ class SeekingReader implements ShownFrameReader {
     this.#forget()
     decoder.restart()
     this.#firstTick = this.#timeOf(key)
-    decoder.decode(key, (picture) => this.#keep(picture))
-    decoder.drain((picture) => this.#keep(picture))
+    decoder.decode(key, (frame) => this.#keep(frame))
+    decoder.drain((frame) => this.#keep(frame))
     const [first] = this.#ahead
     const isWhole =
-      first !== undefined && (first.picture.flags & this.#libav.constants.AV_FRAME_FLAG_INTERLACED) === 0
+      first !== undefined && (first.frame.flags & this.#libav.constants.AV_FRAME_FLAG_INTERLACED) === 0
     if (isWhole) this.#show()
     else this.#forget()
     return isWhole
@@ -244,7 +244,7 @@ class SeekingReader implements ShownFrameReader {
   #mayBeEarly(tick: bigint, lastTick: bigint, toleranceSeconds: number | undefined): boolean {
     if (toleranceSeconds === undefined || lastTick - tick > this.#ticksOf(toleranceSeconds)) return false
     const { codedWidth, codedHeight } = this.#options.video
-    return Number((lastTick - tick) / this.#ticksPerPicture) * codedWidth * codedHeight > NEAR_PIXELS
+    return Number((lastTick - tick) / this.#ticksPerFrame) * codedWidth * codedHeight > NEAR_PIXELS
   }
 
   /** Returns whether the frame of a time is the current one or comes after it. */
@@ -268,7 +268,7 @@ class SeekingReader implements ShownFrameReader {
     const [first] = this.#ahead
     if (first === undefined) return false
     if (lastTick !== undefined) {
-      const isNoKey = dependsOnOthers(this.#libav.constants, first.picture)
+      const isNoKey = dependsOnOthers(this.#libav.constants, first.frame)
       if (isNoKey) this.#marksLie = true
       if (isNoKey || first.tick > lastTick) {
         this.#forget()
@@ -291,13 +291,13 @@ class SeekingReader implements ShownFrameReader {
 
   /** Makes the next frame the current one. */
   #show(): void {
-    this.#shown?.picture.free()
+    this.#shown?.frame.free()
     this.#shown = this.#ahead.shift()
   }
 
   #forget(): void {
-    for (const { picture } of this.#ahead) picture.free()
-    this.#shown?.picture.free()
+    for (const { frame } of this.#ahead) frame.free()
+    this.#shown?.frame.free()
     this.#shown = undefined
     this.#ahead = []
     this.#lastFed = undefined
@@ -314,7 +314,7 @@ class SeekingReader implements ShownFrameReader {
     if (packet !== undefined) this.#feed(decoder, packet)
     else {
       this.#isDrained = true
-      decoder.drain((picture) => this.#keep(picture))
+      decoder.drain((frame) => this.#keep(frame))
     }
     return true
   }
@@ -322,13 +322,13 @@ class SeekingReader implements ShownFrameReader {
   #feed(decoder: Decoder, packet: Packet): void {
     const { pts, dts } = packet
     this.#lastFed = { pts, dts }
-    decoder.decode(packet, (picture) => this.#keep(picture))
+    decoder.decode(packet, (frame) => this.#keep(frame))
   }
 
-  #keep(picture: NativeFrame): void {
+  #keep(frame: NativeFrame): void {
     const before = (this.#ahead.at(-1) ?? this.#shown)?.tick
-    const kept = picture.clone()
-    if (kept !== null) this.#ahead.push({ picture: kept, tick: this.#tickOf(picture, before) })
+    const kept = frame.clone()
+    if (kept !== null) this.#ahead.push({ frame: kept, tick: this.#tickOf(frame, before) })
   }
 
   /** Seeks to the packet after the one that was decoded last. Returns false when it is not found again. */
@@ -376,10 +376,9 @@ class SeekingReader implements ShownFrameReader {
    * Returns the timestamp of a frame. AVI has none for the last frames; they follow each other at the frame
    * rate.
    */
-  #tickOf(picture: NativeFrame, before: bigint | undefined): bigint {
-    if (picture.bestEffortTimestamp !== this.#libav.constants.AV_NOPTS_VALUE)
-      return picture.bestEffortTimestamp
-    return before === undefined ? this.#firstTick : before + this.#ticksPerPicture
+  #tickOf(frame: NativeFrame, before: bigint | undefined): bigint {
+    if (frame.bestEffortTimestamp !== this.#libav.constants.AV_NOPTS_VALUE) return frame.bestEffortTimestamp
+    return before === undefined ? this.#firstTick : before + this.#ticksPerFrame
   }
 
   #timeOf({ pts, dts }: Pick<Packet, 'pts' | 'dts'>): bigint {

@@ -4,7 +4,7 @@ import { type Failure, fail, isFailure } from '@media-proxy/shared/response/fail
 import type { Frame } from 'node-av/lib'
 import type { Colours } from '../colours/colours.ts'
 import { coloursOf } from '../colours/colours.ts'
-import type { ProfiledPicture } from '../image/to-srgb.ts'
+import type { ProfiledImage } from '../image/to-srgb.ts'
 import { codecNamed } from './codec-names.ts'
 import { createConverter } from './convert.ts'
 import { openDecoder } from './decoder.ts'
@@ -14,7 +14,7 @@ import { DEEP, isGrey, pixelName } from './pixels.ts'
 /**
  * A decoded image in the colours of its file. Its colour profile, if any, takes precedence over `colours`.
  */
-export interface DecodedStill extends ProfiledPicture {
+export interface DecodedStill extends ProfiledImage {
   readonly colours: Colours
 }
 
@@ -30,35 +30,35 @@ export function decodeJxl(libav: Libav, bytes: Uint8Array, maxPixels: number): D
   packet.data = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   packet.pts = 0n
   let still: DecodedStill | Failure | undefined
-  const onPicture = (picture: Frame) => {
-    still ??= drawn(libav, picture)
+  const onFrame = (frame: Frame) => {
+    still ??= drawn(libav, frame)
   }
-  decoder.decode(packet, onPicture)
-  if (still === undefined) decoder.drain(onPicture)
+  decoder.decode(packet, onFrame)
+  if (still === undefined) decoder.drain(onFrame)
   return still ?? fail('undecodable', 'jxl does not decode')
 }
 
 /** Matches FFmpeg's names of pixel formats with alpha. */
 const TRANSPARENT = /^(?:rgba|bgra|argb|abgr|ya|yuva|gbrap)/
 
-function drawn(libav: Libav, picture: Frame): DecodedStill | Failure {
+function drawn(libav: Libav, frame: Frame): DecodedStill | Failure {
   const { constants } = libav
-  const { width, height } = picture
-  const name = pixelName(libav, picture)
+  const { width, height } = frame
+  const name = pixelName(libav, frame)
   const deep = DEEP.test(name)
   const transparent = TRANSPARENT.test(name)
   const pixels = transparent ? (deep ? 'rgba64le' : 'rgba') : deep ? 'rgb48le' : 'rgb24'
   using converter = createConverter(libav, { filtersFor: () => [SCALE], pixels })
-  const data = converter.convert(picture)
+  const data = converter.convert(frame)
   if (isFailure(data)) return data
-  const profile = picture.getSideData(constants.AV_FRAME_DATA_ICC_PROFILE)
+  const profile = frame.getSideData(constants.AV_FRAME_DATA_ICC_PROFILE)
   return {
     ...{ data, width, height },
     channels: transparent ? 4 : 3,
     bitsPerSample: deep ? 16 : 8,
     isGrey: isGrey(name),
     icc: profile === null ? undefined : Buffer.from(profile),
-    colours: coloursOf(picture),
+    colours: coloursOf(frame),
   }
 }
 

@@ -14,7 +14,7 @@ export interface Tracks {
   readonly encrypted: ReadonlySet<number>
 }
 
-export interface PictureTracks {
+export interface VideoTracks {
   readonly shown: Stream | undefined
   /**
    * The other tracks of an accepted codec that a player may show, including chapter images, in file order.
@@ -28,7 +28,7 @@ export interface PictureTracks {
  * The others are needed because players differ: in Matroska, browsers play the first track, whatever is
  * marked.
  */
-export function pictureTracks(libav: Libav, all: Tracks): PictureTracks {
+export function selectVideoTracks(libav: Libav, all: Tracks): VideoTracks {
   const { constants } = libav
   const tracks = all.streams.filter(({ codecpar }) => codecpar.codecType === constants.AVMEDIA_TYPE_VIDEO)
   const videos = tracks.filter(
@@ -55,13 +55,13 @@ export function pictureTracks(libav: Libav, all: Tracks): PictureTracks {
 export function videoInfo(
   libav: Libav,
   stream: Stream,
-  picture: Pick<CodecParameters, 'width' | 'height' | 'sampleAspectRatio'> = stream.codecpar,
+  frame: Pick<CodecParameters, 'width' | 'height' | 'sampleAspectRatio'> = stream.codecpar,
 ): VideoInfo {
   const { library } = libav
   const parameters = stream.codecpar
-  const { width: codedWidth, height: codedHeight } = picture
+  const { width: codedWidth, height: codedHeight } = frame
   const { rotation, mirrored } = orientationOf(libav, parameters)
-  const aspect = aspectOf(stream.sampleAspectRatio) ?? aspectOf(picture.sampleAspectRatio) ?? 1
+  const aspect = aspectOf(stream.sampleAspectRatio) ?? aspectOf(frame.sampleAspectRatio) ?? 1
   const width = aspect > 1 ? Math.round(codedWidth * aspect) : codedWidth
   const height = aspect < 1 ? Math.round(codedHeight / aspect) : codedHeight
   const sideways = rotation === 90 || rotation === 270
@@ -100,30 +100,30 @@ export function audioCodecs(libav: Libav, tracks: Tracks): readonly (AudioCodec 
 }
 
 /** An audio track and libav's name of its codec. */
-export interface SoundTrack {
+export interface AudioTrack {
   readonly stream: Stream
   readonly codec: string
 }
 
 /** Returns the audio track that plays, which a file may mark. Undefined when none has an accepted codec. */
-export function playedAudio(libav: Libav, tracks: Tracks): SoundTrack | undefined {
+export function playedAudio(libav: Libav, tracks: Tracks): AudioTrack | undefined {
   return markedTrack(
     libav,
-    soundTracks(libav, tracks).filter(({ codec }) => acceptedAudioCodec(codec) !== undefined),
+    audioTracks(libav, tracks).filter(({ codec }) => acceptedAudioCodec(codec) !== undefined),
   )
 }
 
 /**
  * Returns the track that plays or, when no codec is accepted, one that can be decoded: its clip is playable.
  */
-export function decodableAudio(libav: Libav, tracks: Tracks): SoundTrack | undefined {
-  const decodable = soundTracks(libav, tracks).filter(
+export function decodableAudio(libav: Libav, tracks: Tracks): AudioTrack | undefined {
+  const decodable = audioTracks(libav, tracks).filter(
     ({ codec }) => audioDecoderOf(libav, codec) !== undefined,
   )
   return playedAudio(libav, tracks) ?? markedTrack(libav, decodable)
 }
 
-function soundTracks(libav: Libav, tracks: Tracks): readonly SoundTrack[] {
+function audioTracks(libav: Libav, tracks: Tracks): readonly AudioTrack[] {
   return tracks.streams.flatMap((stream) => {
     const { codecType, sampleRate } = stream.codecpar
     const codec = codecNameOf(libav, tracks, stream)
@@ -132,7 +132,7 @@ function soundTracks(libav: Libav, tracks: Tracks): readonly SoundTrack[] {
   })
 }
 
-function markedTrack({ constants }: Libav, tracks: readonly SoundTrack[]): SoundTrack | undefined {
+function markedTrack({ constants }: Libav, tracks: readonly AudioTrack[]): AudioTrack | undefined {
   return tracks.find(({ stream }) => stream.hasDisposition(constants.AV_DISPOSITION_DEFAULT)) ?? tracks[0]
 }
 

@@ -20,7 +20,7 @@ const MICROSECONDS = 1_000_000
  */
 export function startOf({ context, stream, demuxer }: StreamPlace, { constants }: Libav): bigint {
   const { AV_NOPTS_VALUE } = constants
-  if (demuxer.startsWithPicture && stream.startTime !== AV_NOPTS_VALUE) return stream.startTime
+  if (demuxer.startsWithVideo && stream.startTime !== AV_NOPTS_VALUE) return stream.startTime
   if (context.startTime === AV_NOPTS_VALUE) return stream.startTime === AV_NOPTS_VALUE ? 0n : stream.startTime
   if (!demuxer.startsAnywhere && context.startTime < 0n) return 0n
   const { num, den } = stream.timeBase

@@ -2,7 +2,7 @@
 
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { toneMapFilters } from '../container/filters.ts'
-import type { RawPicture } from '../pixels/raw-picture.ts'
+import type { RawImage } from '../pixels/raw-image.ts'
 import { createConverter } from './convert.ts'
 import { frameOfPixels } from './frame-of-pixels.ts'
 import type { Libav } from './load.ts'
@@ -12,7 +12,7 @@ import type { DecodedStill } from './still.ts'
  * Tone maps an image with the PQ or HLG transfer function and keeps its alpha. It processes some rows at a
  * time, because the intermediate data takes fifty bytes per pixel. Fails with `undecodable`.
  */
-export function toneMapStill(libav: Libav, still: DecodedStill): RawPicture | Failure {
+export function toneMapStill(libav: Libav, still: DecodedStill): RawImage | Failure {
   const { width, height, channels } = still
   const { constants } = libav
   const deep = still.bitsPerSample === 16
@@ -22,14 +22,14 @@ export function toneMapStill(libav: Libav, still: DecodedStill): RawPicture | Fa
   const data = new Uint8Array(width * height * channels)
   for (let top = 0; top < height; top += ROWS_AT_A_TIME) {
     const band = { ...still, ...rowsOf(still, top) }
-    using picture = frameOfPixels(libav, withoutAlpha(band), { width, height: band.height, format })
+    using frame = frameOfPixels(libav, withoutAlpha(band), { width, height: band.height, format })
     // zscale cannot convert a frame with an unspecified colour property, whatever its options are.
-    picture.colorSpace = constants.AVCOL_SPC_RGB
-    picture.colorRange = constants.AVCOL_RANGE_JPEG
-    picture.colorTrc =
+    frame.colorSpace = constants.AVCOL_SPC_RGB
+    frame.colorRange = constants.AVCOL_RANGE_JPEG
+    frame.colorTrc =
       still.colours.transfer === 'hlg' ? constants.AVCOL_TRC_ARIB_STD_B67 : constants.AVCOL_TRC_SMPTE2084
-    picture.colorPrimaries = constants.AVCOL_PRI_BT2020
-    const mapped = converter.convert(picture)
+    frame.colorPrimaries = constants.AVCOL_PRI_BT2020
+    const mapped = converter.convert(frame)
     if (isFailure(mapped)) return mapped
     data.set(channels === 4 ? withAlpha(mapped, band) : mapped, top * width * channels)
   }

@@ -52,7 +52,7 @@ function shifted(length: number, bits: number): number {
 }
 
 /** Returns the bytes of an image of this layout. */
-export function pictureBytes(layout: PlaneLayout, size: Size): number {
+export function planarBytes(layout: PlaneLayout, size: Size): number {
   return planesOf(layout, size).reduce((sum, { rowBytes, rows }) => sum + rowBytes * rows, 0)
 }
 

@@ -1,17 +1,17 @@
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import { describe, expect, it } from 'vitest'
-import type { RawPicture } from '../pixels/raw-picture.ts'
+import type { RawImage } from '../pixels/raw-image.ts'
 import { modelPixels } from './pixels.ts'
 
 /** The left half in one colour, the right half in another. */
-function halves(left: readonly number[], right: readonly number[]): RawPicture {
+function halves(left: readonly number[], right: readonly number[]): RawImage {
   const pixels = Array.from({ length: 16 * 16 }, (_, at) => (at % 16 < 8 ? left : right))
   return { data: Uint8Array.from(pixels.flat()), width: 16, height: 16, channels: left.length as 3 | 4 }
 }
 
 /** Returns the red channel of the upper left and upper right pixel of each square. */
-async function cornersOf(picture: RawPicture) {
-  const squares = await modelPixels(picture)
+async function cornersOf(image: RawImage) {
+  const squares = await modelPixels(image)
   if (isFailure(squares)) throw new Error(squares.code)
   return squares.map((pixels) => [pixels[0], pixels[223 * 3]])
 }

@@ -1,6 +1,6 @@
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
 import { MODEL_SIDE_PIXELS } from '../../scan-model.ts'
-import type { RawPicture } from '../pixels/raw-picture.ts'
+import type { RawImage } from '../pixels/raw-image.ts'
 import { sharp, UNLIMITED_PIXELS } from '../pixels/sharp.ts'
 
 /**
@@ -9,8 +9,8 @@ import { sharp, UNLIMITED_PIXELS } from '../pixels/sharp.ts'
  * dark page it is another image. Scaling is linear, as in nsfwjs, but averages when it shrinks, while nsfwjs
  * drops the pixels between its samples. Fails with `undecodable`.
  */
-export async function modelPixels(picture: RawPicture): Promise<readonly Uint8Array[] | Failure> {
-  const { data, width, height, channels } = picture
+export async function modelPixels(image: RawImage): Promise<readonly Uint8Array[] | Failure> {
+  const { data, width, height, channels } = image
   try {
     const square = sharp(data, { ...UNLIMITED_PIXELS, raw: { width, height, channels } }).resize(
       MODEL_SIDE_PIXELS,
@@ -20,7 +20,7 @@ export async function modelPixels(picture: RawPicture): Promise<readonly Uint8Ar
     const on = (background: string) =>
       square.clone().flatten({ background }).toColourspace('srgb').raw().toBuffer()
     const squares: Uint8Array[] = []
-    for (const background of backgroundsOf(picture)) squares.push(await on(background))
+    for (const background of backgroundsOf(image)) squares.push(await on(background))
     return squares
   } catch (error) {
     return fail('undecodable', error instanceof Error ? error.message : String(error))
@@ -35,15 +35,15 @@ const LIGHT = 224
 /**
  * Of 255: a pixel with less alpha than `SEEN` is invisible, and one with more than `OPAQUE` hides the page.
  */
-const SEEN = 8
+const VISIBLE_ALPHA = 8
 const OPAQUE = 248
 /**
  * The largest share of visible pixels that may change with the page: the edges and shadows of cut-out images.
  */
-const MOST_CHANGING = 1 / 8
+const MAX_CHANGING_SHARE = 1 / 8
 
 /** Returns the backgrounds on which the model has to see an image. */
-function backgroundsOf({ data, channels }: RawPicture): readonly string[] {
+function backgroundsOf({ data, channels }: RawImage): readonly string[] {
   if (channels === 3) return [WHITE]
   let [light, weight, hidden] = [0, 0, 0]
   let [seen, changing] = [0, 0]
@@ -53,11 +53,11 @@ function backgroundsOf({ data, channels }: RawPicture): readonly string[] {
     light += least * alpha
     weight += alpha
     hidden += 255 - alpha
-    if (alpha < SEEN) continue
+    if (alpha < VISIBLE_ALPHA) continue
     seen += 1
     if (alpha < OPAQUE || least > LIGHT) changing += 1
   }
   if (hidden === 0 || weight === 0) return [WHITE]
   if (light / weight > LIGHT) return [BLACK]
-  return changing > MOST_CHANGING * seen ? [WHITE, BLACK] : [WHITE]
+  return changing > MAX_CHANGING_SHARE * seen ? [WHITE, BLACK] : [WHITE]
 }

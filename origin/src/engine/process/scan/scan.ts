@@ -1,11 +1,11 @@
 /** The scan model. It is loaded once per process, because creating new sessions leaks memory. */
 
 import { InferenceSession, Tensor } from 'onnxruntime-node'
-import { CLASSES, MODEL_PICTURE_BYTES, MODEL_SIDE_PIXELS, type ModelOptions } from '../../scan-model.ts'
+import { CLASSES, MODEL_IMAGE_BYTES, MODEL_SIDE_PIXELS, type ModelOptions } from '../../scan-model.ts'
 import { toTensorData } from './tensor.ts'
 
 /** Runs the model. Returns the class probabilities of all images, concatenated. */
-export type Scan = (pictures: Uint8Array) => Promise<Float32Array>
+export type Scan = (images: Uint8Array) => Promise<Float32Array>
 
 const INPUT = 'input'
 const OUTPUT = 'prediction'
@@ -27,11 +27,11 @@ export async function loadScan(options: ModelOptions): Promise<Scan> {
     throw new Error(`the model has to be ${INPUT} -> ${OUTPUT}, this one is ${found}`)
   }
   const side = MODEL_SIDE_PIXELS
-  const pictureShape = options.layout === 'nhwc' ? [side, side, 3] : [3, side, side]
+  const imageShape = options.layout === 'nhwc' ? [side, side, 3] : [3, side, side]
 
-  async function run(pictures: Uint8Array): Promise<Float32Array> {
-    const count = pictures.length / MODEL_PICTURE_BYTES
-    const tensor = new Tensor('float32', toTensorData(pictures, options), [count, ...pictureShape])
+  async function run(images: Uint8Array): Promise<Float32Array> {
+    const count = images.length / MODEL_IMAGE_BYTES
+    const tensor = new Tensor('float32', toTensorData(images, options), [count, ...imageShape])
     const { [OUTPUT]: output } = await session.run({ [INPUT]: tensor })
     const data = output?.data
     if (!(data instanceof Float32Array) || data.length !== count * CLASSES.length)
@@ -42,20 +42,20 @@ export async function loadScan(options: ModelOptions): Promise<Scan> {
   }
 
   // Many exported models accept one image at a time.
-  const scan = input.shape[0] === 1 ? oneByOne(run) : run
+  const scan = input.shape[0] === 1 ? withoutBatches(run) : run
   // A model that loads but expects other input fails here instead of at the first upload.
-  await scan(new Uint8Array(MODEL_PICTURE_BYTES))
+  await scan(new Uint8Array(MODEL_IMAGE_BYTES))
   return scan
 }
 
 /** A softmax may exceed 1 by a rounding error. */
 const MAX_PROBABILITY = 1.001
 
-function oneByOne(run: Scan): Scan {
-  return async (pictures) => {
+function withoutBatches(run: Scan): Scan {
+  return async (images) => {
     const all: number[] = []
-    for (let at = 0; at < pictures.length; at += MODEL_PICTURE_BYTES)
-      all.push(...(await run(pictures.subarray(at, at + MODEL_PICTURE_BYTES))))
+    for (let at = 0; at < images.length; at += MODEL_IMAGE_BYTES)
+      all.push(...(await run(images.subarray(at, at + MODEL_IMAGE_BYTES))))
     return Float32Array.from(all)
   }
 }

@@ -4,15 +4,15 @@
  */
 
 /** The smallest distance between two of the times, so that they are three different frames. */
-const LEAST_GAP_SECONDS = 0.5
+const MIN_GAP_SECONDS = 0.5
 
 /**
  * Returns three times for media with the given duration, in order, none before the start or after the end.
  */
-export function threeMoments(durationSeconds: number): readonly [number, number, number] {
+export function threeTimestamps(durationSeconds: number): readonly [number, number, number] {
   const start = Math.min(2, Math.max(1, 0.1 * durationSeconds + 0.5))
-  const middle = Math.max(durationSeconds / 2, start + LEAST_GAP_SECONDS)
-  const end = Math.max(durationSeconds - 1, middle + LEAST_GAP_SECONDS)
+  const middle = Math.max(durationSeconds / 2, start + MIN_GAP_SECONDS)
+  const end = Math.max(durationSeconds - 1, middle + MIN_GAP_SECONDS)
   if (end <= durationSeconds) return [start, middle, end]
   // Too short for that distance.
   const sixth = durationSeconds / 6
@@ -32,6 +32,6 @@ export function threeFrames(wanted: readonly number[], frames: number): readonly
 }
 
 /** Returns the centres of `count` equal parts of the duration, in order. */
-export function evenMoments(durationSeconds: number, count: number): readonly number[] {
+export function evenTimestamps(durationSeconds: number, count: number): readonly number[] {
   return Array.from({ length: count }, (_, part) => ((part + 0.5) * durationSeconds) / count)
 }

@@ -1,6 +1,6 @@
 import { type Failure, fail, failOpenly, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { AudioFormat } from '../../../media/kinds.ts'
-import { validateSound } from '../container/codecs.ts'
+import { validateAudioCodecs } from '../container/codecs.ts'
 import type { ContainerInfo } from '../container/container.ts'
 import { oggStreams } from '../container/ogg.ts'
 import { openContainer } from '../container/open-container.ts'
@@ -9,7 +9,7 @@ import type { VideoTools } from './video.ts'
 
 /** The bytes at the start of an Ogg file that hold the first page of every stream. */
 const OGG_HEAD_BYTES = 64 * 1024
-const OGG_SOUND: ReadonlySet<string> = new Set(['vorbis', 'opus', 'flac'])
+const OGG_AUDIO: ReadonlySet<string> = new Set(['vorbis', 'opus', 'flac'])
 
 /**
  * Reads a file of audio only and checks it against the accepted codecs. Fails with `source-too-large`,
@@ -29,13 +29,13 @@ export async function readAudio(
     if (isFailure(head)) return head
     const streams = oggStreams(head).filter((stream) => stream !== 'skeleton')
     if (streams.length === 0) return fail('undecodable', 'an Ogg without streams')
-    const other = streams.find((stream) => !OGG_SOUND.has(stream))
+    const other = streams.find((stream) => !OGG_AUDIO.has(stream))
     if (other !== undefined) return failOpenly('unsupported-codec', `${other} in Ogg`)
   }
   const info = await readInfo(tools, bytes, format)
   if (isFailure(info)) return info
   if (info.audio.length === 0) return fail('undecodable', 'no stream of sound')
-  return validateSound(info.audio, 'sound file') ?? info
+  return validateAudioCodecs(info.audio, 'audio file') ?? info
 }
 
 async function readInfo(

@@ -1,7 +1,7 @@
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { Size } from '../../../media/size.ts'
 import type { Frame } from '../container/video-decoder.ts'
-import { threeMoments } from '../timestamps/timestamps.ts'
+import { threeTimestamps } from '../timestamps/timestamps.ts'
 import type { Video } from './video.ts'
 
 /**
@@ -11,7 +11,7 @@ import type { Video } from './video.ts'
  */
 export async function readThreeFrames(video: Video, shownAt?: Size): Promise<readonly Frame[] | Failure> {
   const seconds = video.info.durationSeconds ?? 0
-  const read = await video.readFrames(threeMoments(seconds), shownAt)
+  const read = await video.readFrames(threeTimestamps(seconds), shownAt)
   const failures = read.filter(isFailure)
   const grave = failures.find(({ code }) => code !== 'undecodable')
   if (grave !== undefined) return grave

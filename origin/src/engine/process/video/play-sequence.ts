@@ -6,18 +6,18 @@ import { maxPixels } from './frame-size.ts'
 import type { VideoTools } from './video.ts'
 
 /**
- * Plays an image sequence whose header was validated with all its frames, or with `mostFrames` of them. Fails
+ * Plays an image sequence whose header was validated with all its frames, or with `maxFrames` of them. Fails
  * with `not-ready` when there is no video decoder. Decoding errors are reported by the frames.
  */
 export async function playSequence(
   tools: VideoTools,
   sequence: ImageSequence,
   { width, height }: ImageInfo,
-  mostFrames = sequence.frames,
+  maxFrames = sequence.frames,
 ): Promise<Played | Failure> {
   const decoder = await tools.decoder()
   if (decoder === undefined) return fail('not-ready', 'there is no video decoder')
-  const count = Math.min(sequence.frames, mostFrames)
+  const count = Math.min(sequence.frames, maxFrames)
   const frames = decoder.playFrames(sequence, {
     count,
     size: { width, height },

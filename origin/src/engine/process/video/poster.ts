@@ -4,9 +4,9 @@ import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts
 import type { Size } from '../../../media/size.ts'
 import type { Frame } from '../container/video-decoder.ts'
 import { sizeWithin } from '../image/plan.ts'
-import type { RawPicture } from '../pixels/raw-picture.ts'
+import type { RawImage } from '../pixels/raw-image.ts'
 import { sharp, UNLIMITED_PIXELS } from '../pixels/sharp.ts'
-import { evenMoments } from '../timestamps/timestamps.ts'
+import { evenTimestamps } from '../timestamps/timestamps.ts'
 import type { Video } from './video.ts'
 
 /** The number of frames that the poster is chosen from. */
@@ -21,13 +21,13 @@ const SIDE_PIXELS = 224
  * Returns the moments of the candidates for the poster, and how much earlier than its moment each may be, in
  * seconds.
  */
-export function posterMoments(durationSeconds: number | undefined): {
-  readonly moments: readonly number[]
+export function posterTimestamps(durationSeconds: number | undefined): {
+  readonly timestamps: readonly number[]
   readonly toleranceSeconds: number
 } {
   const seconds = durationSeconds ?? 0
   return {
-    moments: evenMoments(seconds, POSTER_CANDIDATES),
+    timestamps: evenTimestamps(seconds, POSTER_CANDIDATES),
     toleranceSeconds: seconds / POSTER_CANDIDATES / 2,
   }
 }
@@ -38,9 +38,9 @@ export function posterMoments(durationSeconds: number | undefined): {
  * Fails as `Video.readFrame` does when none of them can be decoded.
  */
 export async function readPoster(video: Video): Promise<Frame | Failure> {
-  const { moments, toleranceSeconds } = posterMoments(video.info.durationSeconds)
+  const { timestamps, toleranceSeconds } = posterTimestamps(video.info.durationSeconds)
   const size = sampleSize(video.info.video)
-  const read = await video.readFrames(moments, size, toleranceSeconds)
+  const read = await video.readFrames(timestamps, size, toleranceSeconds)
   const frames = read.filter((frame): frame is Frame => !isFailure(frame))
   return (await choosePoster(frames)) ?? video.readFrame(undefined, size)
 }
@@ -51,15 +51,16 @@ export function sampleSize(video: Size): Size {
 }
 
 /** Returns the best candidate, or the earlier of two equals. Undefined when there are none. */
-export async function choosePoster<T extends RawPicture>(candidates: readonly T[]): Promise<T | undefined> {
+export async function choosePoster<T extends RawImage>(candidates: readonly T[]): Promise<T | undefined> {
   let best: T | undefined
-  let bestLooks: Looks = { worth: 'none', sharpness: -1 }
+  let bestStatistics: LumaStatistics = { frameClass: 'none', sharpness: -1 }
   for (const candidate of candidates) {
-    const looks = looksOf(await lumaOf(candidate))
-    const more = WORTHS.indexOf(looks.worth) - WORTHS.indexOf(bestLooks.worth)
-    if (more < 0 || (more === 0 && looks.sharpness <= bestLooks.sharpness)) continue
+    const statistics = lumaStatistics(await lumaOf(candidate))
+    const more =
+      FRAME_CLASSES.indexOf(statistics.frameClass) - FRAME_CLASSES.indexOf(bestStatistics.frameClass)
+    if (more < 0 || (more === 0 && statistics.sharpness <= bestStatistics.sharpness)) continue
     best = candidate
-    bestLooks = looks
+    bestStatistics = statistics
   }
   return best
 }
@@ -68,7 +69,7 @@ interface Luma extends Size {
   readonly data: Uint8Array
 }
 
-async function lumaOf({ data, width, height, channels }: RawPicture): Promise<Luma> {
+async function lumaOf({ data, width, height, channels }: RawImage): Promise<Luma> {
   const decoded = await sharp(data, { ...UNLIMITED_PIXELS, raw: { width, height, channels } })
     .flatten({ background: '#ffffff' })
     .greyscale()
@@ -81,26 +82,26 @@ async function lumaOf({ data, width, height, channels }: RawPicture): Promise<Lu
 /** Luma below this, of 255, looks black. */
 const BLACK = 32
 /** A frame is black when less than this share of it is brighter. */
-const LEAST_BRIGHT = 0.02
+const MIN_BRIGHT_SHARE = 0.02
 /**
  * A frame is blank when the standard deviation of its luma is smaller, of 255. Noise and coding alone reach
  * 2.
  */
-const LEAST_DEVIATION = 6
+const MIN_DEVIATION = 6
 
 /**
  * Ranks of frames, the worst first. A black frame with camera noise is sharper than a blank page but shows
  * less.
  */
-const WORTHS = ['none', 'black', 'blank', 'picture'] as const
+const FRAME_CLASSES = ['none', 'black', 'blank', 'image'] as const
 
-interface Looks {
-  readonly worth: (typeof WORTHS)[number]
+interface LumaStatistics {
+  readonly frameClass: (typeof FRAME_CLASSES)[number]
   /** The mean of the squared Laplacian. */
   readonly sharpness: number
 }
 
-function looksOf({ data, width, height }: Luma): Looks {
+function lumaStatistics({ data, width, height }: Luma): LumaStatistics {
   let [sum, squares, bright] = [0, 0, 0]
   for (const value of data) {
     sum += value
@@ -117,9 +118,9 @@ function looksOf({ data, width, height }: Luma): Looks {
       energy += (4 * sampled(data, at) - around) ** 2
     }
   }
-  const isBlack = bright / data.length < LEAST_BRIGHT
+  const isBlack = bright / data.length < MIN_BRIGHT_SHARE
   return {
-    worth: isBlack ? 'black' : deviation < LEAST_DEVIATION ? 'blank' : 'picture',
+    frameClass: isBlack ? 'black' : deviation < MIN_DEVIATION ? 'blank' : 'image',
     sharpness: energy / data.length,
   }
 }

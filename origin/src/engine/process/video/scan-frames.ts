@@ -1,9 +1,9 @@
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { Frame } from '../container/video-decoder.ts'
-import type { RawPicture } from '../pixels/raw-picture.ts'
+import type { RawImage } from '../pixels/raw-image.ts'
 import { coarseFirst, scanCount } from '../timestamps/scan-choice.ts'
-import { evenMoments } from '../timestamps/timestamps.ts'
-import { choosePoster, POSTER_CANDIDATES, posterMoments, sampleSize } from './poster.ts'
+import { evenTimestamps } from '../timestamps/timestamps.ts'
+import { choosePoster, POSTER_CANDIDATES, posterTimestamps, sampleSize } from './poster.ts'
 import { PAST_THE_END_SECONDS, type Video } from './video.ts'
 
 /**
@@ -26,7 +26,7 @@ const HIDDEN_SECONDS = 1
 /**
  * A video whose last frame comes before this share of the declared duration would hide most of what plays.
  */
-const LEAST_PLAYED = 0.8
+const MIN_PLAYED_SHARE = 0.8
 
 /**
  * Returns the frames of a video that the model is to see, the most important first: the first frame, the
@@ -37,12 +37,12 @@ export async function readScanFrames(
   video: Video,
   first: Frame,
   options: ScanFramesOptions,
-): Promise<readonly RawPicture[] | Failure> {
+): Promise<readonly RawImage[] | Failure> {
   const seconds = video.info.durationSeconds ?? 0
   const seen = await readEvenly(video, seconds, options)
   if (isFailure(seen)) return seen
   const lastSeconds = seen.last?.timestampSeconds ?? 0
-  const hidden = lastSeconds > seconds + HIDDEN_SECONDS || lastSeconds < LEAST_PLAYED * seconds
+  const hidden = lastSeconds > seconds + HIDDEN_SECONDS || lastSeconds < MIN_PLAYED_SHARE * seconds
   const more = hidden ? await readEvenly(video, lastSeconds, options) : seen
   if (isFailure(more)) return more
   const best = await choosePoster(seen.candidates)
@@ -63,9 +63,9 @@ async function readEvenly(
   seconds: number,
   { most, poster }: ScanFramesOptions,
 ): Promise<EvenFrames | Failure> {
-  const { moments, toleranceSeconds } = posterMoments(seconds)
-  const candidates = poster ? moments : []
-  const even = evenMoments(seconds, scanCount(seconds, most))
+  const { timestamps, toleranceSeconds } = posterTimestamps(seconds)
+  const candidates = poster ? timestamps : []
+  const even = evenTimestamps(seconds, scanCount(seconds, most))
   const read = await video.readFrames(
     [...candidates, ...even, PAST_THE_END_SECONDS],
     sampleSize(video.info.video),
@@ -91,7 +91,7 @@ function different(frames: readonly Frame[]): readonly Frame[] {
 }
 
 /** The largest number of video tracks other than the shown one. Videos of several cameras have no more. */
-export const MOST_OTHER_TRACKS = 15
+export const MAX_OTHER_TRACKS = 15
 /**
  * The number of evenly spaced frames of each of them that are scanned, in addition to the first and the last
  * one.
@@ -108,9 +108,9 @@ export const OTHER_SAMPLES = OTHER_FRAMES + 2
 export async function readOtherTracks(
   { info: { others } }: Video,
   openOther: (index: number) => Promise<Video | Failure>,
-): Promise<readonly RawPicture[] | Failure> {
-  if (others.length > MOST_OTHER_TRACKS) return fail('undecodable', `${others.length + 1} video tracks`)
-  const frames: RawPicture[] = []
+): Promise<readonly RawImage[] | Failure> {
+  if (others.length > MAX_OTHER_TRACKS) return fail('undecodable', `${others.length + 1} video tracks`)
+  const frames: RawImage[] = []
   for (const index of others.keys()) {
     const track = await openOther(index)
     if (isFailure(track)) {
@@ -135,7 +135,7 @@ export async function readOtherTracks(
  * Returns a frame, followed by its colours without alpha if it has any: many players ignore the alpha of a
  * video.
  */
-export function withOpaqueCopy(frame: RawPicture): readonly RawPicture[] {
+export function withOpaqueCopy(frame: RawImage): readonly RawImage[] {
   const { data, width, height, channels } = frame
   if (channels === 3) return [frame]
   const colours = Buffer.alloc(width * height * 3)

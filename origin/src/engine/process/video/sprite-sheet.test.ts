@@ -11,17 +11,17 @@ it('a sprite sheet holds few frames at a time, and replaces an undecodable frame
   // The only parts of a video that a sheet uses.
   const video = {
     info: { durationSeconds: 20 },
-    async readFrames(moments: readonly number[]) {
-      read.push(moments.length)
-      return moments.map((moment) =>
-        moment === 0 || moment === 7 ? fail('undecodable') : frameOf(Math.round(moment)),
+    async readFrames(timestamps: readonly number[]) {
+      read.push(timestamps.length)
+      return timestamps.map((timestamp) =>
+        timestamp === 0 || timestamp === 7 ? fail('undecodable') : frameOf(Math.round(timestamp)),
       )
     },
   } as unknown as Video
   const sheet = await drawSpriteSheet(video, { columns: 5, rows: 4 }, SIZE)
-  if (!('picture' in sheet)) throw new Error(sheet.code)
+  if (!('image' in sheet)) throw new Error(sheet.code)
   expect(Math.max(...read)).toBe(SHEET_FRAMES_HELD)
-  const { data, width } = sheet.picture
+  const { data, width } = sheet.image
   const shown = Array.from({ length: 20 }, (_, place) => {
     const [left, top] = [(place % 5) * SIZE.width, Math.floor(place / 5) * SIZE.height]
     return data[(top * width + left) * 4]

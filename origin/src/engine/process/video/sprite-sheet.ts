@@ -8,11 +8,11 @@ import { type Failure, fail, isFailure } from '@media-proxy/shared/response/fail
 import type { Size } from '../../../media/size.ts'
 import type { Frame } from '../container/video-decoder.ts'
 import { openRaw } from '../image/render-stages.ts'
-import type { RawPicture } from '../pixels/raw-picture.ts'
+import type { RawImage } from '../pixels/raw-image.ts'
 import type { Video } from './video.ts'
 
 export interface SpriteSheet {
-  readonly picture: RawPicture
+  readonly image: RawImage
   /** The seconds of the video between two frames. */
   readonly intervalSeconds: number
 }
@@ -47,15 +47,18 @@ export async function drawSpriteSheet(
   size: Size,
 ): Promise<SpriteSheet | Failure> {
   const intervalSeconds = spriteInterval(video.info.durationSeconds, sprite)
-  const moments = Array.from({ length: sprite.columns * sprite.rows }, (_, index) => index * intervalSeconds)
+  const timestamps = Array.from(
+    { length: sprite.columns * sprite.rows },
+    (_, index) => index * intervalSeconds,
+  )
   const { width, height } = sheetSize(size, sprite)
   const data = Buffer.alloc(width * height * 4)
   let shown: Buffer | undefined
   let failure: Failure | undefined
   /** The places before the first frame that can be decoded, which show that frame. */
   const waiting: number[] = []
-  for (let start = 0; start < moments.length; start += SHEET_FRAMES_HELD) {
-    const read = await video.readFrames(moments.slice(start, start + SHEET_FRAMES_HELD), size)
+  for (let start = 0; start < timestamps.length; start += SHEET_FRAMES_HELD) {
+    const read = await video.readFrames(timestamps.slice(start, start + SHEET_FRAMES_HELD), size)
     for (const [at, frame] of read.entries()) {
       if (isFailure(frame)) failure ??= frame
       else shown = await tileOf(frame, size)
@@ -65,7 +68,7 @@ export async function drawSpriteSheet(
     }
   }
   if (shown === undefined) return failure ?? fail('undecodable')
-  return { picture: { data, width, height, channels: 4 }, intervalSeconds }
+  return { image: { data, width, height, channels: 4 }, intervalSeconds }
 
   function draw(tile: Buffer, place: number): void {
     const left = (place % sprite.columns) * size.width

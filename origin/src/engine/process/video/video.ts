@@ -5,9 +5,9 @@ import { type Failure, fail, failOpenly, isFailure } from '@media-proxy/shared/r
 import type { VideoFormat } from '../../../media/kinds.ts'
 import { type SourceLimits, validateDeclaredSize } from '../../../media/limits.ts'
 import type { Size } from '../../../media/size.ts'
-import { validatePicture } from '../container/codecs.ts'
+import { validateVideoCodec } from '../container/codecs.ts'
 import type { ContainerInfo, VideoInfo } from '../container/container.ts'
-import type { ByRange, Frame, Moment, VideoDecoder } from '../container/video-decoder.ts'
+import type { ByRange, Frame, Timestamp, VideoDecoder } from '../container/video-decoder.ts'
 import type { Libav } from '../libav/load.ts'
 import { frameSize, maxPixels } from './frame-size.ts'
 
@@ -34,7 +34,7 @@ export interface Video {
    * tolerance, a frame may be that much earlier than its moment when reaching it is expensive.
    */
   readFrames(
-    moments: readonly number[],
+    timestamps: readonly number[],
     shownAt?: Size,
     toleranceSeconds?: number,
   ): Promise<readonly (Frame | Failure)[]>
@@ -63,8 +63,8 @@ export async function openVideo(
     await file.close()
     return info
   }
-  const readFrames = (moments: readonly Moment[], shownAt?: Size, toleranceSeconds?: number) =>
-    file.readFrames(moments, {
+  const readFrames = (timestamps: readonly Timestamp[], shownAt?: Size, toleranceSeconds?: number) =>
+    file.readFrames(timestamps, {
       video: info.video,
       size: frameSize(info.video, shownAt),
       maxPixels: maxPixels(limits),
@@ -72,8 +72,8 @@ export async function openVideo(
     })
   return {
     info,
-    async readFrame(moment, shownAt) {
-      const [frame] = await readFrames([moment], shownAt)
+    async readFrame(timestamp, shownAt) {
+      const [frame] = await readFrames([timestamp], shownAt)
       return frame ?? fail('undecodable')
     },
     readFrames,
@@ -85,7 +85,7 @@ export async function openVideo(
 export const PAST_THE_END_SECONDS = 10_000_000
 
 /** Returns the moment that a time refers to, in seconds. Undefined means the first frame that is shown. */
-export function momentOf(
+export function timestampOf(
   time: Exclude<MediaTime, 'best'> | undefined,
   durationSeconds: number | undefined,
 ): number | undefined {
@@ -101,7 +101,7 @@ export function validateVideo(info: ContainerInfo, limits: SourceLimits): Video[
     return audio.length > 0
       ? failOpenly('not-visual', 'the file contains only audio')
       : fail('undecodable', 'no stream')
-  const rejected = validatePicture(video)
+  const rejected = validateVideoCodec(video)
   if (rejected !== undefined) return rejected
   for (const size of [video, { width: video.codedWidth, height: video.codedHeight }]) {
     if (!(size.width > 0 && size.height > 0)) return fail('undecodable', `${size.width}x${size.height}`)

@@ -50,9 +50,9 @@ function made({
 
 /** Decodes a bitmap and returns its pixels row by row, each as `r,g,b` or `r,g,b,a`. */
 function drawn(bytes: Uint8Array): readonly string[] {
-  const picture = decodeBmp(bytes)
-  if (isFailure(picture)) throw new Error(picture.detail)
-  const { data, width, height, channels } = picture
+  const image = decodeBmp(bytes)
+  if (isFailure(image)) throw new Error(image.detail)
+  const { data, width, height, channels } = image
   return Array.from({ length: width * height }, (_, pixel) =>
     data.subarray(pixel * channels, (pixel + 1) * channels).join(),
   )
@@ -198,8 +198,8 @@ describe('a bitmap', () => {
       pixels: [2, 0x11, 0, 0, 0, 3, 1],
     })
     for (let length = 0; length <= bytes.length; length += 1) {
-      const picture = decodeBmp(bytes.subarray(0, length))
-      if (!isFailure(picture)) expect([picture.width, picture.height]).toEqual([4, 2])
+      const image = decodeBmp(bytes.subarray(0, length))
+      if (!isFailure(image)) expect([image.width, image.height]).toEqual([4, 2])
     }
   })
 })

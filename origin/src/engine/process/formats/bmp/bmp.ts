@@ -7,7 +7,7 @@
 
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
 import type { Size } from '../../../../media/size.ts'
-import type { RawPicture } from '../../pixels/raw-picture.ts'
+import type { RawImage } from '../../pixels/raw-image.ts'
 
 /** Returns the size of a bitmap in pixels, as shown. Undefined when the file has no bitmap header. */
 export function bmpSize(bytes: Uint8Array): Size | undefined {
@@ -21,7 +21,7 @@ export function bmpSize(bytes: Uint8Array): Size | undefined {
 }
 
 /** Decodes a bitmap. Fails with `undecodable` when its coding is none of those that browsers show. */
-export function decodeBmp(bytes: Uint8Array): RawPicture | Failure {
+export function decodeBmp(bytes: Uint8Array): RawImage | Failure {
   const size = bmpSize(bytes)
   const header = size === undefined ? undefined : readHeader(bytes)
   if (size === undefined || header === undefined) return fail('undecodable', 'no header of bmp')
@@ -36,7 +36,7 @@ export function decodeBmp(bytes: Uint8Array): RawPicture | Failure {
     if (read === undefined) return fail('undecodable', `a bitmap of ${bits} bits a pixel`)
     drawRows(bytes, header, canvas, read)
   } else drawRuns(bytes, header, coding, canvas)
-  return asPicture(canvas, header.masks?.alpha !== undefined)
+  return toRawImage(canvas, header.masks?.alpha !== undefined)
 }
 
 const HEADER_AT = 14
@@ -306,7 +306,7 @@ function drawPixel(
  * Converts the canvas to an image. Alpha is dropped when every pixel is opaque, and also when a declared
  * alpha channel is 0 everywhere: writers that do not support alpha leave zeros there.
  */
-function asPicture({ width, height, rgba }: Canvas, namesAlpha: boolean): RawPicture {
+function toRawImage({ width, height, rgba }: Canvas, namesAlpha: boolean): RawImage {
   let [lowest, highest] = [255, 0]
   for (let at = 3; at < rgba.length; at += 4) {
     const alpha = rgba[at] ?? 0

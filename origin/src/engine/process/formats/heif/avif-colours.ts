@@ -23,8 +23,8 @@ export function isBeyondSharp(bytes: Uint8Array): boolean {
   return (
     declared !== 'srgb' ||
     file.isPremultiplied(file.primary) ||
-    (shown.type === 'grid' && file.sourcesOf(shown).some(isMoved)) ||
-    (alpha !== undefined && (isLimited(file, alpha) || !movesWith(alpha, shown))) ||
+    (shown.type === 'grid' && file.sourcesOf(shown).some(isTransformed)) ||
+    (alpha !== undefined && (isLimited(file, alpha) || !hasSameTransforms(alpha, shown))) ||
     (isFull === true && isLimited(file, coded)) ||
     (isMonochrome(coded.properties) &&
       (spaceOfProfile(profile) === 'GRAY' || !(isFull ?? !isLimited(file, coded))))
@@ -33,7 +33,7 @@ export function isBeyondSharp(bytes: Uint8Array): boolean {
 
 const MOVES: ReadonlySet<string> = new Set(['irot', 'imir', 'clap'])
 
-function isMoved({ properties }: HeifItem): boolean {
+function isTransformed({ properties }: HeifItem): boolean {
   return properties.some(({ type }) => MOVES.has(type))
 }
 
@@ -41,10 +41,10 @@ function isMoved({ properties }: HeifItem): boolean {
  * Returns whether the alpha item declares the same transformations as its image. Browsers then transform both
  * together; libheif does not.
  */
-function movesWith(alpha: HeifItem, picture: HeifItem): boolean {
+function hasSameTransforms(alpha: HeifItem, image: HeifItem): boolean {
   const moves = ({ properties }: HeifItem) =>
     properties.filter(({ type }) => MOVES.has(type)).map(({ type, data }) => type + data.toString('latin1'))
-  const [own, wanted] = [moves(alpha), moves(picture)]
+  const [own, wanted] = [moves(alpha), moves(image)]
   return own.length === wanted.length && own.every((move, at) => move === wanted[at])
 }
 

@@ -30,7 +30,7 @@ function heif(parts: readonly (readonly [start: number, bytes: number])[], media
   return Buffer.concat([meta, isoBox('mdat', Buffer.alloc(mediaBytes, 7))])
 }
 
-function bytesOfPicture(file: Buffer): Buffer | undefined {
+function bytesOfImage(file: Buffer): Buffer | undefined {
   const read = readHeif(file)
   return read?.bytesOf(read.primary)
 }
@@ -44,12 +44,12 @@ it('the extents of an image are joined', () => {
     ],
     10,
   )
-  expect(bytesOfPicture(file)).toEqual(Buffer.alloc(10, 7))
+  expect(bytesOfImage(file)).toEqual(Buffer.alloc(10, 7))
 })
 
 it('an extent without a length is the rest of the file', () => {
   const start = heif([], 10).length + 8 - 10
-  expect(bytesOfPicture(heif([[start, 0]], 10))).toEqual(Buffer.alloc(10, 7))
+  expect(bytesOfImage(heif([[start, 0]], 10))).toEqual(Buffer.alloc(10, 7))
 })
 
 it.each([
@@ -57,7 +57,7 @@ it.each([
   ['extents that each are the rest of the file', [0, 0]],
   ['an extent beyond the end', [1000, 100_000]],
 ] as const)('an image has no bytes when it has %s', (_, part) => {
-  expect(bytesOfPicture(heif(Array(32).fill(part), 1000))).toBeUndefined()
+  expect(bytesOfImage(heif(Array(32).fill(part), 1000))).toBeUndefined()
 })
 
 it('takes an image for the primary one when only its thumbnail is declared, and keeps both', () => {

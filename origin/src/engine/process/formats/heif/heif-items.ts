@@ -66,7 +66,7 @@ export function codedItem(file: HeifFile, image: HeifItem): HeifItem {
 /** The longest chain of identity items (an image that is another one, cropped or turned) that is followed. */
 const MAX_IDENTITIES = 4
 
-const PICTURE_TYPES: ReadonlySet<string> = new Set(['av01', 'hvc1', 'grid', 'iden', 'iovl'])
+const IMAGE_ITEM_TYPES: ReadonlySet<string> = new Set(['av01', 'hvc1', 'grid', 'iden', 'iovl'])
 
 /** The largest number of items that is read. A phone's image of 200 megapixels has some 800 tiles. */
 const MAX_ITEMS = 4096
@@ -106,16 +106,18 @@ function parse(file: Buffer): HeifFile | undefined {
   // libheif shows the image itself instead of its thumbnail.
   const masters = references.filter(({ type, from }) => type === 'thmb' && from === declared.id)
   const primary =
-    ofIds(masters.flatMap(({ to }) => to)).find(({ type }) => PICTURE_TYPES.has(type)) ?? declared
+    ofIds(masters.flatMap(({ to }) => to)).find(({ type }) => IMAGE_ITEM_TYPES.has(type)) ?? declared
   const parts = new Set(
-    references.flatMap(({ type, from, to }) => (type === 'dimg' ? to : BELONGS.has(type) ? [from] : [])),
+    references.flatMap(({ type, from, to }) =>
+      type === 'dimg' ? to : AUXILIARY_REFERENCES.has(type) ? [from] : [],
+    ),
   )
   const exchanged = ofIds(alternativesOf(meta, primary.id))
   const others = new Set([declared, ...exchanged, ...[...items.values()].filter(({ id }) => !parts.has(id))])
   others.delete(primary)
   return {
     primary,
-    others: [...others].filter(({ type }) => PICTURE_TYPES.has(type)),
+    others: [...others].filter(({ type }) => IMAGE_ITEM_TYPES.has(type)),
     sourcesOf: ({ id }) =>
       ofIds(references.filter(({ type, from }) => type === 'dimg' && from === id).flatMap(({ to }) => to)),
     alphaOf: ({ id }) =>
@@ -169,7 +171,7 @@ export function withPrimary(bytes: Uint8Array, id: number): Uint8Array {
     if (idAt(entry, FULL_BOX, entry[0] === 3) === id) entry[3] = (entry[3] ?? 0) & ~HIDDEN_FLAG
   const list = childOf(meta, 'iref')
   for (const { type, data } of boxesOf(list?.subarray(FULL_BOX) ?? Buffer.alloc(0))) {
-    if (!BELONGS.has(type) || idAt(data, 0, list?.[0] !== 0) !== id) continue
+    if (!AUXILIARY_REFERENCES.has(type) || idAt(data, 0, list?.[0] !== 0) !== id) continue
     file.write('skip', data.byteOffset - file.byteOffset - 4, 'latin1')
   }
   return file
@@ -177,7 +179,7 @@ export function withPrimary(bytes: Uint8Array, id: number): Uint8Array {
 
 const HIDDEN_FLAG = 1
 /** Reference types that make an item a part of another one. */
-const BELONGS: ReadonlySet<string> = new Set(['auxl', 'thmb'])
+const AUXILIARY_REFERENCES: ReadonlySet<string> = new Set(['auxl', 'thmb'])
 
 function isAlpha({ properties }: HeifItem): boolean {
   const type = properties.find((property) => property.type === 'auxC')?.data.toString('latin1', FULL_BOX)

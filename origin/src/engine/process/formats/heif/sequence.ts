@@ -15,8 +15,8 @@ export interface ImageSequence {
   /** The size of a frame as shown. */
   readonly size: Size
   readonly hasAlpha: boolean
-  /** Returns the loop count and the delays of at most `mostFrames` frames. */
-  timing(mostFrames: number): AnimationTiming
+  /** Returns the loop count and the delays of at most `maxFrames` frames. */
+  timing(maxFrames: number): AnimationTiming
   /**
    * Returns a copy of the file that declares its images as its only track, a video. On request, the alpha of
    * each image follows as a second track.
@@ -32,7 +32,7 @@ const MAX_RUNS = 10_000
  */
 const MAX_FRAMES = 1_000_000
 const HANDLER_OFFSET = 8
-const PICTURES = 'pict'
+const IMAGE_HANDLER = 'pict'
 const AUXILIARY = 'auxv'
 const VIDEO = 'vide'
 /** The brand of an animated AVIF (AV1 Image File Format, section 6.3). */
@@ -50,23 +50,23 @@ export function readSequence(bytes: Uint8Array): ImageSequence | undefined {
   if (brand === undefined) return undefined
   const isSequence = file.toString('latin1', brand.start, brand.end).includes(SEQUENCE_BRAND)
   // Video writers also write sequences, with the handler type of a video track.
-  const pictures =
-    tracks.find(({ handler }) => handler === PICTURES) ??
+  const imageTrack =
+    tracks.find(({ handler }) => handler === IMAGE_HANDLER) ??
     (isSequence ? tracks.find(({ handler }) => handler === VIDEO) : undefined)
-  if (pictures === undefined) return undefined
-  const runs = durationRuns(file, pictures.box)
+  if (imageTrack === undefined) return undefined
+  const runs = durationRuns(file, imageTrack.box)
   const alpha = tracks.find(({ handler, box }) => handler === AUXILIARY && isAlpha(file, box))
-  const turn = turnOf(file, pictures.box)
+  const orientation = orientationOf(file, imageTrack.box)
   return {
     frames: Math.min(
       MAX_FRAMES,
       runs.reduce((sum, { frames }) => sum + frames, 0),
     ),
-    size: sizeOf(file, pictures.box, turn),
+    size: sizeOf(file, imageTrack.box, orientation),
     hasAlpha: alpha !== undefined,
-    timing: (mostFrames) => ({
-      loop: loopOf(file, pictures.box),
-      delay: delaysOf(runs, mostFrames),
+    timing: (maxFrames) => ({
+      loop: loopOf(file, imageTrack.box),
+      delay: delaysOf(runs, maxFrames),
     }),
     asVideo(withAlpha) {
       const video = Buffer.from(file)
@@ -75,14 +75,14 @@ export function readSequence(bytes: Uint8Array): ImageSequence | undefined {
       for (const box of inside(file, whole, 'meta')) video.write(IGNORED_BOX, typeAt(box), 'latin1')
       const mask = withAlpha && alpha
       for (const track of tracks) {
-        const isPlayed = track === pictures || track === mask
+        const isPlayed = track === imageTrack || track === mask
         if (isPlayed) {
           video.write(VIDEO, track.handlerAt, 'latin1')
-          if (turn !== undefined) writeTurn(video, track.box, turn)
+          if (orientation !== undefined) writeOrientation(video, track.box, orientation)
         } else video.write(IGNORED_BOX, typeAt(track.box), 'latin1')
       }
-      return mask !== undefined && mask.box.start < pictures.box.start
-        ? exchanged(video, mask.box, pictures.box)
+      return mask !== undefined && mask.box.start < imageTrack.box.start
+        ? exchanged(video, mask.box, imageTrack.box)
         : video
     },
   }
@@ -136,12 +136,12 @@ const FIXED_POINT = 65_536
  * The part of a track's matrix that rotates and mirrors: where a step to the right goes, and where a step
  * down goes.
  */
-interface Turn {
+interface Orientation {
   readonly right: readonly [x: number, y: number]
   readonly down: readonly [x: number, y: number]
 }
 
-const ANTICLOCKWISE: readonly Turn[] = [
+const ANTICLOCKWISE: readonly Orientation[] = [
   { right: [1, 0], down: [0, 1] },
   { right: [0, -1], down: [1, 0] },
   { right: [-1, 0], down: [0, -1] },
@@ -152,32 +152,32 @@ const ANTICLOCKWISE: readonly Turn[] = [
  * Returns the rotation and mirroring that the sample entry of a track declares, as the properties of a still
  * do (ISO/IEC 23008-12, section 7.2.3). Undefined when it declares neither, or when the track has a matrix.
  */
-function turnOf(file: Buffer, track: IsoBox): Turn | undefined {
+function orientationOf(file: Buffer, track: IsoBox): Orientation | undefined {
   const header = matrixIn(file, track)
   if (header === undefined || word(file, header, 0) !== FIXED_POINT) return undefined
   const described = sampleEntry(file, track)
   if (described === undefined) return undefined
-  const [turned] = inside(file, described, 'irot')
+  const [rotation] = inside(file, described, 'irot')
   const [mirrored] = inside(file, described, 'imir')
-  if (turned === undefined && mirrored === undefined) return undefined
-  const turn = ANTICLOCKWISE[turned === undefined ? 0 : (file[turned.start] ?? 0) & 3]
-  if (turn === undefined || mirrored === undefined) return turn
+  if (rotation === undefined && mirrored === undefined) return undefined
+  const orientation = ANTICLOCKWISE[rotation === undefined ? 0 : (file[rotation.start] ?? 0) & 3]
+  if (orientation === undefined || mirrored === undefined) return orientation
   const isUpright = ((file[mirrored.start] ?? 0) & 1) === 0
   const mirror = ([x, y]: readonly [number, number]) => (isUpright ? ([x, -y] as const) : ([-x, y] as const))
-  return { right: mirror(turn.right), down: mirror(turn.down) }
+  return { right: mirror(orientation.right), down: mirror(orientation.down) }
 }
 
 /** The bytes of a visual sample entry before its child boxes (ISO/IEC 14496-12, section 12.1.3). */
-const PICTURE_ENTRY_BYTES = 78
+const VISUAL_ENTRY_BYTES = 78
 
 /** Returns the child boxes of the first sample entry of a track. */
 function sampleEntry(file: Buffer, track: IsoBox): Span | undefined {
   const [table] = inside(file, track, 'mdia', 'minf', 'stbl', 'stsd')
   const [entry] = table === undefined ? [] : boxesIn(file, { start: table.start + 8, end: table.end })
-  return entry && { start: entry.start + PICTURE_ENTRY_BYTES, end: entry.end }
+  return entry && { start: entry.start + VISUAL_ENTRY_BYTES, end: entry.end }
 }
 
-function writeTurn(file: Buffer, track: IsoBox, { right, down }: Turn): void {
+function writeOrientation(file: Buffer, track: IsoBox, { right, down }: Orientation): void {
   const matrix = matrixIn(file, track)
   if (matrix === undefined) return
   const [a, b, c, d] = [...right, ...down]
@@ -196,13 +196,15 @@ function matrixIn(file: Buffer, track: IsoBox): Span | undefined {
   return start + MATRIX_BYTES + 8 <= header.end ? { start, end: header.end } : undefined
 }
 
-function sizeOf(file: Buffer, track: IsoBox, turn: Turn | undefined): Size {
+function sizeOf(file: Buffer, track: IsoBox, orientation: Orientation | undefined): Size {
   const header = matrixIn(file, track)
   if (header === undefined) return { width: 0, height: 0 }
   const width = Math.round(word(file, header, MATRIX_BYTES) / FIXED_POINT)
   const height = Math.round(word(file, header, MATRIX_BYTES + 4) / FIXED_POINT)
   const isSideways =
-    turn === undefined ? word(file, header, 0) === 0 && word(file, header, 4) !== 0 : turn.right[0] === 0
+    orientation === undefined
+      ? word(file, header, 0) === 0 && word(file, header, 4) !== 0
+      : orientation.right[0] === 0
   return isSideways ? { width: height, height: width } : { width, height }
 }
 
@@ -225,17 +227,17 @@ function durationRuns(file: Buffer, track: IsoBox): readonly DurationRun[] {
   return runs
 }
 
-function delaysOf(runs: readonly DurationRun[], mostFrames: number): number[] {
+function delaysOf(runs: readonly DurationRun[], maxFrames: number): number[] {
   const delays: number[] = []
   for (const { frames, milliseconds } of runs) {
-    if (delays.length >= mostFrames) break
-    for (let left = Math.min(frames, mostFrames - delays.length); left > 0; left -= 1)
+    if (delays.length >= maxFrames) break
+    for (let left = Math.min(frames, maxFrames - delays.length); left > 0; left -= 1)
       delays.push(milliseconds)
   }
   return delays
 }
 
-const FOR_EVER = 0
+const INFINITE_LOOP = 0
 const REPEATED_FLAG = 1
 
 /**
@@ -245,13 +247,13 @@ const REPEATED_FLAG = 1
 function loopOf(file: Buffer, track: IsoBox): number {
   const [header] = inside(file, track, 'tkhd')
   const [list] = inside(file, track, 'edts', 'elst')
-  if (header === undefined || list === undefined) return FOR_EVER
+  if (header === undefined || list === undefined) return INFINITE_LOOP
   if ((word(file, list, 0) & REPEATED_FLAG) === 0) return 1
   const large = file[header.start] === 1
   const [high, low] = large ? [word(file, header, 28), word(file, header, 32)] : [0, word(file, header, 20)]
   const once = file[list.start] === 1 ? word(file, list, 12) : word(file, list, 8)
   const endless = low === 0xffff_ffff && (!large || high === 0xffff_ffff)
-  if (endless || once === 0) return FOR_EVER
+  if (endless || once === 0) return INFINITE_LOOP
   return Math.min(0xffff, Math.max(1, Math.ceil((high * 2 ** 32 + low) / once)))
 }
 

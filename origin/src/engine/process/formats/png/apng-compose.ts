@@ -2,9 +2,9 @@ import { setImmediate } from 'node:timers/promises'
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
 import { freeBuffer } from '../../../../streams/free-buffer.ts'
 import { hasDeepProfile, toScreen } from '../../colours/deep-profile.ts'
-import type { RawPicture } from '../../pixels/raw-picture.ts'
+import { orientPixels } from '../../pixels/orient-pixels.ts'
+import type { RawImage } from '../../pixels/raw-image.ts'
 import { sharp, UNLIMITED_PIXELS } from '../../pixels/sharp.ts'
-import { turned } from '../../pixels/turn-pixels.ts'
 import type { Apng, ApngFrame } from './apng.ts'
 
 /**
@@ -12,10 +12,7 @@ import type { Apng, ApngFrame } from './apng.ts'
  * overwritten by the next one, so it has to be used before the next one is requested. Ends with a failure
  * (`undecodable`) at a corrupt frame.
  */
-export async function* playApng(
-  apng: Apng,
-  orientation = 1,
-): AsyncGenerator<RawPicture | Failure, void, void> {
+export async function* playApng(apng: Apng, orientation = 1): AsyncGenerator<RawImage | Failure, void, void> {
   const { width, height } = apng
   const canvas: Canvas = { data: Buffer.alloc(width * height * RGBA), width, height }
   for (const [index, frame] of apng.frames.entries()) {
@@ -28,7 +25,7 @@ export async function* playApng(
     }
     yield orientation === 1
       ? { data: canvas.data, width, height, channels: RGBA }
-      : turned(canvas.data, { width, height }, orientation)
+      : orientPixels(canvas.data, { width, height }, orientation)
     if (restored !== undefined) {
       freeBuffer(canvas.data)
       canvas.data = restored

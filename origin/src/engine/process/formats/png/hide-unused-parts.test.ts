@@ -4,10 +4,10 @@ import { expect, it } from 'vitest'
 import { hideUnusedParts } from './hide-unused-parts.ts'
 import { encodePngChunk, pngChunks } from './png-chunks.ts'
 
-const picture = sharp({ create: { width: 8, height: 8, channels: 3, background: '#3366cc' } })
+const image = sharp({ create: { width: 8, height: 8, channels: 3, background: '#3366cc' } })
 
 it.each(['tEXt', 'zTXt', 'iTXt'])('hides %s of a PNG, and keeps its pixels', async (id) => {
-  const plain = await picture.clone().png().toBuffer()
+  const plain = await image.clone().png().toBuffer()
   const headEnd = [...pngChunks(plain)][0]?.end ?? 0
   const text = Buffer.concat([Buffer.from('Comment\0\0\0\0\0'), deflateSync(Buffer.alloc(1_000_000, 'a'))])
   const file = Buffer.concat([plain.subarray(0, headEnd), encodePngChunk(id, text), plain.subarray(headEnd)])

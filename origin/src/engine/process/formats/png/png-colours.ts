@@ -66,9 +66,9 @@ function* withoutColours(bytes: Uint8Array): Generator<Uint8Array, void, void> {
   let [at, start] = [0, PNG_SIGNATURE.length]
   for (const { id, end } of pngChunks(bytes)) {
     if (START_OF_DATA.has(id)) break
-    const isTold = COLOUR_CHUNKS.has(id)
-    if (id === 'IHDR' || isTold) {
-      yield bytes.subarray(at, isTold ? start : end)
+    const isColourChunk = COLOUR_CHUNKS.has(id)
+    if (id === 'IHDR' || isColourChunk) {
+      yield bytes.subarray(at, isColourChunk ? start : end)
       at = end
     }
     start = end

@@ -28,7 +28,7 @@ export async function repairPng(bytes: Uint8Array): Promise<Uint8Array | Failure
   const inflated = await inflateStart(data, header.dataBytes)
   const pixels = withoutBadRows(header, inflated.pixels)
   if (pixels.length < header.dataBytes) return repaint(chunks, header, pixels)
-  return inflated.isSound ? rewrite(chunks) : repack(chunks, pixels)
+  return inflated.isIntact ? rewrite(chunks) : repack(chunks, pixels)
 }
 
 /**
@@ -78,14 +78,14 @@ function withWholeWindow(bytes: Uint8Array): Uint8Array | undefined {
   const method = first?.id === 'IDAT' && first.data.length > 1 ? first.data[0] : undefined
   if (first === undefined || method === undefined || first.end > bytes.length) return undefined
   const windowBytes = 256 << (method >> WINDOW_AT)
-  if (windowBytes >= Math.min(dataBytes, MOST_WINDOW_BYTES)) return undefined
+  if (windowBytes >= Math.min(dataBytes, MAX_WINDOW_BYTES)) return undefined
   const data = Buffer.from(first.data)
   data.set(WHOLE_WINDOW)
   const [start, end] = [first.end - data.length - 12, first.end]
   return Buffer.concat([bytes.subarray(0, start), encodePngChunk('IDAT', data), bytes.subarray(end)])
 }
 
-const MOST_WINDOW_BYTES = 32 * 1024
+const MAX_WINDOW_BYTES = 32 * 1024
 
 /** Returns whether a chunk is complete and its checksum correct. */
 function hasRightChecksum({ data, end }: PngChunk, bytes: Uint8Array): boolean {
@@ -144,21 +144,21 @@ function passesOf(header: Omit<Header, 'dataBytes'>): readonly Rows[] {
  */
 const INFLATED_CHUNK_BYTES = 1024
 const SMALL_CHUNK_BYTES = 64
-const SMALL_PICTURE_BYTES = 64 * 1024
+const SMALL_IMAGE_BYTES = 64 * 1024
 
 interface Inflated {
   readonly pixels: Buffer
   /** Whether the stream is free of errors up to its end. */
-  readonly isSound: boolean
+  readonly isIntact: boolean
 }
 
 /** Inflates as much as a corrupt stream yields, up to a limit. */
 async function inflateStart(data: readonly Uint8Array[], maxBytes: number): Promise<Inflated> {
-  const chunkSize = maxBytes < SMALL_PICTURE_BYTES ? SMALL_CHUNK_BYTES : INFLATED_CHUNK_BYTES
+  const chunkSize = maxBytes < SMALL_IMAGE_BYTES ? SMALL_CHUNK_BYTES : INFLATED_CHUNK_BYTES
   const inflate = createInflate({ chunkSize, finishFlush: constants.Z_SYNC_FLUSH })
   const parts: Buffer[] = []
   let bytes = 0
-  let isSound = true
+  let isIntact = true
   inflate.end(Buffer.concat(data))
   try {
     for await (const part of inflate) {
@@ -168,9 +168,9 @@ async function inflateStart(data: readonly Uint8Array[], maxBytes: number): Prom
     }
   } catch {
     // The stream is corrupt here; the image consists of what came before.
-    isSound = false
+    isIntact = false
   }
-  return { pixels: Buffer.concat(parts).subarray(0, maxBytes), isSound }
+  return { pixels: Buffer.concat(parts).subarray(0, maxBytes), isIntact }
 }
 
 /** The highest filter number of a row; they start at 0 (PNG specification, section 9.2). */

@@ -16,7 +16,7 @@ import { svgAsUtf8 } from './svg-text.ts'
 const DATA_URL = /(["'(]\s{0,100})(data:([\w.+/-]{0,100})((?:;[\w=.+-]{1,100}){0,8}),)/g
 /** The largest number of pixels of all converted images together: a phone's photograph. */
 export const MAX_PIXELS = 16_000_000
-const MAX_PICTURES = 64
+const MAX_IMAGES = 64
 /** The nesting depth: an SVG inside an SVG may have images, too. */
 const MAX_DEPTH = 2
 
@@ -25,12 +25,12 @@ const MAX_DEPTH = 2
  * decoded are left unchanged.
  */
 export function withSupportedImages(svg: Uint8Array): Promise<Uint8Array> {
-  return replaceIn(svg, { pixels: MAX_PIXELS, pictures: MAX_PICTURES }, MAX_DEPTH)
+  return replaceIn(svg, { pixels: MAX_PIXELS, images: MAX_IMAGES }, MAX_DEPTH)
 }
 
 interface Left {
   pixels: number
-  pictures: number
+  images: number
 }
 
 async function replaceIn(svg: Uint8Array, left: Left, depth: number): Promise<Uint8Array> {
@@ -41,8 +41,8 @@ async function replaceIn(svg: Uint8Array, left: Left, depth: number): Promise<Ui
   for (const { start, end, type, parameters, data } of dataUrls(file.toString('latin1'))) {
     const isKnown = isDrawn(type, parameters, data)
     if (isKnown && !mayHaveMetadata(data)) continue
-    left.pictures -= 1
-    if (left.pictures < 0) break
+    left.images -= 1
+    if (left.images < 0) break
     const replaced = await asSupported(bytesOf(parameters, data), { type, isKnown }, left, depth)
     if (replaced === undefined) continue
     parts.push(file.subarray(at, start), Buffer.from(replaced))
@@ -128,28 +128,28 @@ interface DeclaredType {
 
 /** Returns a data URL that librsvg draws as browsers do. Undefined when a conversion would not help. */
 async function asSupported(
-  picture: Buffer,
+  image: Buffer,
   { type, isKnown }: DeclaredType,
   left: Left,
   depth: number,
 ): Promise<string | undefined> {
-  const kind = await sniff(picture)
+  const kind = await sniff(image)
   const format = kind?.kind === 'image' ? kind.format : undefined
   if (format === 'svg') {
     // Browsers do not show compressed SVG here.
-    if (isGzip(picture)) return undefined
-    const plain = svgAsUtf8(picture)
+    if (isGzip(image)) return undefined
+    const plain = svgAsUtf8(image)
     const drawing = plain instanceof Uint8Array ? await replaceIn(plain, left, depth - 1) : undefined
-    const isSame = type === 'image/svg+xml' && drawing === picture
+    const isSame = type === 'image/svg+xml' && drawing === image
     return drawing === undefined || isSame ? undefined : dataUrl('image/svg+xml', drawing)
   }
   if (format === 'png' || format === 'jpeg') {
-    const shown = (await isShownOtherwise(picture)) ? await asPng(picture, left) : undefined
+    const shown = (await isShownOtherwise(image)) ? await asPng(image, left) : undefined
     if (shown !== undefined) return dataUrl('image/png', shown)
-    return isKnown ? undefined : dataUrl(`image/${format}`, picture)
+    return isKnown ? undefined : dataUrl(`image/${format}`, image)
   }
   if (format === undefined) return undefined
-  const png = format === 'bmp' ? await bmpAsPng(picture, left) : await asPng(picture, left)
+  const png = format === 'bmp' ? await bmpAsPng(image, left) : await asPng(image, left)
   return png && dataUrl('image/png', png)
 }
 
@@ -157,11 +157,11 @@ function dataUrl(type: string, bytes: Uint8Array): string {
   return `data:${type};base64,${Buffer.from(bytes).toString('base64')}`
 }
 
-async function bmpAsPng(picture: Buffer, left: Left): Promise<Buffer | undefined> {
-  const size = bmpSize(picture)
+async function bmpAsPng(image: Buffer, left: Left): Promise<Buffer | undefined> {
+  const size = bmpSize(image)
   if (size === undefined || size.width * size.height > left.pixels) return undefined
   left.pixels -= size.width * size.height
-  const decoded = await decodeBmp(picture)
+  const decoded = await decodeBmp(image)
   if (isFailure(decoded)) return undefined
   const { data, width, height, channels } = decoded
   return sharp(data, { ...UNLIMITED_PIXELS, raw: { width, height, channels } })
@@ -170,9 +170,9 @@ async function bmpAsPng(picture: Buffer, left: Left): Promise<Buffer | undefined
 }
 
 /** Returns whether a PNG or JPEG has to be rotated, or converted by its profile. */
-async function isShownOtherwise(picture: Buffer): Promise<boolean> {
+async function isShownOtherwise(image: Buffer): Promise<boolean> {
   try {
-    const { orientation = 1, icc, space } = await sharp(picture, UNLIMITED_PIXELS).metadata()
+    const { orientation = 1, icc, space } = await sharp(image, UNLIMITED_PIXELS).metadata()
     return orientation > 1 || (isProfileOf(icc, space) && !SRGB_NAMES.some((name) => icc?.includes(name)))
   } catch {
     return false
@@ -182,12 +182,12 @@ async function isShownOtherwise(picture: Buffer): Promise<boolean> {
 /** The name of sRGB as both versions of ICC profiles encode it. */
 const SRGB_NAMES: readonly Buffer[] = [Buffer.from('sRGB'), Buffer.from('s\0R\0G\0B')]
 
-async function asPng(picture: Buffer, left: Left): Promise<Buffer | undefined> {
+async function asPng(image: Buffer, left: Left): Promise<Buffer | undefined> {
   try {
-    const { width, height, format } = await sharp(picture, UNLIMITED_PIXELS).metadata()
+    const { width, height, format } = await sharp(image, UNLIMITED_PIXELS).metadata()
     if (width * height > left.pixels) return undefined
     left.pixels -= width * height
-    const opened = sharp(picture, UNLIMITED_PIXELS)
+    const opened = sharp(image, UNLIMITED_PIXELS)
     // In an SVG, browsers apply the EXIF orientation only to these formats.
     const upright = format === 'jpeg' || format === 'png' ? opened.autoOrient() : opened
     return await upright.png({ compressionLevel: 1 }).toBuffer()

@@ -4,13 +4,13 @@
  * pixels, the profile, and a directory with their offsets.
  */
 
-import type { RawPicture } from '../../pixels/raw-picture.ts'
+import type { RawImage } from '../../pixels/raw-image.ts'
 
 /**
  * Wraps RGB or RGBA pixels in a TIFF, with a profile if one is given. Samples of 16 bits are little-endian.
  */
 export function wrapInTiff(
-  { data, width, height, channels }: RawPicture,
+  { data, width, height, channels }: RawImage,
   profile: Uint8Array = NO_PROFILE,
   bitsPerSample: 8 | 16 = 8,
 ): Uint8Array {

@@ -5,7 +5,7 @@ import { type RiffChunk, riffChunks, WEBP_FRAME_HEADER_BYTES, WEBP_HEADER_BYTES 
  * Returns whether a WebP is lossless: its first bitstream, or that of an animation's first frame, is `VP8L`.
  */
 export function isLosslessWebp(bytes: Uint8Array): boolean {
-  for (const { id } of firstPicture(bytes)) {
+  for (const { id } of firstFrameChunks(bytes)) {
     if (id === 'VP8L') return true
     if (id === 'VP8 ') return false
   }
@@ -22,7 +22,7 @@ export function mayFailLate(bytes: Uint8Array, format: SourceFormat): boolean {
 }
 
 function hasCodedAlpha(bytes: Uint8Array): boolean {
-  for (const { id } of firstPicture(bytes)) if (id === 'ALPH') return true
+  for (const { id } of firstFrameChunks(bytes)) if (id === 'ALPH') return true
   return false
 }
 
@@ -30,7 +30,7 @@ function hasCodedAlpha(bytes: Uint8Array): boolean {
  * Yields the chunks of a still, or those before and in the first frame of an animation. A frame inside a
  * frame is not followed.
  */
-function* firstPicture(bytes: Uint8Array): Generator<RiffChunk, void, void> {
+function* firstFrameChunks(bytes: Uint8Array): Generator<RiffChunk, void, void> {
   for (const chunk of riffChunks(bytes, WEBP_HEADER_BYTES)) {
     if (chunk.id === 'ANMF') return yield* riffChunks(chunk.data, WEBP_FRAME_HEADER_BYTES)
     yield chunk

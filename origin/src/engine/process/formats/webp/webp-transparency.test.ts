@@ -5,7 +5,7 @@ import { withTransparencyFlag } from './webp-transparency.ts'
 
 const SIDE = 8
 const clear = { r: 255, g: 0, b: 0, alpha: 0 }
-const picture = () => sharp({ create: { width: SIDE, height: SIDE, channels: 4, background: clear } })
+const image = () => sharp({ create: { width: SIDE, height: SIDE, channels: 4, background: clear } })
 
 /** Adds a `VP8X` header without any flags to a WebP, as ExifTool does. */
 function underPlainHeader(webp: Buffer): Buffer {
@@ -26,7 +26,7 @@ function underPlainHeader(webp: Buffer): Buffer {
 const alphaOf = async (webp: Uint8Array) => (await sharp(webp).ensureAlpha().raw().toBuffer())[3]
 
 it('sets the alpha flag of a lossless image whose header lacks it', async () => {
-  const plain = underPlainHeader(await picture().webp({ lossless: true }).toBuffer())
+  const plain = underPlainHeader(await image().webp({ lossless: true }).toBuffer())
   expect(await alphaOf(plain)).toBe(255)
   const told = withTransparencyFlag(plain)
   expect(await alphaOf(told ?? plain)).toBe(0)
@@ -34,9 +34,9 @@ it('sets the alpha flag of a lossless image whose header lacks it', async () => 
 })
 
 it('leaves an image unchanged that has no alpha or no such header', async () => {
-  const opaque = await picture().flatten().webp({ lossless: true }).toBuffer()
+  const opaque = await image().flatten().webp({ lossless: true }).toBuffer()
   expect(withTransparencyFlag(underPlainHeader(opaque))).toBeUndefined()
-  expect(withTransparencyFlag(await picture().webp({ lossless: true }).toBuffer())).toBeUndefined()
+  expect(withTransparencyFlag(await image().webp({ lossless: true }).toBuffer())).toBeUndefined()
 })
 
 it.each([true, false])('sets the alpha flag for a frame with alpha, lossless: %s', async (lossless) => {

@@ -8,8 +8,8 @@ import { audioDecoderOf } from '../libav/codec-names.ts'
 import { type Decoder, openDecoder } from '../libav/decoder.ts'
 import type { Libav } from '../libav/load.ts'
 import type { OpenedStreams } from '../libav/open.ts'
-import { dependsOnOthers, seekToPicture } from '../libav/seek-to-picture.ts'
-import type { SoundTrack } from '../libav/stream-info.ts'
+import { dependsOnOthers, seekToFrame } from '../libav/seek-to-frame.ts'
+import type { AudioTrack } from '../libav/stream-info.ts'
 import { startOf } from '../libav/stream-start.ts'
 import { openVideoDecoder } from '../libav/video-decoder.ts'
 
@@ -19,54 +19,54 @@ export interface Span {
   readonly endSeconds: number
 }
 
-export interface FilmReaders {
+export interface FrameHandlers {
   /** Receives frames in presentation order, with their time in seconds. Returning false ends the track. */
-  readonly onPicture: (picture: Frame, seconds: number) => boolean
+  readonly onFrame: (frame: Frame, seconds: number) => boolean
   /**
    * Receives audio in order, with timestamps in the stream's time base, 0 at the first frame of the video.
    * Returning false ends the track.
    */
-  readonly onSound: (samples: Frame, seconds: number) => boolean
+  readonly onAudio: (samples: Frame, seconds: number) => boolean
 }
 
-export interface FilmOptions {
+export interface ReadVideoOptions {
   readonly video: VideoInfo
   readonly maxPixels: number
   /** The audio track. Undefined when none is wanted. */
-  readonly sound: SoundTrack | undefined
+  readonly audio: AudioTrack | undefined
 }
 
 /**
  * Decodes a video from the last key frame before the span, so the first frames may precede it. Fails with
  * `unsupported-codec` or `undecodable`, or as the source does, however much of it was read before.
  */
-export function readFilm(
+export function readVideo(
   libav: Libav,
   { context, demuxer, stream, bytes, isAtStart, isEdited }: OpenedStreams,
-  { video, maxPixels, sound }: FilmOptions,
+  { video, maxPixels, audio }: ReadVideoOptions,
   { startSeconds }: Span,
-  { onPicture, onSound }: FilmReaders,
+  { onFrame, onAudio }: FrameHandlers,
 ): Failure | undefined {
   if (stream === undefined) return fail('undecodable', 'no video')
-  const pictures = openVideoDecoder(libav, { stream, video, maxPixels, threads: CLIP_THREADS })
-  if (isFailure(pictures)) return pictures
-  using pictureDecoder = pictures
-  using soundDecoder = sound && openSound(libav, sound)
+  const opened = openVideoDecoder(libav, { stream, video, maxPixels, threads: CLIP_THREADS })
+  if (isFailure(opened)) return opened
+  using videoDecoder = opened
+  using audioDecoder = audio && openAudioDecoder(libav, audio)
   const { AV_NOPTS_VALUE, AVDISCARD_ALL } = libav.constants
   for (const other of context.streams) {
-    if (other.index !== stream.index && other.index !== sound?.stream.index) other.discard = AVDISCARD_ALL
+    if (other.index !== stream.index && other.index !== audio?.stream.index) other.discard = AVDISCARD_ALL
   }
   const place = { context, stream, demuxer }
   const start = startOf(place, libav)
   const unit = stream.timeBase.num / stream.timeBase.den
   const originSeconds = Number(start) * unit
   const startTick = start + BigInt(Math.floor(startSeconds / unit))
-  const begin = seekToPicture(libav, { ...place, isAtStart, isEdited }, pictureDecoder, startTick)
+  const begin = seekToFrame(libav, { ...place, isAtStart, isEdited }, videoDecoder, startTick)
 
   const { num, den } = stream.avgFrameRate
-  const pictureSeconds = num > 0 ? den / num : 0.04
-  let pictureWanted = true
-  let soundWanted = soundDecoder !== undefined
+  const frameSeconds = num > 0 ? den / num : 0.04
+  let wantsVideo = true
+  let wantsAudio = audioDecoder !== undefined
   let next = 0
   let isFed = false
   /**
@@ -74,48 +74,48 @@ export function readFilm(
    */
   let key: bigint | 'at once' | undefined
   let hasBegun = false
-  const seePicture = (picture: Frame) => {
-    if (!pictureWanted) return
-    const tick = picture.bestEffortTimestamp
+  const handleFrame = (frame: Frame) => {
+    if (!wantsVideo) return
+    const tick = frame.bestEffortTimestamp
     // Frames that depend on others before the start of the file are not shown. Not every independent frame is
     // marked as a key frame.
     hasBegun ||=
-      key === 'at once' || !dependsOnOthers(libav.constants, picture) || (key !== undefined && tick >= key)
+      key === 'at once' || !dependsOnOthers(libav.constants, frame) || (key !== undefined && tick >= key)
     if (!hasBegun) return
     const seconds = tick === AV_NOPTS_VALUE ? next : Number(tick) * unit - originSeconds
-    next = seconds + pictureSeconds
-    pictureWanted = onPicture(picture, seconds)
+    next = seconds + frameSeconds
+    wantsVideo = onFrame(frame, seconds)
   }
-  const soundUnit = sound === undefined ? 1 : sound.stream.timeBase.num / sound.stream.timeBase.den
-  let nextSound = 0
-  const originTicks = BigInt(Math.round(originSeconds / soundUnit))
-  const hearSound = (samples: Frame) => {
-    if (!soundWanted) return
+  const audioUnit = audio === undefined ? 1 : audio.stream.timeBase.num / audio.stream.timeBase.den
+  let nextAudio = 0
+  const originTicks = BigInt(Math.round(originSeconds / audioUnit))
+  const handleSamples = (samples: Frame) => {
+    if (!wantsAudio) return
     const tick = samples.bestEffortTimestamp
     // When a packet of a broadcast holds several audio frames, only the first has a timestamp.
-    const seconds = tick === AV_NOPTS_VALUE ? nextSound : Number(tick - originTicks) * soundUnit
-    samples.pts = tick === AV_NOPTS_VALUE ? BigInt(Math.round(seconds / soundUnit)) : tick - originTicks
-    nextSound = seconds + samples.nbSamples / Math.max(1, samples.sampleRate)
-    soundWanted = onSound(samples, seconds)
+    const seconds = tick === AV_NOPTS_VALUE ? nextAudio : Number(tick - originTicks) * audioUnit
+    samples.pts = tick === AV_NOPTS_VALUE ? BigInt(Math.round(seconds / audioUnit)) : tick - originTicks
+    nextAudio = seconds + samples.nbSamples / Math.max(1, samples.sampleRate)
+    wantsAudio = onAudio(samples, seconds)
   }
 
   using packet = new libav.library.Packet()
   packet.alloc()
-  while ((pictureWanted || soundWanted) && context.readFrameSync(packet) >= 0) {
-    if (packet.streamIndex === stream.index && pictureWanted) {
+  while ((wantsVideo || wantsAudio) && context.readFrameSync(packet) >= 0) {
+    if (packet.streamIndex === stream.index && wantsVideo) {
       if (packet.isKeyframe) key ??= isFed ? timeOf(packet, AV_NOPTS_VALUE) : 'at once'
       if (begin === 'anything' || key !== undefined) {
         if (!isFed) next = Math.max(0, Number(timeOf(packet, AV_NOPTS_VALUE)) * unit - originSeconds)
         isFed = true
-        pictureDecoder.decode(packet, seePicture)
+        videoDecoder.decode(packet, handleFrame)
       }
-    } else if (packet.streamIndex === sound?.stream.index && soundWanted) {
-      soundDecoder?.decode(packet, hearSound)
+    } else if (packet.streamIndex === audio?.stream.index && wantsAudio) {
+      audioDecoder?.decode(packet, handleSamples)
     }
     packet.unref()
   }
-  if (pictureWanted) pictureDecoder.drain(seePicture)
-  if (soundWanted) soundDecoder?.drain(hearSound)
+  if (wantsVideo) videoDecoder.drain(handleFrame)
+  if (wantsAudio) audioDecoder?.drain(handleSamples)
   // When reading stopped early, this is not the end of the video.
   return bytes.failure
 }
@@ -126,7 +126,7 @@ function timeOf({ pts, dts }: Packet, none: bigint): bigint {
 }
 
 /** Opens the decoder of an audio track. Undefined when it cannot be opened: players leave such audio out. */
-export function openSound(libav: Libav, { stream, codec: name }: SoundTrack): Decoder | undefined {
+export function openAudioDecoder(libav: Libav, { stream, codec: name }: AudioTrack): Decoder | undefined {
   const codec = audioDecoderOf(libav, name)
   if (codec === undefined) return undefined
   const opened = openDecoder(libav, {

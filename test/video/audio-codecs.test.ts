@@ -1,8 +1,8 @@
 /** Tests the audio of videos: which tracks are accepted, and what is rejected when none is. */
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Door, openFilesystemOrigin } from '../doors.ts'
 import { send } from '../http.ts'
+import { openFilesystemOrigin, type Service } from '../services.ts'
 import { FFMPEG, makeVideo, SECONDS } from '../videos.ts'
 
 const SECRET = 'a-secret-for-tests'
@@ -14,9 +14,13 @@ const MJPEG = ['-c:v', 'mjpeg', '-q:v', '5', '-pix_fmt', 'yuvj420p']
 const PRORES = ['-c:v', 'prores_ks', '-profile:v', '0']
 
 /** Builds a video with audio tracks in this order. */
-function film(extension: string, video: readonly string[], sounds: readonly string[]): Promise<Buffer> {
-  const maps = ['-map', '0:v', ...sounds.flatMap(() => ['-map', '1:a'])]
-  const coders = sounds.flatMap((sound, track) => [`-c:a:${track}`, sound])
+function videoFile(
+  extension: string,
+  video: readonly string[],
+  audioFiles: readonly string[],
+): Promise<Buffer> {
+  const maps = ['-map', '0:v', ...audioFiles.flatMap(() => ['-map', '1:a'])]
+  const coders = audioFiles.flatMap((audio, track) => [`-c:a:${track}`, audio])
   return makeVideo(extension, SECONDS, [...SINE, ...maps, ...video, ...coders], 2)
 }
 
@@ -56,10 +60,10 @@ describe.skipIf(FFMPEG === undefined).each([
   ['libav', {}],
   ['FFmpeg’s binary', { MEDIA_PROXY_ENGINE_LIBAV: 'false' }],
 ])('videos decoded by %s (skipped without FFmpeg)', (_, settings) => {
-  let door: Door
+  let service: Service
 
   beforeAll(async () => {
-    door = await openFilesystemOrigin({
+    service = await openFilesystemOrigin({
       MEDIA_PROXY_SECRET_KEY: SECRET,
       MEDIA_PROXY_NSFW_ENABLED: 'true',
       // Whether a video is accepted must not depend on how much of it is scanned.
@@ -67,35 +71,35 @@ describe.skipIf(FFMPEG === undefined).each([
       ...settings,
     })
   })
-  afterAll(() => door.close())
+  afterAll(() => service.close())
 
   /**
    * Returns the results of `/_metadata` with and without a scan, and of stills of the first, the last and
    * another frame.
    */
   async function answers(name: string, bytes: Buffer): Promise<readonly string[]> {
-    await door.put(`attachments/1/${name}`, bytes)
-    await door.put(name, bytes, undefined, 'uploads')
+    await service.put(`attachments/1/${name}`, bytes)
+    await service.put(name, bytes, undefined, 'uploads')
     const tell = ({ status, body }: { status: number; body: Buffer }) =>
       status === 200 ? '200' : `${status} ${body}`
     const told = [true, false].map((isNSFWAllowed) =>
-      send(door.url, '/_metadata', {
+      send(service.url, '/_metadata', {
         method: 'POST',
         headers: { 'x-internal-secret': SECRET, 'content-type': 'application/json' },
         body: JSON.stringify({ type: 'upload', upload_filename: name, isNSFWAllowed }),
       }),
     )
     const stills = ['', '&time=0.5', '&time=100%25'].map((time) =>
-      send(door.url, `/attachments/1/${name}?format=webp&width=64${time}`),
+      send(service.url, `/attachments/1/${name}?format=webp&width=64${time}`),
     )
     return (await Promise.all([...told, ...stills])).map(tell)
   }
 
   it.each(ACCEPTED)(
     'in %s with %j and the audio tracks %j are accepted',
-    async (extension, video, sounds) => {
-      const name = `${video[1]}-${sounds.join('-')}.${extension}`
-      expect(await answers(name, await film(extension, video, sounds))).toEqual(Array(5).fill('200'))
+    async (extension, video, audioFiles) => {
+      const name = `${video[1]}-${audioFiles.join('-')}.${extension}`
+      expect(await answers(name, await videoFile(extension, video, audioFiles))).toEqual(Array(5).fill('200'))
     },
   )
 
@@ -105,8 +109,8 @@ describe.skipIf(FFMPEG === undefined).each([
     ['mkv', ['ac3', 'aac'], 'A_AC3', 'A_XYZ'],
   ] as const)(
     'in %s with the audio tracks %j are accepted when the first is unknown',
-    async (extension, sounds, from, to) => {
-      const file = renamed(await film(extension, H264, sounds), from, to)
+    async (extension, audioFiles, from, to) => {
+      const file = renamed(await videoFile(extension, H264, audioFiles), from, to)
       expect(await answers(`unknown-first.${extension}`, file)).toEqual(Array(5).fill('200'))
     },
   )
@@ -116,8 +120,8 @@ describe.skipIf(FFMPEG === undefined).each([
     ['mkv', 'ac3', 'A_AC3', 'A_XYZ'],
   ] as const)(
     'in %s with only an unknown audio track are rejected, but have stills',
-    async (extension, sound, from, to) => {
-      const file = renamed(await film(extension, H264, [sound]), from, to)
+    async (extension, audio, from, to) => {
+      const file = renamed(await videoFile(extension, H264, [audio]), from, to)
       const refused = `400 ${REFUSED}`
       expect(await answers(`unknown.${extension}`, file)).toEqual([refused, refused, '200', '200', '200'])
     },
@@ -131,10 +135,10 @@ describe.skipIf(FFMPEG === undefined).each([
     ['mkv', MPEG4, 'libmp3lame'],
   ] as const)(
     'in %s with %j and %s are shown up to their end when they are cut off',
-    async (extension, video, sound) => {
-      const whole = await film(extension, video, [sound])
+    async (extension, video, audio) => {
+      const whole = await videoFile(extension, video, [audio])
       const file = whole.subarray(0, Math.floor(whole.length * 0.6))
-      expect(await answers(`cut-${video[1]}-${sound}.${extension}`, file)).toEqual(Array(5).fill('200'))
+      expect(await answers(`cut-${video[1]}-${audio}.${extension}`, file)).toEqual(Array(5).fill('200'))
     },
   )
 })

@@ -5,17 +5,17 @@
 
 import type { Size } from '../../../media/size.ts'
 import { TOLERANT_OPTIONS } from '../formats/repair.ts'
-import type { RawPicture } from '../pixels/raw-picture.ts'
+import { isSideways, orientPixels } from '../pixels/orient-pixels.ts'
+import type { RawImage } from '../pixels/raw-image.ts'
 import { sharp, UNLIMITED_PIXELS } from '../pixels/sharp.ts'
 import { framesOf } from '../pixels/strip.ts'
-import { isSideways, turned } from '../pixels/turn-pixels.ts'
 import type { ImageInfo } from './inspect.ts'
 import type { Played } from './render-animation.ts'
 import type { Render } from './render-stages.ts'
 import { readingOptions } from './shrink-on-load.ts'
 
 /** Plays a file in display orientation. Throws the exceptions of Sharp. */
-export async function playTurned(bytes: Uint8Array, info: ImageInfo, render: Render): Promise<Played> {
+export async function playOriented(bytes: Uint8Array, info: ImageInfo, render: Render): Promise<Played> {
   const { plan, part } = render
   // The used part is given in pixels of the full size.
   const upright = part === undefined ? filled(info, plan) : info
@@ -33,7 +33,7 @@ export async function playTurned(bytes: Uint8Array, info: ImageInfo, render: Ren
   const timing = { loop, ...(delay === undefined ? {} : { delay: delay.slice(0, info.frames) }) }
   const frames = framesOf({ data, width, height, timing })
   return {
-    frames: turnedFrames(frames, { width, height }, info.orientation),
+    frames: orientFrames(frames, { width, height }, info.orientation),
     count: frames.length,
     timing,
   }
@@ -47,10 +47,10 @@ function filled({ width, height }: Size, plan: Size): Size {
   return { width: Math.max(1, Math.round(width * scale)), height: Math.max(1, Math.round(height * scale)) }
 }
 
-function* turnedFrames(
+function* orientFrames(
   frames: readonly Uint8Array[],
   stored: Size,
   orientation: number,
-): Generator<RawPicture, void, void> {
-  for (const frame of frames) yield turned(frame, stored, orientation)
+): Generator<RawImage, void, void> {
+  for (const frame of frames) yield orientPixels(frame, stored, orientation)
 }

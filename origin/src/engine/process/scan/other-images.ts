@@ -8,15 +8,15 @@ import type { MediaLimits } from '../../../media/limits.ts'
 import { readHeif, withPrimary } from '../formats/heif/heif-items.ts'
 import type { DecodeStill } from '../image/decode.ts'
 import { type ImageInfo, readInfo, validateInfo } from '../image/inspect.ts'
-import type { RawPicture } from '../pixels/raw-picture.ts'
+import type { RawImage } from '../pixels/raw-image.ts'
 
 /** The largest number of other images that are scanned. */
-const MOST_OTHERS = 16
+const MAX_OTHERS = 16
 
 /** Returns the item IDs of the other images; alternatives to the primary one come first. */
-export function otherPictures(bytes: Uint8Array): readonly number[] {
+export function otherImages(bytes: Uint8Array): readonly number[] {
   const others = readHeif(bytes)?.others ?? []
-  return others.slice(0, MOST_OTHERS).map(({ id }) => id)
+  return others.slice(0, MAX_OTHERS).map(({ id }) => id)
 }
 
 /** Decodes the other images, and skips those that do not decode. Fails with `too-large-dimensions`. */
@@ -25,16 +25,16 @@ export async function readOthers(
   { format }: ImageInfo,
   limits: MediaLimits,
   decode: DecodeStill,
-): Promise<readonly RawPicture[] | Failure> {
-  const pictures: RawPicture[] = []
-  for (const id of otherPictures(bytes)) {
+): Promise<readonly RawImage[] | Failure> {
+  const images: RawImage[] = []
+  for (const id of otherImages(bytes)) {
     const file = withPrimary(bytes, id)
     const info = await readInfo(file, format)
     if (isFailure(info)) continue
     const rejected = validateInfo(info, { limits, animated: false })
     if (rejected !== undefined) return rejected
-    const picture = await decode(file, info)
-    if (!isFailure(picture)) pictures.push(picture)
+    const image = await decode(file, info)
+    if (!isFailure(image)) images.push(image)
   }
-  return pictures
+  return images
 }

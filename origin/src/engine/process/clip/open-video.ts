@@ -8,10 +8,10 @@ import { type OpenedStreams, openStreams } from '../libav/open.ts'
 import type { MediaSource } from '../source/media-source.ts'
 import { type Video, validateVideo } from '../video/video.ts'
 
-export interface Film extends OpenedStreams {
+export interface VideoInput extends OpenedStreams {
   readonly info: Video['info']
   /** The approximate frame rate. */
-  readonly pictureRate: number
+  readonly frameRate: number
 }
 
 /**
@@ -19,7 +19,7 @@ export interface Film extends OpenedStreams {
  * again to search for a key frame, or when video and audio lie far apart. For a small file, a few buffers
  * exceed its size.
  */
-export function mostBytesRead(sizeBytes: number): number {
+export function maxBytesRead(sizeBytes: number): number {
   return 2 * sizeBytes + REREAD_BYTES
 }
 
@@ -29,12 +29,12 @@ const REREAD_BYTES = 16 * 1024 * 1024
 const USUAL_RATE = 30
 
 /** Opens a video. The caller disposes of it. Fails as `openVideo` does. */
-export function openFilm(
+export function openVideoInput(
   libav: Libav,
   source: MediaSource,
   format: VideoFormat,
   limits: SourceLimits,
-): Film | Failure {
+): VideoInput | Failure {
   if (source.sizeBytes > limits.sourceBytes) return fail('source-too-large', `${source.sizeBytes} bytes`)
   const opened = openStreams(libav, source, format)
   if (isFailure(opened)) return opened
@@ -43,7 +43,7 @@ export function openFilm(
     opened[Symbol.dispose]()
     return info
   }
-  opened.bytes.allow(mostBytesRead(source.sizeBytes))
+  opened.bytes.allow(maxBytesRead(source.sizeBytes))
   const { num, den } = opened.stream?.avgFrameRate ?? { num: 0, den: 1 }
-  return { ...opened, info, pictureRate: num > 0 && den > 0 ? num / den : USUAL_RATE }
+  return { ...opened, info, frameRate: num > 0 && den > 0 ? num / den : USUAL_RATE }
 }

@@ -6,12 +6,12 @@ import { byId, h, show } from './dom.ts'
 import { describeRejection } from './format.ts'
 import { createSprite } from './sprite.ts'
 
-export interface MomentsOptions {
+export interface VideoControlsOptions {
   readonly onTime: (time: string) => void
   readonly readFrames: () => Promise<readonly StillFrame[] | ClientFailure>
 }
 
-export interface Moments {
+export interface VideoControls {
   readonly isVideo: boolean
   reset(): void
   setKind(kind: 'video' | 'audio' | undefined): void
@@ -22,7 +22,7 @@ export interface Moments {
   setTime(time: string | undefined, durationSeconds: number | undefined): void
 }
 
-export function createMoments({ onTime, readFrames }: MomentsOptions): Moments {
+export function createVideoControls({ onTime, readFrames }: VideoControlsOptions): VideoControls {
   const section = byId('motion', HTMLElement)
   const scrubber = byId('scrubber', HTMLInputElement)
   const control = byId('scrubber-control', HTMLDivElement)
@@ -32,16 +32,16 @@ export function createMoments({ onTime, readFrames }: MomentsOptions): Moments {
   let isVideo = false
   const sprite = createSprite((seconds) => {
     scrubber.value = String(seconds)
-    tell()
+    update()
     onTime(scrubber.value)
   })
 
-  const tell = () => {
+  const update = () => {
     output.textContent = `${Number(scrubber.value).toFixed(1)} s`
     sprite.showAt(Number(scrubber.value))
   }
   scrubber.addEventListener('input', () => {
-    tell()
+    update()
     onTime(scrubber.value)
   })
   button.addEventListener('click', async () => {
@@ -77,7 +77,7 @@ export function createMoments({ onTime, readFrames }: MomentsOptions): Moments {
       const seconds =
         percent === undefined ? Number(time ?? 0) : (Number(percent) / 100) * (durationSeconds ?? 0)
       if (document.activeElement !== scrubber) scrubber.value = String(Number.isNaN(seconds) ? 0 : seconds)
-      tell()
+      update()
     },
   }
 }

@@ -6,7 +6,7 @@
 
 import type { Packet } from 'node-av/lib'
 
-export interface PictureEnd extends Disposable {
+export interface DelayedEnd extends Disposable {
   /** Takes the next packet in decoding order, in the time base of the file. */
   write(packet: Packet): void
   /** Extends the last packet at least to a moment, because the video continues with a later frame. */
@@ -16,7 +16,7 @@ export interface PictureEnd extends Disposable {
 }
 
 /** Delays packets by one, so that the last one is known before it is written. The caller disposes of it. */
-export function createPictureEnd(put: (packet: Packet) => void): PictureEnd {
+export function createDelayedEnd(put: (packet: Packet) => void): DelayedEnd {
   let held: Packet | undefined
   let firstDts = 0n
   /** When the first frame starts and the last one ends. */

@@ -8,7 +8,7 @@ import { bmpSize } from '../bmp/bmp.ts'
 import { WEBP_HEADER_BYTES } from '../webp/riff.ts'
 import { MAX_PIXELS } from './svg-images.ts'
 
-export interface SvgPictures {
+export interface SvgImages {
   /** The length of the base64 data within the document, in bytes. */
   readonly bytes: number
   readonly pixels: number
@@ -17,7 +17,7 @@ export interface SvgPictures {
 }
 
 /** Finds base64 data in the document. Data that does not start like an image counts no pixels. */
-export function picturesInSvg(svg: Uint8Array): SvgPictures {
+export function imagesInSvg(svg: Uint8Array): SvgImages {
   const file = Buffer.from(svg.buffer, svg.byteOffset, svg.byteLength)
   let [bytes, pixels, end] = [0, 0, 0]
   for (let at = file.indexOf(MARK); at >= 0; at = file.indexOf(MARK, end)) {
@@ -42,10 +42,10 @@ for (const character of Buffer.from('"\')<', 'latin1')) isClosing[character] = 1
  */
 const HEAD_CHARACTERS = 256 * 1024
 
-function pixelsOf(picture: Buffer): number {
-  const kind = KINDS.find(({ mark, at }) => picture.toString('latin1', at, at + mark.length) === mark)
+function pixelsOf(image: Buffer): number {
+  const kind = KINDS.find(({ mark, at }) => image.toString('latin1', at, at + mark.length) === mark)
   if (kind === undefined) return 0
-  const size = kind.sizeOf(picture)
+  const size = kind.sizeOf(image)
   return size === undefined ? MAX_PIXELS : size.width * size.height
 }
 
@@ -53,7 +53,7 @@ interface Kind {
   readonly mark: string
   readonly at: number
   /** Undefined when the dimensions are missing, or come too late in the file. */
-  readonly sizeOf: (picture: Buffer) => Size | undefined
+  readonly sizeOf: (image: Buffer) => Size | undefined
 }
 
 const KINDS: readonly Kind[] = [

@@ -15,7 +15,7 @@ const NICENESS = 5
 const WORK_MS = 80
 
 /** Sets the factor for this process and its children. */
-export function measurePatience(): void {
+export function measureTimeoutFactor(): void {
   if (process.env[VARIABLE] !== undefined) return
   const load = loadavg()[0] ?? 0
   // The load is an average over a minute, so load that has just started shows only in the measured work.
@@ -27,7 +27,7 @@ export function measurePatience(): void {
 /**
  * Scales a timeout for an idle machine, in milliseconds, to this machine. Outside a test run it is unchanged.
  */
-export function patient(milliseconds: number): number {
+export function scaleTimeout(milliseconds: number): number {
   return Math.round(milliseconds * Number(process.env[VARIABLE] ?? 1))
 }
 

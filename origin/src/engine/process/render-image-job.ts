@@ -12,7 +12,7 @@ import { towardsFaces } from './faces/towards-faces.ts'
 import { isBare } from './formats/bare.ts'
 import { readSequence } from './formats/heif/sequence.ts'
 import { mayFailLate } from './formats/webp/webp-lossless.ts'
-import { type DecodeStill, decodePaged, decodePicture } from './image/decode.ts'
+import { type DecodeStill, decodeImage, decodePaged } from './image/decode.ts'
 import { type ImageInfo, validateInfo } from './image/inspect.ts'
 import { drawnWhole, keepsPixels, type Layout, layoutOf, seeksFaces, sizeOf } from './image/layout.ts'
 import { openFile } from './image/open-file.ts'
@@ -20,9 +20,9 @@ import { bytesToKeep, type SharedPixels } from './image/pixel-cache.ts'
 import { keepsAnimation, type Render, renderImage, renderPlayed } from './image/render-image.ts'
 import { pixelsOf } from './image/render-stages.ts'
 import { movingStrip } from './moving-strip.ts'
-import { openPicture } from './open-picture.ts'
+import { openImage } from './open-image.ts'
 import { type FormatOptions, outputFormat, writtenFormat } from './output-format.ts'
-import { type AvailableBytes, costOfKeeping, costOfPicture, costOfThumbnails } from './predict.ts'
+import { type AvailableBytes, predictImage, predictKeptPixels, predictThumbnails } from './predict.ts'
 import {
   type RenderRequest,
   renderOf,
@@ -41,7 +41,7 @@ import type { VideoTools } from './video/video.ts'
  * Makes a rendition of an image, or returns its cost when that exceeds the admitted cost. Fails with the
  * failures of the image.
  */
-export async function renderPicture(
+export async function renderImageJob(
   source: MediaSource,
   sourceFormat: SourceFormat,
   job: RenderRequest,
@@ -53,19 +53,19 @@ export async function renderPicture(
   // Loading libav takes 11 MiB and a tenth of a second, so it is loaded only when its encoder may be needed.
   const mayMove = options.animated && writtenFormat(options.format, sourceFormat) === 'avif'
   const avifMoves = mayMove && (await tools.libav()) !== undefined
-  const wantedOf = (info: ImageInfo) => wantedPicture(info, job, { limits, avifMoves })
-  const opened = await openPicture(source, {
+  const wantedOf = (info: ImageInfo) => planRender(info, job, { limits, avifMoves })
+  const opened = await openImage(source, {
     format: sourceFormat,
     maxBytes: limits.sourceBytes,
-    validate(info, seen) {
+    validate(info, available) {
       const wanted = wantedOf(info)
       if (isFailure(wanted)) return wanted
       return (
         validateSize(sizeOf(wanted.render), limits) ??
         validateInfo(wanted.drawn, { limits, animated: keepsAnimation(info, wanted.render) }) ??
-        (mayBeUntouched(info, options, wanted.render, seen.sizeBytes)
+        (mayBeUntouched(info, options, wanted.render, available.sizeBytes)
           ? undefined
-          : admit(costWithin(admission.allowance, costsOf(info, wanted, seen, source.kept)), admission))
+          : admit(costWithin(admission.allowance, costsOf(info, wanted, available, source.kept)), admission))
       )
     },
   })
@@ -81,11 +81,11 @@ export async function renderPicture(
     const untouched = { kind: 'rendered', format, bytes: undefined } as const
     if (isUntouched && !mayFailLate(bytes, info.format)) return untouched
     // One of its frames is decoded at a small size, to check that it decodes.
-    const seen = { bytes, sizeBytes: bytes.length }
-    const deferred = admit(isUntouched ? costOfThumbnails(info, seen, 1) : cost, admission)
+    const available = { bytes, sizeBytes: bytes.length }
+    const deferred = admit(isUntouched ? predictThumbnails(info, available, 1) : cost, admission)
     if (deferred !== undefined) return deferred
     if (isUntouched) {
-      const decoded = await decodePaged(bytes, info, 0, LOOK.maxSidePixels)
+      const decoded = await decodePaged(bytes, info, 0, FACE_DETECTION_INPUT.maxSidePixels)
       return isFailure(decoded) ? decoded : untouched
     }
   }
@@ -144,15 +144,15 @@ async function cutLayout(
 ): Promise<Layout | Failure> {
   if (!seeksFaces(wanted)) return wanted
   if (info.drawing !== undefined) return { ...wanted, plan: { ...wanted.plan, gravity: 'attention' } }
-  const looked = await decodePicture(bytes, info, LOOK, decodeStill)
+  const looked = await decodeImage(bytes, info, FACE_DETECTION_INPUT, decodeStill)
   return isFailure(looked) ? looked : towardsFaces(wanted, info, looked)
 }
 
 /** The faces of an animation are searched in its first frame. */
-const LOOK = { frame: 0, maxSidePixels: 512 } as const
+const FACE_DETECTION_INPUT = { frame: 0, maxSidePixels: 512 } as const
 
 /** What to render from an image. */
-interface WantedPicture {
+interface RenderPlan {
   readonly render: Render
   /** The header, with the size at which the image is decoded. */
   readonly drawn: ImageInfo
@@ -163,7 +163,7 @@ interface WantedPicture {
   readonly cutLate: boolean
 }
 
-function wantedPicture(info: ImageInfo, job: RenderRequest, formats: FormatOptions): WantedPicture | Failure {
+function planRender(info: ImageInfo, job: RenderRequest, formats: FormatOptions): RenderPlan | Failure {
   const { options } = job
   const own = writtenFormat(options.format, info.format)
   const { fps } = options
@@ -190,26 +190,26 @@ function wantedPicture(info: ImageInfo, job: RenderRequest, formats: FormatOptio
   return { render: renderAs(untrimmed(layout, options, info)), drawn, cutLate: true }
 }
 
-const WHOLE_PICTURE = { frame: 0, maxSidePixels: MAX_SIDE_PIXELS } as const
+const WHOLE_IMAGE = { frame: 0, maxSidePixels: MAX_SIDE_PIXELS } as const
 
 /** Renders a still whose used part is cut out of its decoded pixels. */
 async function renderCut(
   bytes: Uint8Array,
   info: ImageInfo,
-  { drawn, render }: WantedPicture,
+  { drawn, render }: RenderPlan,
   job: RenderRequest,
   tools: VideoTools,
 ): Promise<Uint8Array | Failure> {
   const { options } = job
-  const picture =
+  const image =
     info.drawing === undefined
-      ? await decodePicture(bytes, info, WHOLE_PICTURE, createStillDecoder(tools))
+      ? await decodeImage(bytes, info, WHOLE_IMAGE, createStillDecoder(tools))
       : await pixelsOf(openFile(bytes, info, {}).resize(drawn.width, drawn.height, { fit: 'fill' }))
-  if (isFailure(picture)) return picture
+  if (isFailure(image)) return image
   const whole = info.drawing && drawnWhole(info.drawing, options)
   if (isFailure(whole)) return whole
   return renderPixels(
-    picture,
+    image,
     whole === undefined ? job : { ...job, options: withCrop(options, whole.crop) },
     render.format,
     info,
@@ -224,14 +224,14 @@ interface Costs {
 
 function costsOf(
   info: ImageInfo,
-  { render, drawn, cutLate }: WantedPicture,
-  seen: AvailableBytes,
+  { render, drawn, cutLate }: RenderPlan,
+  available: AvailableBytes,
   kept: SharedPixels | undefined,
 ): Costs {
   const frames = keepsAnimation(info, render) ? info.frames : 1
-  const alone = costOfPicture(drawn, render, { frames, cutLate }, seen)
+  const alone = predictImage(drawn, render, { frames, cutLate }, available)
   if (kept?.wanted !== true) return { alone, kept: alone }
-  return { alone, kept: costOfKeeping(alone, bytesToKeep(info, render), seen) }
+  return { alone, kept: predictKeptPixels(alone, bytesToKeep(info, render), available) }
 }
 
 /**

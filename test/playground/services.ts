@@ -1,5 +1,5 @@
 import { writeSamples } from '@media-proxy/scripts/samples.ts'
-import { type FilesystemDoor, openEdge, openFilesystemOrigin } from '../doors.ts'
+import { type FilesystemService, openEdge, openFilesystemOrigin } from '../services.ts'
 
 export const SECRET = 'playground-secret'
 
@@ -22,13 +22,16 @@ export const openSignedPlayground = () =>
   )
 
 /** The edge and the origin as `pnpm start` opens them, with the samples. */
-export const PLAYGROUND_DOORS: readonly (readonly [name: string, open: () => Promise<FilesystemDoor>])[] = [
+export const PLAYGROUND_SERVICES: readonly (readonly [
+  name: string,
+  open: () => Promise<FilesystemService>,
+])[] = [
   ['the edge', () => withSamples(openEdge(SETTINGS))],
   ['the origin', () => withSamples(openFilesystemOrigin(SETTINGS))],
 ]
 
-async function withSamples(opening: Promise<FilesystemDoor>): Promise<FilesystemDoor> {
-  const door = await opening
-  await writeSamples(door.directory)
-  return door
+async function withSamples(opening: Promise<FilesystemService>): Promise<FilesystemService> {
+  const service = await opening
+  await writeSamples(service.directory)
+  return service
 }

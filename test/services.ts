@@ -16,18 +16,18 @@ import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { ObjectStore } from '@media-proxy/shared/store/store.ts'
 import { Miniflare } from 'miniflare'
 import { pino } from 'pino'
-import { patient } from './patience.ts'
 import { type S3Server, writerTo } from './stores/s3-server.ts'
+import { scaleTimeout } from './timeouts.ts'
 import { createWorkerHarness } from './worker-harness.ts'
 
 /** A way to reach the service: the origin itself, or the edge in front of it. */
-export interface Door {
+export interface Service {
   readonly url: string
   /** Stores an object, in the bucket `cdn` by default. */
   put(key: string, bytes: Uint8Array, contentType?: string, bucket?: TestBucket): Promise<void>
   /** The log records of the origin so far. */
   readonly log: readonly LogLine[]
-  /** The address of the origin. It is that of the door, unless the edge is in front. */
+  /** The address of the origin. It equals `url`, unless the edge is in front. */
   readonly originUrl: string
   /** The store operations so far. */
   readonly storeOperations: readonly StoreOperation[]
@@ -36,8 +36,8 @@ export interface Door {
   close(): Promise<void>
 }
 
-/** A door whose store is a folder. */
-export interface FilesystemDoor extends Door {
+/** A service whose store is a folder. */
+export interface FilesystemService extends Service {
   readonly hotAnswers: Origin['hotAnswers']
   readonly directory: string
 }
@@ -68,7 +68,7 @@ export type Settings = Readonly<Record<string, string>>
 export async function openFilesystemOrigin(
   settings: Settings = {},
   faults: Faults = {},
-): Promise<FilesystemDoor> {
+): Promise<FilesystemService> {
   const directory = await mkdtemp(join(tmpdir(), 'media-proxy-test-'))
   await mkdir(join(directory, 'cdn'))
   await mkdir(join(directory, 'uploads'))
@@ -102,19 +102,19 @@ const S3_CREDENTIALS = {
 }
 
 /** Opens an origin with a real S3 endpoint, which verifies signatures. */
-export async function openS3Origin(settings: Settings = {}): Promise<Door> {
+export async function openS3Origin(settings: Settings = {}): Promise<Service> {
   return openOriginBefore(await openS3Server(), settings)
 }
 
 /** Opens an origin with an existing S3 server. The server is closed together with the origin. */
-export async function openOriginBefore(s3: S3Server, settings: Settings = {}): Promise<Door> {
+export async function openOriginBefore(s3: S3Server, settings: Settings = {}): Promise<Service> {
   const { endpoint, region, credentials } = s3
   const environment = {
     MEDIA_PROXY_S3_ENDPOINT: endpoint,
     MEDIA_PROXY_S3_REGION: region,
     MEDIA_PROXY_S3_ACCESS_KEY_ID: credentials.accessKeyId,
     MEDIA_PROXY_S3_SECRET_ACCESS_KEY: credentials.secretAccessKey,
-    MEDIA_PROXY_S3_TIMEOUT_MS: String(Math.round(patient(5000))),
+    MEDIA_PROXY_S3_TIMEOUT_MS: String(Math.round(scaleTimeout(5000))),
     ...settings,
   }
   const origin = await openOrigin(createStore(configOf(environment)), environment)
@@ -153,12 +153,12 @@ export async function openS3Server(): Promise<S3Server> {
 }
 
 /** Opens the worker in the real runtime, in front of an origin with a folder. */
-export async function openEdge(settings: Settings = {}): Promise<FilesystemDoor> {
+export async function openEdge(settings: Settings = {}): Promise<FilesystemService> {
   return openEdgeBefore(await openFilesystemOrigin(settings), settings)
 }
 
 /** Opens the worker in front of an existing origin, which is closed together with the worker. */
-export async function openEdgeBefore<D extends Door>(origin: D, settings: Settings = {}): Promise<D> {
+export async function openEdgeBefore<D extends Service>(origin: D, settings: Settings = {}): Promise<D> {
   const vars = { MEDIA_PROXY_NODE_ENV: 'test', ...settings, MEDIA_PROXY_ORIGIN_URL: origin.originUrl }
   const harness = createWorkerHarness({
     workers: [{ configPath: join(import.meta.dirname, '../wrangler.toml'), vars }],
@@ -178,10 +178,10 @@ export async function openOrigin(
   store: ObjectStore,
   settings: Settings,
   faults: Faults = {},
-): Promise<Omit<Door, 'put'> & Pick<Origin, 'hotAnswers'>> {
+): Promise<Omit<Service, 'put'> & Pick<Origin, 'hotAnswers'>> {
   const environment = {
     MEDIA_PROXY_NODE_ENV: 'test',
-    MEDIA_PROXY_LIMITS_DEADLINE_MS: String(patient(30_000)),
+    MEDIA_PROXY_LIMITS_DEADLINE_MS: String(scaleTimeout(30_000)),
     ...settings,
   }
   const config = configOf(environment)

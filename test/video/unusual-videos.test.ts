@@ -81,26 +81,26 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('odd videos (need F
       ['encoded as WebM', { format: 'webm', width: 160 }],
       ['made into a preview', { format: 'webp', animated: true }],
     ])('are an error, not a shorter clip, when %s', async (_, wishes) => {
-      const film = await makeVideo('mp4', 'testsrc2=s=640x360:r=25', [...H264, '-movflags', '+faststart'])
-      expect(await rendered(failing('a.mp4', film), wishes)).toMatchObject({ code: 'store-unreachable' })
+      const video = await makeVideo('mp4', 'testsrc2=s=640x360:r=25', [...H264, '-movflags', '+faststart'])
+      expect(await rendered(failing('a.mp4', video), wishes)).toMatchObject({ code: 'store-unreachable' })
     })
   })
 
   it.each(['mkv', 'flv'])('with several frames at one timestamp are encoded, from %s', async (extension) => {
-    const film = await makeVideo(extension, 'testsrc2=s=64x64:r=3000', [...H264, '-bf', '2'], 0.2)
-    expect(await inspectClip(await made(`a.${extension}`, film))).toMatchObject({ video: 'h264' })
-    const late = await made(`a.${extension}`, film, { time: TIME(3), durationMs: 1000 })
+    const video = await makeVideo(extension, 'testsrc2=s=64x64:r=3000', [...H264, '-bf', '2'], 0.2)
+    expect(await inspectClip(await made(`a.${extension}`, video))).toMatchObject({ video: 'h264' })
+    const late = await made(`a.${extension}`, video, { time: TIME(3), durationMs: 1000 })
     expect((await inspectClip(late)).times.length).toBeGreaterThan(0)
   })
 
   describe('with audio', () => {
     async function joined(first: readonly string[], second: readonly string[]): Promise<Buffer> {
-      const part = (sound: readonly string[], offset: number) =>
+      const part = (audio: readonly string[], offset: number) =>
         makeVideo(
           'ts',
           'color=red:s=160x96:r=25:d=1',
           [
-            ...['-f', 'lavfi', '-i', 'sine=r=48000:d=1', '-map', '0:v', '-map', '1:a', ...H264, ...sound],
+            ...['-f', 'lavfi', '-i', 'sine=r=48000:d=1', '-map', '0:v', '-map', '1:a', ...H264, ...audio],
             ...['-output_ts_offset', String(offset)],
           ],
           1,
@@ -109,8 +109,8 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('odd videos (need F
     }
 
     it('whose channel layout changes play to their end', async () => {
-      const film = await joined(['-c:a', 'ac3', '-ac', '2'], ['-c:a', 'ac3', '-ac', '6'])
-      const clip = await made('a.ts', film)
+      const video = await joined(['-c:a', 'ac3', '-ac', '2'], ['-c:a', 'ac3', '-ac', '6'])
+      const clip = await made('a.ts', video)
       expect((await inspectClip(clip)).seconds).toBeCloseTo(2, 0)
       expect(await loudShare(clip)).toBeGreaterThan(0.9)
     })
@@ -126,8 +126,8 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('odd videos (need F
     })
 
     it('of several frames in a packet have audio throughout', async () => {
-      const film = await makeVideo('ts', SECONDS, [...SINE, ...H264, '-c:a', 'aac', '-shortest'])
-      expect(await loudShare(await made('a.ts', film))).toBeGreaterThan(0.95)
+      const video = await makeVideo('ts', SECONDS, [...SINE, ...H264, '-c:a', 'aac', '-shortest'])
+      expect(await loudShare(await made('a.ts', video))).toBeGreaterThan(0.95)
     })
 
     it.each([
@@ -138,19 +138,19 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('odd videos (need F
       ['mkv', [...H264, '-c:a', 'dca', '-strict', '-2']],
       ['mov', [...H264, '-c:a', 'pcm_mulaw']],
     ])('in a codec that no player supports, in %s, have audio in a clip', async (container, codecs) => {
-      const film = await makeVideo(container, SECONDS, [...SINE, ...codecs, '-shortest'])
+      const video = await makeVideo(container, SECONDS, [...SINE, ...codecs, '-shortest'])
       for (const format of ['mp4', 'webm'] as const) {
-        const clip = await made(`a.${container}`, film, { format })
+        const clip = await made(`a.${container}`, video, { format })
         expect([format, (await loudShare(clip)) > 0.9]).toEqual([format, true])
       }
     })
 
     it('that pauses for less than a tenth of a second stay in sync', async () => {
-      const film = await makeVideo('mkv', SECONDS, [
+      const video = await makeVideo('mkv', SECONDS, [
         ...['-f', 'lavfi', '-i', "sine=r=48000:d=3,aselect='not(between(t,1,1.06))'"],
         ...['-map', '0:v', '-map', '1:a', ...H264, '-c:a', 'pcm_s16le'],
       ])
-      const share = await loudShare(await made('a.mkv', film, { width: 160 }))
+      const share = await loudShare(await made('a.mkv', video, { width: 160 }))
       expect(share).toBeGreaterThan(0.95)
       expect(share).toBeLessThan(0.99)
     })
@@ -168,51 +168,51 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('odd videos (need F
   })
 
   it('play to their end when the container declares a shorter duration', async () => {
-    const film = await makeVideo('flv', SECONDS, [...SINE, ...H264, '-c:a', 'aac', '-ar', '44100'])
-    film.writeDoubleBE(0.5, film.indexOf('duration') + 'duration'.length + 1)
-    const { seconds, times } = await inspectClip(await made('a.flv', film, { width: 160 }))
+    const video = await makeVideo('flv', SECONDS, [...SINE, ...H264, '-c:a', 'aac', '-ar', '44100'])
+    video.writeDoubleBE(0.5, video.indexOf('duration') + 'duration'.length + 1)
+    const { seconds, times } = await inspectClip(await made('a.flv', video, { width: 160 }))
     expect(seconds).toBeCloseTo(3, 1)
     expect(times).toHaveLength(75)
-    const short = await inspectClip(await made('a.flv', film, { width: 160, durationMs: 1000 }))
+    const short = await inspectClip(await made('a.flv', video, { width: 160, durationMs: 1000 }))
     expect(short.seconds).toBeCloseTo(1, 1)
   })
 
   it('without a declared duration last from their first packet of any track to the last', async () => {
-    const sound = ['-f', 'lavfi', '-itsoffset', '2', '-i', 'sine=r=48000:d=3', '-map', '0:v', '-map', '1:a']
-    const film = await makeVideo('mkv', SECONDS, [...sound, ...H264, '-c:a', 'flac', '-live', '1'], 5)
-    const { seconds } = await inspectClip(await made('a.mkv', film, { width: 160 }))
+    const audio = ['-f', 'lavfi', '-itsoffset', '2', '-i', 'sine=r=48000:d=3', '-map', '0:v', '-map', '1:a']
+    const video = await makeVideo('mkv', SECONDS, [...audio, ...H264, '-c:a', 'flac', '-live', '1'], 5)
+    const { seconds } = await inspectClip(await made('a.mkv', video, { width: 160 }))
     expect(seconds).toBeCloseTo(5, 1)
     expect(
-      (await inspectClip(await made('a.mkv', film, { time: TIME(4.5), width: 160 }))).seconds,
+      (await inspectClip(await made('a.mkv', video, { time: TIME(4.5), width: 160 }))).seconds,
     ).toBeCloseTo(0.5, 1)
   })
 
   it('with a frame of minutes have a preview no longer than requested', async () => {
     const late = "testsrc2=s=64x64:r=25,setpts='if(lt(N,50),PTS,PTS+100/TB)'"
-    const film = await makeVideo('mp4', late, [...H264, '-fps_mode', 'vfr', '-frames:v', '51'], 200)
+    const video = await makeVideo('mp4', late, [...H264, '-fps_mode', 'vfr', '-frames:v', '51'], 200)
     const { format, delay = [] } = await sharp(
-      await made('a.mp4', film, { format: 'webp', animated: true, durationMs: 5000 }),
+      await made('a.mp4', video, { format: 'webp', animated: true, durationMs: 5000 }),
     ).metadata()
     expect(format).toBe('webp')
     expect(delay.reduce((sum, milliseconds) => sum + milliseconds, 0)).toBe(5000)
   })
 
   it.each(['ts', 'mpg'])('of a single frame become a clip of it, from %s', async (extension) => {
-    const film = await makeVideo(extension, SECONDS, ['-c:v', 'mpeg2video', '-frames:v', '1'])
+    const video = await makeVideo(extension, SECONDS, ['-c:v', 'mpeg2video', '-frames:v', '1'])
     const name = extension === 'mpg' ? 'a.mpeg' : 'a.ts'
-    expect((await inspectClip(await made(name, film))).seconds).toBeLessThan(0.1)
+    expect((await inspectClip(await made(name, video))).seconds).toBeLessThan(0.1)
   })
 
   it('show the decodable track when another one is not decodable', async () => {
-    const film = await makeVideo('mp4', SECONDS, ['-map', '0:v', '-map', '0:v', ...H264])
-    film.write('xxxx', film.indexOf('avc1', film.indexOf('stsd')), 'latin1')
-    expect(colourOf(await pixelsOf(await made('a.mp4', film, { format: 'png' })))).toBe('red')
+    const video = await makeVideo('mp4', SECONDS, ['-map', '0:v', '-map', '0:v', ...H264])
+    video.write('xxxx', video.indexOf('avc1', video.indexOf('stsd')), 'latin1')
+    expect(colourOf(await pixelsOf(await made('a.mp4', video, { format: 'png' })))).toBe('red')
   })
 
   it.skipIf(!HAS_THEORA)('that are small and in Ogg have a waveform', async () => {
     if (libav === undefined) throw new Error('no libav')
-    const film = await makeVideo('ogv', SECONDS, [...SINE, '-c:v', 'libtheora', '-c:a', 'libvorbis'])
-    expect(readWaveform(libav, sourceOf('a.ogv', film), 'ogv')).toBeInstanceOf(Uint8Array)
+    const video = await makeVideo('ogv', SECONDS, [...SINE, '-c:v', 'libtheora', '-c:a', 'libvorbis'])
+    expect(readWaveform(libav, sourceOf('a.ogv', video), 'ogv')).toBeInstanceOf(Uint8Array)
   })
 
   describe('begin at the requested moment', () => {
@@ -220,39 +220,39 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('odd videos (need F
 
     it.each(['ts', 'mpg', 'mp4'])('between the key frames of %s', async (extension) => {
       const codec = extension === 'mpg' ? ['-c:v', 'mpeg2video', '-g', '75', '-q:v', '2'] : longGroups
-      const film = await makeVideo(extension, SECONDS, codec)
+      const video = await makeVideo(extension, SECONDS, codec)
       const name = extension === 'mpg' ? 'a.mpeg' : `a.${extension}`
-      const clip = await made(name, film, { time: TIME(1.2), durationMs: 1000 })
+      const clip = await made(name, video, { time: TIME(1.2), durationMs: 1000 })
       expect(await coloursOf(clip)).toEqual(['lime', 'blue'])
       expect((await inspectClip(clip)).seconds).toBeCloseTo(1, 1)
     })
 
     it.each(['mp4', 'webm'] as const)('with a lower frame rate, in %s', async (format) => {
-      const film = await makeVideo('mkv', SECONDS, [...H264, '-output_ts_offset', '0.02'])
-      const clip = await made('a.mkv', film, { format, time: TIME(0.7), fps: 1 })
+      const video = await makeVideo('mkv', SECONDS, [...H264, '-output_ts_offset', '0.02'])
+      const clip = await made('a.mkv', video, { format, time: TIME(0.7), fps: 1 })
       const frames = await framesOf(clip, await inspectClip(clip))
       expect(frames.map((frame) => colourOf(frame))).toEqual(['red', 'lime', 'blue'])
-      const { times } = await inspectClip(await made('a.mkv', film, { format, fps: 2 }))
+      const { times } = await inspectClip(await made('a.mkv', video, { format, fps: 2 }))
       expect(times[0]).toBeCloseTo(0, 1)
       expect(times).toHaveLength(6)
     })
 
     it('when every frame is marked as a key frame', async () => {
-      const film = await makeVideo('mp4', SECONDS, longGroups)
-      film.write('free', film.lastIndexOf('stss'), 'latin1')
-      const clip = await made('a.mp4', film, { time: TIME(1.2), durationMs: 1000 })
+      const video = await makeVideo('mp4', SECONDS, longGroups)
+      video.write('free', video.lastIndexOf('stss'), 'latin1')
+      const clip = await made('a.mp4', video, { time: TIME(1.2), durationMs: 1000 })
       expect(await coloursOf(clip)).toEqual(['lime', 'blue'])
     })
 
     it('when the first frames are not marked as key frames', async () => {
-      const film = await makeVideo('mp4', SECONDS, [...H264, '-g', '25'])
-      const marks = film.lastIndexOf('stss') + 4
-      film.writeUInt32BE(1, marks + 4)
-      film.writeUInt32BE(film.readUInt32BE(marks + 16), marks + 8)
-      expect(await coloursOf(await made('a.mp4', film, { width: 160 }))).toEqual(['red', 'lime', 'blue'])
-      const later = await made('a.mp4', film, { time: TIME(1.2), durationMs: 1000 })
+      const video = await makeVideo('mp4', SECONDS, [...H264, '-g', '25'])
+      const marks = video.lastIndexOf('stss') + 4
+      video.writeUInt32BE(1, marks + 4)
+      video.writeUInt32BE(video.readUInt32BE(marks + 16), marks + 8)
+      expect(await coloursOf(await made('a.mp4', video, { width: 160 }))).toEqual(['red', 'lime', 'blue'])
+      const later = await made('a.mp4', video, { time: TIME(1.2), durationMs: 1000 })
       expect(await coloursOf(later)).toEqual(['lime', 'blue'])
-      expect(colourOf(await pixelsOf(await made('a.mp4', film, { format: 'png' })))).toBe('red')
+      expect(colourOf(await pixelsOf(await made('a.mp4', video, { format: 'png' })))).toBe('red')
     })
   })
 
@@ -265,8 +265,8 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('odd videos (need F
       ['of a single frame', 'mp4', H264, { ...briefly, time: TIME(0.96), durationMs: 40 }],
       ['of one interlaced frame', 'ts', INTERLACED, { ...briefly, time: TIME(0.96), durationMs: 30 }],
     ] as const)('show no frame after its end: %s', async (_, extension, codec, wishes) => {
-      const film = await makeVideo(extension, SECONDS, codec)
-      const clip = await made(`a.${extension}`, film, wishes)
+      const video = await makeVideo(extension, SECONDS, codec)
+      const clip = await made(`a.${extension}`, video, wishes)
       expect(await coloursOf(clip)).toEqual(['red'])
       expect((await inspectClip(clip)).seconds).toBeCloseTo(wishes.durationMs / 1000, 1)
     })
@@ -281,7 +281,7 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('odd videos (need F
       ['encoded as WebM', 'mkv', ['-bf', '0'], { durationMs: 5000, format: 'webm' }],
       ['encoded from MP4', 'mp4', ['-bf', '0'], { durationMs: 5000, width: 160 }],
     ])('last as long as requested: %s', async (_, extension, order, wishes) => {
-      const film = await makeVideo(
+      const video = await makeVideo(
         extension,
         'testsrc2=s=160x96:r=4:d=1',
         [
@@ -290,7 +290,7 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('odd videos (need F
         ],
         60,
       )
-      const { times, seconds } = await inspectClip(await made(`a.${extension}`, film, wishes))
+      const { times, seconds } = await inspectClip(await made(`a.${extension}`, video, wishes))
       expect(times).toHaveLength(2)
       expect(seconds).toBeCloseTo(5, 1)
     })
@@ -308,13 +308,13 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('odd videos (need F
         '-fps_mode',
         'passthrough',
       ]
-      const film = await makeVideo(
+      const video = await makeVideo(
         'mkv',
         'testsrc2=s=320x192:r=25:d=1.6',
         [...uneven, ...H264, '-bf', '3'],
         60,
       )
-      const clip = await made('a.mkv', film, wishes)
+      const clip = await made('a.mkv', video, wishes)
       const { times, seconds } = await inspectClip(clip)
       expect(seconds).toBeGreaterThan(times.at(-1) ?? Number.POSITIVE_INFINITY)
       // An edit list shortens a longer video.
@@ -325,31 +325,31 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('odd videos (need F
   describe('with an edit list', () => {
     /** Shows the first second, then the last one. The numbers are those that FFmpeg writes. */
     async function shortened(): Promise<Buffer> {
-      const film = await makeVideo('mp4', SECONDS, [...H264, '-g', '75', '-video_track_timescale', '1000'])
-      return withEdits(film, [
+      const video = await makeVideo('mp4', SECONDS, [...H264, '-g', '75', '-video_track_timescale', '1000'])
+      return withEdits(video, [
         [1000, 0],
         [1000, 2000],
       ])
     }
 
     it('show its parts in order, in clips and in stills', async () => {
-      const film = await shortened()
-      expect(await coloursOf(await made('a.mp4', film))).toEqual(['red', 'blue'])
-      const part = await made('a.mp4', film, { time: TIME(0.5), durationMs: 1000 })
+      const video = await shortened()
+      expect(await coloursOf(await made('a.mp4', video))).toEqual(['red', 'blue'])
+      const part = await made('a.mp4', video, { time: TIME(0.5), durationMs: 1000 })
       expect(await coloursOf(part)).toEqual(['red', 'blue'])
       for (const [seconds, colour] of [
         [0.2, 'red'],
         [0.9, 'red'],
         [1.5, 'blue'],
       ] as const) {
-        const still = await made('a.mp4', film, { format: 'png', time: TIME(seconds) })
+        const still = await made('a.mp4', video, { format: 'png', time: TIME(seconds) })
         expect(colourOf(await pixelsOf(still)), String(seconds)).toBe(colour)
       }
     })
 
     it('of only the audio are searched correctly, and stay in sync', async () => {
       const halves = "aevalsrc='if(between(t,1,2),0,sin(2000*t))':s=48000:d=3"
-      const film = withEdits(
+      const video = withEdits(
         await makeVideo('mp4', SECONDS, [
           ...['-f', 'lavfi', '-i', halves, '-map', '0:v', '-map', '1:a', ...H264, '-g', '10', '-c:a', 'aac'],
         ]),
@@ -366,17 +366,17 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('odd videos (need F
         [1.6, 1],
         [2, 1],
       ] as const) {
-        const clip = await made('a.mp4', film, { time: TIME(seconds), durationMs: 400, width: 160 })
+        const clip = await made('a.mp4', video, { time: TIME(seconds), durationMs: 400, width: 160 })
         expect(Math.abs((await loudShare(clip)) - share), String(seconds)).toBeLessThan(0.15)
       }
     })
 
     it('of thousands of entries are rejected', async () => {
-      const film = withEdits(
+      const video = withEdits(
         await makeVideo('mp4', SECONDS, H264),
         Array.from({ length: 20_000 }, () => [1, 0]),
       )
-      expect(await rendered(sourceOf('a.mp4', film), {})).toMatchObject({
+      expect(await rendered(sourceOf('a.mp4', video), {})).toMatchObject({
         code: 'undecodable',
         detail: expect.stringContaining('edits'),
       })
@@ -385,15 +385,15 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('odd videos (need F
 
   describe('that are copied', () => {
     it('begin at 0 whatever their first timestamp is', async () => {
-      const film = await makeVideo('mkv', SECONDS, [...H264, '-output_ts_offset', '10'])
-      const { seconds, times } = await inspectClip(await made('a.mkv', film))
+      const video = await makeVideo('mkv', SECONDS, [...H264, '-output_ts_offset', '10'])
+      const { seconds, times } = await inspectClip(await made('a.mkv', video))
       expect(times[0]).toBeCloseTo(0, 1)
       expect(seconds).toBeCloseTo(3, 1)
     })
 
     it('keep the pixel aspect ratio that only the container declares', async () => {
-      const film = await makeVideo('mp4', SECONDS, H264)
-      const wide = await withFile(film, (path) =>
+      const video = await makeVideo('mp4', SECONDS, H264)
+      const wide = await withFile(video, (path) =>
         remakeVideo({ path }, 'mkv', ['-c', 'copy', '-aspect', '10:3']),
       )
       const clip = await made('a.mkv', wide)
@@ -410,8 +410,8 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('odd videos (need F
       ['copied', {}],
       ['encoded', { width: 160 }],
     ])('last no longer than requested when a frame is longer, %s', async (_, wishes) => {
-      const film = await makeVideo('mp4', 'testsrc2=s=320x192:r=1/5', H264, 10)
-      const clip = await made('a.mp4', film, { ...wishes, durationMs: 1000 })
+      const video = await makeVideo('mp4', 'testsrc2=s=320x192:r=1/5', H264, 10)
+      const clip = await made('a.mp4', video, { ...wishes, durationMs: 1000 })
       expect((await inspectClip(clip)).seconds).toBeCloseTo(1, 1)
     })
   })
@@ -434,14 +434,14 @@ async function pixelsOf(png: Buffer): Promise<Buffer> {
  * its end.
  */
 function withEdits(
-  film: Buffer,
+  video: Buffer,
   edits: readonly (readonly number[])[],
   track: 'first' | 'last' = 'first',
 ): Buffer {
-  const list = track === 'first' ? film.indexOf('elst') : film.lastIndexOf('elst')
-  const index = film.indexOf('moov')
-  expect(index).toBeGreaterThan(film.indexOf('mdat'))
-  const before = film.readUInt32BE(list - 4)
+  const list = track === 'first' ? video.indexOf('elst') : video.lastIndexOf('elst')
+  const index = video.indexOf('moov')
+  expect(index).toBeGreaterThan(video.indexOf('mdat'))
+  const before = video.readUInt32BE(list - 4)
   const entries = Buffer.alloc(8 + 12 * edits.length)
   entries.writeUInt32BE(edits.length, 4)
   for (const [at, [duration = 0, mediaTime = 0]] of edits.entries()) {
@@ -449,8 +449,8 @@ function withEdits(
     entries.writeInt32BE(mediaTime, 12 + 12 * at)
     entries.writeUInt32BE(0x10000, 16 + 12 * at)
   }
-  const grown = Buffer.concat([film.subarray(0, list + 4), entries, film.subarray(list - 4 + before)])
-  const more = grown.length - film.length
+  const grown = Buffer.concat([video.subarray(0, list + 4), entries, video.subarray(list - 4 + before)])
+  const more = grown.length - video.length
   for (const box of ['moov', 'trak', 'edts', 'elst']) {
     const at = grown.lastIndexOf(box, list) - 4
     grown.writeUInt32BE(grown.readUInt32BE(at) + more, at)

@@ -28,23 +28,23 @@ export type Begin = 'anything' | 'key frame'
  * Moves the file to a position from which decoding yields the frame shown at a tick of the stream, or the
  * earliest one that exists. The decoder is reset.
  */
-export function seekToPicture(libav: Libav, place: VideoPosition, decoder: Decoder, tick: bigint): Begin {
+export function seekToFrame(libav: Libav, place: VideoPosition, decoder: Decoder, tick: bigint): Begin {
   const { context, stream } = place
   const start = startOf(place, libav)
   // Before the first frame there is none to search for, and a seek to it would skip the audio there.
   const first = stream.startTime === libav.constants.AV_NOPTS_VALUE ? start : stream.startTime
   const secondsPerTick = stream.timeBase.num / stream.timeBase.den
-  let isMoved = false
+  let hasSought = false
   for (const back of place.isEdited ? [] : LOOK_BACK_SECONDS) {
     const target = tick - BigInt(Math.ceil(back / secondsPerTick))
     if (target <= start || tick < first) break
-    isMoved = true
+    hasSought = true
     const seek = () => context.seekFrameSync(stream.index, target, libav.constants.AVSEEK_FLAG_BACKWARD) >= 0
     // Audio packets lie between those of the video, so the packets read to check the frame are read again.
     if (seek() && canStartHere(libav, place, decoder, tick) && seek()) return 'key frame'
   }
   // A seek in the video stream skips the audio before its first frame.
-  if (!place.isAtStart || isMoved) seekToStart(place, libav)
+  if (!place.isAtStart || hasSought) seekToStart(place, libav)
   return 'anything'
 }
 
@@ -60,9 +60,9 @@ function canStartHere(
 ): boolean {
   let isPlace: boolean | undefined
   let keySeen = false
-  const look = (picture: Frame) => {
-    const time = picture.bestEffortTimestamp
-    isPlace ??= !dependsOnOthers(constants, picture) && (time === constants.AV_NOPTS_VALUE || time <= tick)
+  const look = (frame: Frame) => {
+    const time = frame.bestEffortTimestamp
+    isPlace ??= !dependsOnOthers(constants, frame) && (time === constants.AV_NOPTS_VALUE || time <= tick)
   }
   using packet = new library.Packet()
   packet.alloc()

@@ -1,5 +1,5 @@
 import type { Failure } from '@media-proxy/shared/response/failure.ts'
-import type { RawPicture } from '../pixels/raw-picture.ts'
+import type { RawImage } from '../pixels/raw-image.ts'
 import { decodingFailure } from './decode.ts'
 import { openRaw } from './render-stages.ts'
 
@@ -13,12 +13,12 @@ type SmallOptions = (
 }
 
 /** Returns an image as RGBA at the small size that an analysis needs. Fails with `undecodable`. */
-export async function smallOf(
-  picture: RawPicture,
+export async function shrinkToRgba(
+  image: RawImage,
   { maxSidePixels, squarePixels, background }: SmallOptions,
-): Promise<RawPicture | Failure> {
+): Promise<RawImage | Failure> {
   try {
-    const opened = background === undefined ? openRaw(picture) : openRaw(picture).flatten({ background })
+    const opened = background === undefined ? openRaw(image) : openRaw(image).flatten({ background })
     const scaled =
       maxSidePixels === undefined
         ? opened.resize(squarePixels, squarePixels, { fit: 'fill' })

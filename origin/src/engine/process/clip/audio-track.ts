@@ -3,42 +3,42 @@
 import type { Frame, IRational, Packet, Stream } from 'node-av/lib'
 import type { Libav } from '../libav/load.ts'
 import { AUDIO_ENCODINGS, CLIP_HERTZ, openAudioEncoder } from './audio-encoder.ts'
+import { type AudioFilter, openAudioFilter } from './audio-filter.ts'
 import { type Chain, openChain } from './chain.ts'
 import type { Encoder } from './encoder.ts'
-import type { FilmClipOptions } from './film-clip.ts'
 import type { MuxedStream } from './muxer.ts'
-import { openSoundChain, type SoundChain } from './sound-chain.ts'
 import type { Track } from './track.ts'
+import type { VideoClipOptions } from './video-clip.ts'
 
 const UNIT: IRational = { num: 1, den: CLIP_HERTZ }
 /** How long before the moment it is needed for an audio frame may start, in seconds. */
 const LEAD_SECONDS = 0.5
 /** Gaps shorter than this are rounding of the container's timestamps. */
-const LEAST_GAP_SECONDS = 0.01
+const MIN_GAP_SECONDS = 0.01
 
 /** Opens the track. The caller disposes of it. */
-export function openSoundTrack(libav: Libav, stream: Stream, options: FilmClipOptions): Track {
-  return new EncodedSound(libav, stream, options)
+export function openAudioTrack(libav: Libav, stream: Stream, options: VideoClipOptions): Track {
+  return new EncodedAudio(libav, stream, options)
 }
 
-class EncodedSound implements Track {
+class EncodedAudio implements Track {
   readonly encoder: Encoder
-  readonly #options: Pick<FilmClipOptions, 'format' | 'span' | 'lastSeconds'>
+  readonly #options: Pick<VideoClipOptions, 'format' | 'span' | 'lastSeconds'>
   /** Converts decoded audio to the layout, rate and format of the clip. */
-  readonly #converter: SoundChain
+  readonly #converter: AudioFilter
   readonly #cutter: Chain
   #muxed: MuxedStream | undefined
   #count = 0
   #isOver = false
 
-  constructor(libav: Libav, stream: Stream, options: FilmClipOptions) {
+  constructor(libav: Libav, stream: Stream, options: VideoClipOptions) {
     const { format, span, lastSeconds } = options
     const { frameSamples, samples } = AUDIO_ENCODINGS[format]
     this.#options = options
     using stack = new DisposableStack()
     this.encoder = stack.use(openAudioEncoder(libav, format))
     this.#converter = stack.use(
-      openSoundChain(libav, stream.timeBase, [
+      openAudioFilter(libav, stream.timeBase, [
         `asetpts=PTS-${span.startSeconds}/TB`,
         `aformat=sample_fmts=${samples}:sample_rates=${CLIP_HERTZ}:channel_layouts=stereo`,
         `asettb=1/${CLIP_HERTZ}`,
@@ -46,11 +46,11 @@ class EncodedSound implements Track {
     )
     this.#cutter = stack.use(
       openChain(libav, {
-        kind: 'sound',
+        kind: 'audio',
         source: `time_base=1/${CLIP_HERTZ}:sample_rate=${CLIP_HERTZ}:sample_fmt=${samples}:channel_layout=stereo`,
         filters: [
           // Fills gaps with silence, so that the audio after them stays in sync.
-          `aresample=async=1:first_pts=0:min_hard_comp=${LEAST_GAP_SECONDS}`,
+          `aresample=async=1:first_pts=0:min_hard_comp=${MIN_GAP_SECONDS}`,
           `aformat=sample_fmts=${samples}`,
           `atrim=duration=${lastSeconds - span.startSeconds}`,
           `asetnsamples=n=${frameSamples}:p=0`,

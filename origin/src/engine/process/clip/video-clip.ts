@@ -7,14 +7,14 @@ import type { Size } from '../../../media/size.ts'
 import type { VideoInfo } from '../container/container.ts'
 import type { Libav } from '../libav/load.ts'
 import type { OpenedStreams } from '../libav/open.ts'
-import type { SoundTrack } from '../libav/stream-info.ts'
-import { readFilm, type Span } from './film.ts'
+import type { AudioTrack } from '../libav/stream-info.ts'
+import { openAudioTrack } from './audio-track.ts'
 import { asFailure } from './libav-rejection.ts'
 import { openMuxer } from './muxer.ts'
-import { keepsAlpha, openPictureTrack } from './picture-track.ts'
-import { openSoundTrack } from './sound-track.ts'
+import { readVideo, type Span } from './read-video.ts'
+import { keepsAlpha, openVideoTrack } from './video-track.ts'
 
-export interface FilmClipOptions {
+export interface VideoClipOptions {
   readonly format: ClipFormat
   readonly video: VideoInfo
   /** The upright size, with even sides. */
@@ -33,17 +33,17 @@ export interface FilmClipOptions {
    */
   readonly goesPastEnd: () => boolean
   /** The frame rate, when it is lower than that of the video. */
-  readonly pictureRate: number | undefined
+  readonly frameRate: number | undefined
   /** The approximate frame rate of the video. */
   readonly sourceRate: number
   /** Gaussian sigma in pixels of the clip. */
   readonly blur: number | undefined
-  readonly sound: SoundTrack | undefined
+  readonly audio: AudioTrack | undefined
   /** The largest frame that is decoded, in pixels. */
   readonly maxPixels: number
   /** The clip ends at this size, whatever remains of the video. */
   readonly maxBytes: number
-  readonly maxPictures: number
+  readonly maxFrames: number
   /** Called with the share of the span that is read, from 0 to 1. */
   readonly reportProgress: (share: number) => void
 }
@@ -52,32 +52,36 @@ export interface FilmClipOptions {
  * Encodes the span of an opened video. Fails with `undecodable` when no frame of it can be decoded, or one
  * cannot be encoded, or as reading the video fails.
  */
-export function encodeFilm(libav: Libav, film: OpenedStreams, options: FilmClipOptions): Buffer | Failure {
-  return asFailure(() => encode(libav, film, options))
+export function encodeVideoClip(
+  libav: Libav,
+  input: OpenedStreams,
+  options: VideoClipOptions,
+): Buffer | Failure {
+  return asFailure(() => encode(libav, input, options))
 }
 
-function encode(libav: Libav, film: OpenedStreams, options: FilmClipOptions): Buffer | Failure {
-  if (film.stream === undefined) return fail('undecodable', 'no video')
+function encode(libav: Libav, input: OpenedStreams, options: VideoClipOptions): Buffer | Failure {
+  if (input.stream === undefined) return fail('undecodable', 'no video')
   using muxer = openMuxer(libav, options.format)
-  using pictures = openPictureTrack(libav, film.stream, options)
-  using sound = options.sound && openSoundTrack(libav, options.sound.stream, options)
-  pictures.begin(muxer.addEncoded(pictures.encoder.context, { hasAlpha: keepsAlpha(options) }))
-  sound?.begin(muxer.addEncoded(sound.encoder.context))
+  using videoTrack = openVideoTrack(libav, input.stream, options)
+  using audio = options.audio && openAudioTrack(libav, options.audio.stream, options)
+  videoTrack.begin(muxer.addEncoded(videoTrack.encoder.context, { hasAlpha: keepsAlpha(options) }))
+  audio?.begin(muxer.addEncoded(audio.encoder.context))
   muxer.begin()
-  const goesOn = () => muxer.sizeBytes < options.maxBytes && pictures.count < options.maxPictures
+  const goesOn = () => muxer.sizeBytes < options.maxBytes && videoTrack.count < options.maxFrames
   const { startSeconds, endSeconds } = options.span
   let goesPastEnd: boolean | undefined
-  const failed = readFilm(libav, film, options, options.span, {
-    onPicture(picture, seconds) {
+  const failed = readVideo(libav, input, options, options.span, {
+    onFrame(frame, seconds) {
       options.reportProgress((seconds - startSeconds) / (endSeconds - startSeconds))
       if (seconds >= endSeconds) goesPastEnd ??= endSeconds < options.lastSeconds && options.goesPastEnd()
-      return pictures.add(picture, seconds) && goesPastEnd !== false && goesOn()
+      return videoTrack.add(frame, seconds) && goesPastEnd !== false && goesOn()
     },
-    onSound: (samples, seconds) => sound?.add(samples, seconds) === true && goesOn(),
+    onAudio: (samples, seconds) => audio?.add(samples, seconds) === true && goesOn(),
   })
   if (isFailure(failed)) return failed
-  pictures.end()
-  sound?.end()
-  if (pictures.count === 0) return fail('undecodable', 'no picture decodes')
+  videoTrack.end()
+  audio?.end()
+  if (videoTrack.count === 0) return fail('undecodable', 'no picture decodes')
   return muxer.finish()
 }

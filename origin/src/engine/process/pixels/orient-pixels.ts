@@ -1,7 +1,7 @@
 /** Applies the EXIF orientation (Exif 2.32, tag 274) to raw pixels where Sharp does not. */
 
 import type { Size } from '../../../media/size.ts'
-import type { RawPicture } from './raw-picture.ts'
+import type { RawImage } from './raw-image.ts'
 
 /** Whether an orientation swaps width and height. */
 export function isSideways(orientation: number): boolean {
@@ -9,7 +9,7 @@ export function isSideways(orientation: number): boolean {
 }
 
 /** Returns an RGBA image in display orientation. `orientation` is 2..8. */
-export function turned(frame: Uint8Array, stored: Size, orientation: number): RawPicture {
+export function orientPixels(frame: Uint8Array, stored: Size, orientation: number): RawImage {
   const isTransposed = isSideways(orientation)
   const [width, height] = isTransposed ? [stored.height, stored.width] : [stored.width, stored.height]
   const from = new DataView(frame.buffer, frame.byteOffset, frame.byteLength)

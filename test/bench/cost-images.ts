@@ -12,7 +12,7 @@ export interface Coding {
   readonly name: string
   readonly format: ImageFormat
   /** Larger images take longer to make than all the others together. */
-  readonly mostMegapixels: number
+  readonly maxMegapixels: number
   /** Whether it has many frames. */
   readonly moves: boolean
   readonly make: (content: Content, width: number, height: number) => Promise<Buffer>
@@ -59,13 +59,13 @@ export function sidesOf(megapixels: number): { readonly width: number; readonly 
 function still(
   name: string,
   format: ImageFormat,
-  mostMegapixels: number,
+  maxMegapixels: number,
   code: (pixels: Sharp) => Sharp,
 ): Coding {
   return {
     name,
     format,
-    mostMegapixels,
+    maxMegapixels,
     moves: false,
     make: (content, width, height) => code(pixelsOf(content, width, height)).toBuffer(),
   }
@@ -93,7 +93,7 @@ function drawn(name: string, filter: string): Coding {
   return {
     name,
     format: 'svg',
-    mostMegapixels: 40,
+    maxMegapixels: 40,
     moves: false,
     async make(content, width, height) {
       const shapes = Array.from(
@@ -114,7 +114,7 @@ function moving(name: string, format: ImageFormat, code: (strip: Sharp) => Sharp
   return {
     name,
     format,
-    mostMegapixels: 0.4,
+    maxMegapixels: 0.4,
     moves: true,
     async make(content, width, height) {
       const data = await pixelsOf(content, width, height * FRAMES)

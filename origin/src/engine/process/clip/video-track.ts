@@ -4,11 +4,11 @@ import type { Frame, IRational, Packet, Stream } from 'node-av/lib'
 import { coloursOf, mergeColours } from '../colours/colours.ts'
 import { clipFilters } from '../container/filters.ts'
 import type { Libav } from '../libav/load.ts'
-import { type Chain, openChain, pictureSource } from './chain.ts'
+import { type Chain, openChain, videoFilterSource } from './chain.ts'
 import type { Encoder } from './encoder.ts'
-import type { FilmClipOptions } from './film-clip.ts'
 import type { MuxedStream } from './muxer.ts'
 import type { Track } from './track.ts'
+import type { VideoClipOptions } from './video-clip.ts'
 import { createDurations, openVideoEncoder } from './video-encoder.ts'
 
 /** The time base of broadcasts, in which the frames of all usual rates have integer timestamps. */
@@ -16,22 +16,22 @@ const TICKS_PER_SECOND = 90_000
 const UNIT: IRational = { num: 1, den: TICKS_PER_SECOND }
 
 /** Opens the track. The caller disposes of it. */
-export function openPictureTrack(libav: Libav, stream: Stream, options: FilmClipOptions): Track {
-  return new PictureTrack(libav, stream, options)
+export function openVideoTrack(libav: Libav, stream: Stream, options: VideoClipOptions): Track {
+  return new EncodedVideo(libav, stream, options)
 }
 
 /**
  * Returns whether a clip keeps alpha. MP4 clips have none, and only sources of VP8 and VP9 in WebM or
  * Matroska have it.
  */
-export function keepsAlpha({ format, video }: Pick<FilmClipOptions, 'format' | 'video'>): boolean {
+export function keepsAlpha({ format, video }: Pick<VideoClipOptions, 'format' | 'video'>): boolean {
   return format === 'webm' && video.hasAlpha
 }
 
-class PictureTrack implements Track {
+class EncodedVideo implements Track {
   readonly encoder: Encoder
   readonly #libav: Libav
-  readonly #options: FilmClipOptions
+  readonly #options: VideoClipOptions
   readonly #tickSeconds: number
   readonly #durations = createDurations()
   #muxed: MuxedStream | undefined
@@ -50,17 +50,17 @@ class PictureTrack implements Track {
   /** The last frame before the span, which is shown at its start. */
   #early: Frame | undefined
   /** The last frame of the span so far. Its duration is known when the next frame arrives. */
-  #held: { readonly picture: Frame; readonly seconds: number } | undefined
+  #held: { readonly frame: Frame; readonly seconds: number } | undefined
 
-  constructor(libav: Libav, stream: Stream, options: FilmClipOptions) {
-    const { format, size, quality, pictureRate, sourceRate } = options
+  constructor(libav: Libav, stream: Stream, options: VideoClipOptions) {
+    const { format, size, quality, frameRate, sourceRate } = options
     this.#libav = libav
     this.#options = options
     this.#tickSeconds = stream.timeBase.num / stream.timeBase.den
     this.encoder = openVideoEncoder(libav, {
       ...{ format, size, quality, hasAlpha: keepsAlpha(options) },
       timeBase: UNIT,
-      pictureRate: pictureRate ?? sourceRate,
+      frameRate: frameRate ?? sourceRate,
       isAnimation: false,
     })
   }
@@ -73,24 +73,24 @@ class PictureTrack implements Track {
     this.#muxed = muxed
   }
 
-  add(picture: Frame, seconds: number): boolean {
+  add(frame: Frame, seconds: number): boolean {
     const { span, lastSeconds } = this.#options
     const { startSeconds } = span
     if (seconds >= lastSeconds) {
       // When no frame is shown before the end, the clip contains the next one.
-      if (this.#held === undefined) this.#early ??= picture.clone() ?? undefined
+      if (this.#held === undefined) this.#early ??= frame.clone() ?? undefined
       this.#release(lastSeconds - startSeconds)
       return false
     }
     if (seconds < startSeconds) {
       this.#early?.free()
-      this.#early = picture.clone() ?? undefined
+      this.#early = frame.clone() ?? undefined
       return true
     }
     if (seconds > startSeconds) this.#showEarly()
     this.#early?.free()
     this.#early = undefined
-    this.#hold(picture, seconds - startSeconds)
+    this.#hold(frame, seconds - startSeconds)
     return true
   }
 
@@ -104,7 +104,7 @@ class PictureTrack implements Track {
 
   [Symbol.dispose](): void {
     this.#early?.free()
-    this.#held?.picture.free()
+    this.#held?.frame.free()
     this.#chain?.[Symbol.dispose]()
     this.encoder[Symbol.dispose]()
   }
@@ -113,37 +113,37 @@ class PictureTrack implements Track {
     if (this.#early !== undefined) this.#hold(this.#early, 0)
   }
 
-  #hold(picture: Frame, seconds: number): void {
+  #hold(frame: Frame, seconds: number): void {
     this.#release(seconds)
-    const kept = picture.clone()
-    if (kept !== null) this.#held = { picture: kept, seconds }
+    const kept = frame.clone()
+    if (kept !== null) this.#held = { frame: kept, seconds }
   }
 
   /** Passes the held frame on. It is shown until a second of the clip, or for its own duration. */
   #release(untilSeconds?: number): void {
     if (this.#held === undefined) return
-    const { picture, seconds } = this.#held
+    const { frame, seconds } = this.#held
     this.#held = undefined
-    this.#feed(picture, seconds, untilSeconds)
-    picture.free()
+    this.#feed(frame, seconds, untilSeconds)
+    frame.free()
   }
 
-  #feed(picture: Frame, seconds: number, untilSeconds = seconds): void {
+  #feed(frame: Frame, seconds: number, untilSeconds = seconds): void {
     const ticks = Math.round(seconds * TICKS_PER_SECOND)
-    const chain = this.#chainFor(picture, ticks)
-    const { sourceRate, pictureRate = sourceRate } = this.#options
+    const chain = this.#chainFor(frame, ticks)
+    const { sourceRate, frameRate = sourceRate } = this.#options
     // Not all containers declare how long a frame is shown, and timestamps may go back.
     const ownSeconds =
-      untilSeconds > seconds ? untilSeconds - seconds : Number(picture.duration) * this.#tickSeconds
+      untilSeconds > seconds ? untilSeconds - seconds : Number(frame.duration) * this.#tickSeconds
     // The rate filter must not drop the only frame.
-    const leastSeconds = this.#count === 0 ? 1 / pictureRate : 0
-    const shownSeconds = Math.max(leastSeconds, ownSeconds > 0 ? ownSeconds : 1 / sourceRate)
-    const early = this.#options.pictureRate === undefined ? 0 : ROUNDED_TICKS
-    picture.pts = BigInt(ticks - this.#chainStart - early)
-    picture.duration = BigInt(
+    const minSeconds = this.#count === 0 ? 1 / frameRate : 0
+    const shownSeconds = Math.max(minSeconds, ownSeconds > 0 ? ownSeconds : 1 / sourceRate)
+    const early = this.#options.frameRate === undefined ? 0 : ROUNDED_TICKS
+    frame.pts = BigInt(ticks - this.#chainStart - early)
+    frame.duration = BigInt(
       Math.max(1, Math.round(Math.min(shownSeconds, this.#secondsLeft(seconds)) * TICKS_PER_SECOND)),
     )
-    chain.push(picture, this.#encode)
+    chain.push(frame, this.#encode)
     this.#isFed = true
   }
 
@@ -157,8 +157,8 @@ class PictureTrack implements Track {
     return (at < span.endSeconds ? span.endSeconds : lastSeconds) - at
   }
 
-  #chainFor(picture: Frame, ticks: number): Chain {
-    const { width, height, format, colorSpace, colorRange } = picture
+  #chainFor(frame: Frame, ticks: number): Chain {
+    const { width, height, format, colorSpace, colorRange } = frame
     const kind = [width, height, format, colorSpace, colorRange].join(' ')
     if (this.#chain !== undefined && kind === this.#kind) return this.#chain
     this.#chain?.drain(this.#encode)
@@ -166,33 +166,33 @@ class PictureTrack implements Track {
     this.#kind = kind
     this.#chainStart = ticks
     this.#chain = openChain(this.#libav, {
-      kind: 'pictures',
-      source: `${pictureSource({ width, height, format }, TICKS_PER_SECOND)}:colorspace=${colorSpace}:range=${colorRange}`,
-      filters: this.#filtersFor(picture),
+      kind: 'video',
+      source: `${videoFilterSource({ width, height, format }, TICKS_PER_SECOND)}:colorspace=${colorSpace}:range=${colorRange}`,
+      filters: this.#filtersFor(frame),
     })
     return this.#chain
   }
 
-  #filtersFor(picture: Frame): readonly string[] {
-    const { video, size, pictureRate, blur } = this.#options
-    const isInterlaced = picture.hasFlags(this.#libav.constants.AV_FRAME_FLAG_INTERLACED)
+  #filtersFor(frame: Frame): readonly string[] {
+    const { video, size, frameRate, blur } = this.#options
+    const isInterlaced = frame.hasFlags(this.#libav.constants.AV_FRAME_FLAG_INTERLACED)
     return [
       ...(isInterlaced ? ['bwdif=mode=send_frame:deint=interlaced'] : []),
       // Each output frame is the one that the video shows at that time.
-      ...(pictureRate === undefined ? [] : [`fps=${pictureRate}:round=up`]),
+      ...(frameRate === undefined ? [] : [`fps=${frameRate}:round=up`]),
       ...clipFilters({
-        video: { ...video, colours: mergeColours(video.colours, coloursOf(picture)) },
+        video: { ...video, colours: mergeColours(video.colours, coloursOf(frame)) },
         ...{ size, hasAlpha: keepsAlpha(this.#options) },
       }),
       ...(blur === undefined ? [] : [`gblur=sigma=${blur}`]),
     ]
   }
 
-  readonly #encode = (picture: Frame): void => {
+  readonly #encode = (frame: Frame): void => {
     if (this.#chain === undefined) return
     const { num, den } = this.#chain.timeBase
     const scale = (num / den) * TICKS_PER_SECOND
-    const tick = BigInt(Math.round(Number(picture.pts) * scale) + this.#chainStart)
+    const tick = BigInt(Math.round(Number(frame.pts) * scale) + this.#chainStart)
     // Two frames with the same timestamp, or out of order, are never shown by players and not allowed in
     // files.
     if (tick <= this.#lastTick) return
@@ -200,13 +200,13 @@ class PictureTrack implements Track {
     // At a low frame rate the last frame would last longer than the clip.
     const seconds = Number(tick) / TICKS_PER_SECOND
     const leftTicks = Math.max(1, Math.round(this.#secondsLeft(seconds) * TICKS_PER_SECOND))
-    const duration = Math.min(Math.round(Number(picture.duration) * scale), leftTicks)
+    const duration = Math.min(Math.round(Number(frame.duration) * scale), leftTicks)
     this.#durations.set(tick, BigInt(duration))
     this.#count += 1
-    picture.pts = tick
+    frame.pts = tick
     // The encoder chooses the key frames itself.
-    picture.pictType = this.#libav.constants.AV_PICTURE_TYPE_NONE
-    this.encoder.encode(picture, this.#write)
+    frame.pictType = this.#libav.constants.AV_PICTURE_TYPE_NONE
+    this.encoder.encode(frame, this.#write)
   }
 
   readonly #write = (packet: Packet): void => {

@@ -3,7 +3,7 @@
  * sRGB, row by row from the top without padding. Three channels are RGB, four are RGBA with straight (not
  * premultiplied) alpha.
  */
-export interface RawPicture {
+export interface RawImage {
   readonly data: Uint8Array
   readonly width: number
   readonly height: number

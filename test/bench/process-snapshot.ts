@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 
 /** The resources of a process, on Linux. */
-export interface ProcessLook {
+export interface ProcessSnapshot {
   /** The resident memory of the process itself. */
   readonly rssMib: number
   /** The open files and sockets. */
@@ -10,7 +10,7 @@ export interface ProcessLook {
   readonly children: number
 }
 
-export function lookAt(pid: number): ProcessLook {
+export function inspectProcess(pid: number): ProcessSnapshot {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8')
   return {
     rssMib: Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1]) / 1024,

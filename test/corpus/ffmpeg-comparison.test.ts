@@ -9,8 +9,8 @@ import { promisify } from 'node:util'
 import { sniff } from '@media-proxy/origin/media/sniff.ts'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Door, openFilesystemOrigin } from '../doors.ts'
 import { send } from '../http.ts'
+import { openFilesystemOrigin, type Service } from '../services.ts'
 import { FFMPEG } from '../videos.ts'
 import { CORPUS, corpusFiles, corpusFolders, readCorpus } from './corpus.ts'
 
@@ -21,7 +21,7 @@ const SECRET = 'a-secret-for-tests'
 const TOLERANCE = 6
 /** FFmpeg shows HDR pale when it is not configured to tone map. */
 const HDR_TOLERANCE = 20
-const MOST_OUTPUT_BYTES = 512 * 1024 * 1024
+const MAX_OUTPUT_BYTES = 512 * 1024 * 1024
 
 const files = corpusFolders()
   .filter((folder) => folder !== 'hostile')
@@ -29,19 +29,22 @@ const files = corpusFolders()
 const kinds = new Map(
   await Promise.all(files.map(async (file) => [file, await sniff(readCorpus(file))] as const)),
 )
-const films = files.filter((file) => kinds.get(file)?.kind === 'video')
-const sounds = files.filter((file) => kinds.get(file)?.kind === 'audio')
+const videos = files.filter((file) => kinds.get(file)?.kind === 'video')
+const audioFiles = files.filter((file) => kinds.get(file)?.kind === 'audio')
 
 describe.skipIf(CORPUS === undefined || FFMPEG === undefined)(
-  `${films.length} videos and ${sounds.length} audio files (need MEDIA_CORPUS and FFmpeg)`,
+  `${videos.length} videos and ${audioFiles.length} audio files (need MEDIA_CORPUS and FFmpeg)`,
   () => {
-    let door: Door
+    let service: Service
     beforeAll(async () => {
-      door = await openFilesystemOrigin({ MEDIA_PROXY_SECRET_KEY: SECRET, MEDIA_PROXY_NSFW_ENABLED: 'false' })
+      service = await openFilesystemOrigin({
+        MEDIA_PROXY_SECRET_KEY: SECRET,
+        MEDIA_PROXY_NSFW_ENABLED: 'false',
+      })
     })
-    afterAll(() => door.close())
+    afterAll(() => service.close())
 
-    it.each(films)('have the frames and the duration of FFmpeg: %s', async (file) => {
+    it.each(videos)('have the frames and the duration of FFmpeg: %s', async (file) => {
       await put(file)
       const { times, isHdr } = await frameTimes(file)
       const [middle, last] = [times.length >> 1, times.length - 1]
@@ -51,8 +54,8 @@ describe.skipIf(CORPUS === undefined || FFMPEG === undefined)(
         ['&time=100%25', last],
       ] as const
       for (const [time, index] of moments) {
-        const { status, body } = await send(door.url, `/attachments/${file}?format=png${time}`)
-        expect(status, door.log.at(-1)?.detail).toBe(200)
+        const { status, body } = await send(service.url, `/attachments/${file}?format=png${time}`)
+        expect(status, service.log.at(-1)?.detail).toBe(200)
         const shown = await sharp(body).removeAlpha().raw().toBuffer({ resolveWithObject: true })
         const wanted = await decodeFrame(file, index, shown.info)
         expect(meanDifference(shown.data, wanted), `frame ${index}`).toBeLessThanOrEqual(
@@ -62,23 +65,23 @@ describe.skipIf(CORPUS === undefined || FFMPEG === undefined)(
       await expectDuration(file)
     })
 
-    it.each(sounds)('have the duration of FFmpeg: %s', async (file) => {
+    it.each(audioFiles)('have the duration of FFmpeg: %s', async (file) => {
       await put(file)
       await expectDuration(file)
     })
 
     async function put(file: string): Promise<void> {
-      await door.put(`attachments/${file}`, readCorpus(file))
-      await door.put(file, readCorpus(file), undefined, 'uploads')
+      await service.put(`attachments/${file}`, readCorpus(file))
+      await service.put(file, readCorpus(file), undefined, 'uploads')
     }
 
     async function expectDuration(file: string): Promise<void> {
-      const { status, body } = await send(door.url, '/_metadata', {
+      const { status, body } = await send(service.url, '/_metadata', {
         method: 'POST',
         headers: { 'x-internal-secret': SECRET },
         body: JSON.stringify({ type: 'upload', upload_filename: file }),
       })
-      expect(status, door.log.at(-1)?.detail).toBe(200)
+      expect(status, service.log.at(-1)?.detail).toBe(200)
       const told = JSON.parse(body.toString()).duration
       // The duration is reported in whole seconds, rounded up.
       expect(Math.abs(told - Math.ceil(await playedSeconds(file)))).toBeLessThanOrEqual(1)
@@ -141,7 +144,7 @@ async function playedSeconds(file: string): Promise<number> {
 function ffmpeg(file: string, args: readonly string[]) {
   return run(FFMPEG ?? '', ['-nostdin', '-hide_banner', '-i', pathOf(file), ...args], {
     encoding: 'buffer',
-    maxBuffer: MOST_OUTPUT_BYTES,
+    maxBuffer: MAX_OUTPUT_BYTES,
   })
 }
 

@@ -7,18 +7,18 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import sharp from 'sharp'
 import { expect, it } from 'vitest'
-import { openFilesystemOrigin } from '../doors.ts'
 import { send } from '../http.ts'
+import { openFilesystemOrigin } from '../services.ts'
 
 it('an AVIF has its alpha rotated with its colours', async () => {
-  const door = await openFilesystemOrigin({})
+  const service = await openFilesystemOrigin({})
   // A file of 96x64 whose alpha grows to the right, shown rotated by a quarter anticlockwise.
-  await door.put(
+  await service.put(
     'attachments/1/turned.avif',
     await readFile(join(import.meta.dirname, '../media/turned-alpha.avif')),
   )
-  const { status, body } = await send(door.url, '/attachments/1/turned.avif?format=png')
-  await door.close()
+  const { status, body } = await send(service.url, '/attachments/1/turned.avif?format=png')
+  await service.close()
   expect(status).toBe(200)
   const { data, info } = await sharp(body).raw().toBuffer({ resolveWithObject: true })
   expect([info.width, info.height, info.channels]).toEqual([64, 96, 4])
@@ -27,15 +27,15 @@ it('an AVIF has its alpha rotated with its colours', async () => {
 })
 
 it('an AVIF is rotated only once when its tiles declare the rotation too', async () => {
-  const door = await openFilesystemOrigin({})
+  const service = await openFilesystemOrigin({})
   // Made with avifenc: four tiles of 64x64 next to each other, the first one red, shown rotated by a quarter
   // anticlockwise.
-  await door.put(
+  await service.put(
     'attachments/1/tiles.avif',
     await readFile(join(import.meta.dirname, '../media/turned-tiles.avif')),
   )
-  const { status, body } = await send(door.url, '/attachments/1/tiles.avif?format=png')
-  await door.close()
+  const { status, body } = await send(service.url, '/attachments/1/tiles.avif?format=png')
+  await service.close()
   expect(status).toBe(200)
   const { data, info } = await sharp(body).removeAlpha().raw().toBuffer({ resolveWithObject: true })
   expect([info.width, info.height]).toEqual([64, 256])

@@ -11,7 +11,7 @@ import type { MediaSource } from './source/media-source.ts'
  * An opened image. `bytes` are those of the source, unless decoders would render them differently from
  * browsers.
  */
-export interface OpenedPicture extends Repaired {
+export interface OpenedImage extends Repaired {
   readonly info: ImageInfo
 }
 
@@ -19,9 +19,9 @@ export interface OpenedPicture extends Repaired {
  * Validates a header and the planned rendition. Returns the result with which the job ends, or undefined when
  * it continues.
  */
-export type Validate = (info: ImageInfo, seen: AvailableBytes) => Failure | Deferred | undefined
+export type Validate = (info: ImageInfo, available: AvailableBytes) => Failure | Deferred | undefined
 
-export interface OpenPictureOptions {
+export interface OpenImageOptions {
   readonly format: SourceFormat
   readonly maxBytes: number
   readonly validate: Validate
@@ -43,10 +43,10 @@ const HEAD_BYTES = 256 * 1024
  * is validated before its remaining bytes are read. Fails with `undecodable`, `source-too-large`, with the
  * failures of reading the source, or with those of `validate`.
  */
-export async function openPicture(
+export async function openImage(
   source: MediaSource,
-  { format, maxBytes, validate, intact }: OpenPictureOptions,
-): Promise<OpenedPicture | Failure | Deferred> {
+  { format, maxBytes, validate, intact }: OpenImageOptions,
+): Promise<OpenedImage | Failure | Deferred> {
   if (source.isRanged && source.sizeBytes > HEAD_BYTES) {
     const head = source.read(0, HEAD_BYTES)
     if (isFailure(head)) return head

@@ -5,26 +5,26 @@
 
 import type { Frame, IRational } from 'node-av/lib'
 import type { Libav } from '../libav/load.ts'
-import { type Chain, openChain, soundSource } from './chain.ts'
+import { audioFilterSource, type Chain, openChain } from './chain.ts'
 
-export type SoundChain = Pick<Chain, 'push' | 'drain'> & Disposable
+export type AudioFilter = Pick<Chain, 'push' | 'drain'> & Disposable
 
 /**
  * Opens a chain for audio with timestamps in `unit`. The filters have to end in a single layout, rate and
  * format. The caller disposes of it.
  */
-export function openSoundChain(libav: Libav, unit: IRational, filters: readonly string[]): SoundChain {
+export function openAudioFilter(libav: Libav, unit: IRational, filters: readonly string[]): AudioFilter {
   let chain: Chain | undefined
   let kind = ''
 
   return {
     push(samples, onFrame) {
-      const source = soundSource(samples, unit)
+      const source = audioFilterSource(samples, unit)
       if (chain === undefined || source !== kind) {
         chain?.drain(onFrame)
         chain?.[Symbol.dispose]()
         chain = undefined
-        chain = openChain(libav, { kind: 'sound', source, filters })
+        chain = openChain(libav, { kind: 'audio', source, filters })
         kind = source
       }
       return chain.push(samples, onFrame)

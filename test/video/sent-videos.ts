@@ -1,6 +1,6 @@
 /** Videos that users send, with the expected results. */
 
-export interface SentFilm {
+export interface SentVideo {
   readonly name: string
   readonly format: string
   readonly mime: string
@@ -17,7 +17,7 @@ export interface SentFilm {
   readonly frames: readonly number[]
 }
 
-export const SENT_FILMS: readonly SentFilm[] = [
+export const SENT_VIDEOS: readonly SentVideo[] = [
   {
     name: 'longgop.mp4',
     format: 'mp4',
@@ -181,7 +181,7 @@ export const SENT_FILMS: readonly SentFilm[] = [
   },
 ]
 
-export interface SentSound {
+export interface SentAudio {
   readonly name: string
   readonly format: string
   readonly mime: string
@@ -189,7 +189,7 @@ export interface SentSound {
   readonly duration: number
 }
 
-export const SENT_SOUNDS: readonly SentSound[] = [
+export const SENT_AUDIO: readonly SentAudio[] = [
   { name: 'voice.webm', format: 'webm', mime: 'audio/webm', duration: 4 },
   { name: 'alac.m4a', format: 'm4a', mime: 'audio/mp4', duration: 3 },
   { name: 'noxing.mp3', format: 'mp3', mime: 'audio/mpeg', duration: 5 },
