@@ -1,5 +1,6 @@
 import sharp from 'sharp'
 import { describe, expect, it } from 'vitest'
+import { iconBitmap, iconOf, plainIcon, type TestEntry } from './icons.test-data.ts'
 import { MEDIA_KINDS, mediaKindOfName } from './kinds.ts'
 import { SNIFF_BYTES, sniff } from './sniff.ts'
 
@@ -145,6 +146,40 @@ describe('SVG', () => {
     const text = Buffer.from(`<!-- ${'x'.repeat(SNIFF_BYTES)} -->${root}`)
     expect(await formatOf(text)).toBeUndefined()
     expect(await formatOf(text, 'drawing.svg')).toBe('svg')
+  })
+})
+
+describe('icons and cursors', () => {
+  const bitmap = iconBitmap({ width: 1, height: 1, bits: 24, pixels: [1, 2, 3, 0], mask: [0, 0, 0, 0] })
+  const entry: TestEntry = { width: 1, height: 1, image: bitmap }
+  const nested = iconOf([{ ...entry, image: iconOf([entry]) }])
+  it.each<[string, Buffer, string | undefined]>([
+    ['an icon', iconOf([entry]), 'ico'],
+    ['a cursor', iconOf([entry], 'cursor'), 'ico'],
+    ['an icon of a PNG', iconOf([{ ...entry, image: Buffer.from('\x89PNG\r\n\x1a\n', 'latin1') }]), 'ico'],
+    [
+      'several entries, of which one is damaged',
+      iconOf([{ ...entry, image: Buffer.alloc(9) }, entry]),
+      'ico',
+    ],
+    ['a directory without entries', iconOf([]), undefined],
+    ['an entry inside the directory', iconOf([{ ...entry, offset: 10 }, entry]), undefined],
+    ['an entry beyond the file', iconOf([{ ...entry, offset: 100_000 }]), undefined],
+    ['an icon inside an icon', nested, undefined],
+    ['an entry of something else', iconOf([{ ...entry, image: Buffer.alloc(99, 7) }]), undefined],
+    ['a truncated directory', iconOf([entry, entry]).subarray(0, 30), undefined],
+    ['more entries than the start of a file holds', iconOf(new Array(65_535).fill(entry)), undefined],
+    ['another signature', Buffer.concat([Buffer.of(0, 0, 3, 0), iconOf([entry]).subarray(4)]), undefined],
+    // Uncompressed Targa without a palette, 16 pixels wide and high.
+    ['a Targa image', Buffer.from(`00000200${'00'.repeat(8)}10001000${'18'.repeat(800)}`, 'hex'), undefined],
+    ['a picture of an MPEG stream', Buffer.from(`00000100${'0ffff8'.repeat(99)}`, 'hex'), undefined],
+    ['a TrueType font', Buffer.from(`0001000000${'0c'.repeat(99)}`, 'hex'), undefined],
+  ])('are detected by their directory: %s', async (_, bytes, format) => {
+    expect(await formatOf(bytes.subarray(0, SNIFF_BYTES), 'a.ico')).toBe(format)
+  })
+
+  it('in the grey of the byte that starts packets are no transport stream', async () => {
+    expect(await formatOf(plainIcon(32, 32, [0x47, 0x47, 0x47]))).toBe('ico')
   })
 })
 

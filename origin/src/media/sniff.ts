@@ -4,6 +4,7 @@
  */
 
 import { fileTypeFromBuffer } from 'file-type'
+import { isIcon } from './icon-directory.ts'
 import { audioOnlyKind, type MediaFormat, type MediaKind, mediaKind, mediaKindOfName } from './kinds.ts'
 import { sniffIsoMedia } from './sniff-iso-media.ts'
 import { isMatroskaSound } from './sniff-matroska.ts'
@@ -36,6 +37,7 @@ const sniffFormat = async (
   if (startsWith(bytes, 'OggS')) return sniffOgg(bytes)
   if (startsWith(bytes, 'GIF')) return /^GIF8[79]a/.test(latin1(bytes, 0, 6)) ? 'gif' : undefined
   if (isRiffWave64(bytes)) return 'wav'
+  if (isIcon(bytes)) return 'ico'
   if (isSvg(bytes, named === 'svg')) return 'svg'
   if (isTransportStream(bytes)) return 'ts'
   if (isProgramStream(bytes)) return 'mpeg'

@@ -18,7 +18,7 @@ function isOther({ format, ownDecoder }: ImageInfo): boolean {
   return OTHERS.has(format) || ownDecoder !== undefined
 }
 
-const OTHERS: ReadonlySet<SourceFormat> = new Set(['heic', 'jxl', 'bmp'])
+const OTHERS: ReadonlySet<SourceFormat> = new Set(['heic', 'jxl', 'bmp', 'ico'])
 
 /** Decodes the still of a format that Sharp does not decode: in display orientation, 8-bit sRGB. */
 export type DecodeStill = (bytes: Uint8Array, info: ImageInfo) => Promise<RawPicture | Failure>
