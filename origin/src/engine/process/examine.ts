@@ -111,8 +111,10 @@ async function examineImage(
       const isPlayed = isSequence(info) && (info.frames > 1 || info.ownDecoder === 'sequence')
       const decodes = scan && !isSequence(info) ? scanDecodes(info, scanFrames, limits) : 1
       const still = costOfThumbnails(info, seen, decodes)
-      const others = scan && isSequence(info) ? otherPictures(seen.bytes) : []
-      const stills = others.map(() => still).reduce(oneAfterTheOther, still)
+      const others = scan ? otherPictures(seen.bytes, info) : []
+      const stills = others
+        .map(({ size }) => (size === undefined ? still : costOfThumbnails({ ...info, ...size }, seen, 1)))
+        .reduce(oneAfterTheOther, still)
       return admit(
         scan && isPlayed ? oneAfterTheOther(stills, costOfLook(info, scanFrames + 1)) : stills,
         admission,
@@ -134,7 +136,7 @@ async function examineImage(
   const first = await shrink(whole, LOOK_SIDE_PIXELS)
   if (isFailure(first)) return first
   const size = { width: info.width, height: info.height }
-  const others = scan && isSequence(info) ? await readOthers(bytes, info, limits, decodeFirst) : []
+  const others = scan ? await readOthers(bytes, info, limits, decodeFirst) : []
   if (isFailure(others)) return others
   if (sequence !== undefined) {
     const played = await lookAtSequence(sequence, options)

@@ -1,7 +1,6 @@
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { ImageFormat as SourceFormat } from '../../media/kinds.ts'
 import type { Deferred } from '../jobs.ts'
-import { shownIcon } from './formats/ico/ico.ts'
 import { hideUnusedParts } from './formats/png/hide-unused-parts.ts'
 import { type Repaired, repair, repairHeader } from './formats/repair.ts'
 import { type ImageInfo, readInfo } from './image/inspect.ts'
@@ -58,10 +57,7 @@ export async function openPicture(
   }
   const bytes = source.whole(maxBytes)
   if (isFailure(bytes)) return bytes
-  if (!intact) {
-    const icon = format === 'ico' ? shownIcon(bytes) : undefined
-    hideUnusedParts(icon?.bytes ?? bytes, icon?.format ?? format)
-  }
+  if (!intact) hideUnusedParts(bytes, format)
   const read = repairHeader(bytes, format)
   if (isFailure(read)) return read
   const info = await readInfo(read.bytes, format)

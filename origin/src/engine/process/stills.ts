@@ -11,6 +11,7 @@ import { decodeBmp } from './formats/bmp/bmp.ts'
 import { readSequence } from './formats/heif/sequence.ts'
 import { withStillBrand } from './formats/heif/still-brand.ts'
 import { shownIcon } from './formats/ico/ico.ts'
+import { hideUnusedParts } from './formats/png/hide-unused-parts.ts'
 import { repair } from './formats/repair.ts'
 import { decodeCmykJpeg } from './image/cmyk-jpeg.ts'
 import { type DecodeStill, decodePicture } from './image/decode.ts'
@@ -50,12 +51,14 @@ export function createStillDecoder(tools: VideoTools): DecodeStill {
 }
 
 /**
- * Decodes the shown entry of an icon. The EXIF orientation of a PNG in an icon is ignored, as in browsers.
+ * Decodes the shown entry of an icon. The EXIF orientation of a PNG in an icon is ignored, as in browsers. Modifies
+ * parts of `bytes` that are not shown.
  */
 async function decodeIcon(tools: VideoTools, bytes: Uint8Array): Promise<RawPicture | Failure> {
   const icon = shownIcon(bytes)
   if (icon === undefined) return fail('undecodable', 'no image in the icon')
   if (icon.format === 'bmp') return decodeBmp(icon.bytes, { inIcon: true })
+  hideUnusedParts(icon.bytes, 'png')
   const png = await repair(icon.bytes, 'png')
   if (isFailure(png)) return png
   const info = await readInfo(png.bytes, 'png')

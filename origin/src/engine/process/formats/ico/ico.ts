@@ -18,16 +18,21 @@ export interface IconImage {
  * Browsers do not fall back to another entry then.
  */
 export function shownIcon(file: Uint8Array): IconImage | undefined {
-  const [first, ...others] = iconEntries(file) ?? []
-  if (first === undefined) return undefined
-  const { offset } = others.reduce((best, entry) => (isBetter(entry, best) ? entry : best), first)
+  const entry = shownEntry(iconEntries(file) ?? [])
+  const image = entry === undefined ? undefined : imageAt(file, entry)
+  return image?.format === 'png' ? { ...image, bytes: wholePng(image.bytes) } : image
+}
+
+function shownEntry([first, ...others]: readonly IconEntry[]): IconEntry | undefined {
+  return first && others.reduce((best, entry) => (isBetter(entry, best) ? entry : best), first)
+}
+
+function imageAt(file: Uint8Array, { offset }: IconEntry): IconImage | undefined {
   const format = iconImageFormat(file, offset)
-  if (format === undefined) return undefined
   // Like browsers, this ignores the byte count in the directory. The bitmap decoder skips 14 bytes for a file
   // header; the directory, which is longer, precedes every entry.
-  return format === 'png'
-    ? { format, bytes: wholePng(file.subarray(offset)) }
-    : { format, bytes: file.subarray(offset - BMP_FILE_HEADER_BYTES) }
+  const at = format === 'png' ? offset : offset - BMP_FILE_HEADER_BYTES
+  return format && { format, bytes: file.subarray(at) }
 }
 
 function isBetter(entry: IconEntry, best: IconEntry): boolean {
@@ -47,8 +52,11 @@ function wholePng(bytes: Uint8Array): Uint8Array {
  */
 export function icoSize(file: Uint8Array): Size | undefined {
   const image = shownIcon(file)
-  if (image === undefined) return undefined
-  return image.format === 'png' ? pngSize(image.bytes) : bmpSize(image.bytes, { inIcon: true })
+  return image && sizeOf(image)
+}
+
+function sizeOf({ format, bytes }: IconImage): Size | undefined {
+  return format === 'png' ? pngSize(bytes) : bmpSize(bytes, { inIcon: true })
 }
 
 /** Reads the size from the first chunk, which has to be IHDR (PNG specification, section 11.2.1). */
@@ -60,3 +68,37 @@ function pngSize(png: Uint8Array): Size | undefined {
 }
 
 const PNG_SIZE_END = 24
+
+export interface OtherIcon {
+  /** The size of its image in pixels. */
+  readonly size: Size
+  /** Copies the entry to a file without other entries. */
+  readonly alone: () => Uint8Array
+}
+
+/** Returns the entries with an image that is not the shown one, the largest first. */
+export function otherIcons(file: Uint8Array): readonly OtherIcon[] {
+  const entries = iconEntries(file) ?? []
+  const seen = new Set([shownEntry(entries)?.offset])
+  const others: OtherIcon[] = []
+  for (const entry of entries) {
+    const image = seen.has(entry.offset) ? undefined : imageAt(file, entry)
+    const size = image && sizeOf(image)
+    seen.add(entry.offset)
+    if (size !== undefined) others.push({ size, alone: () => iconOfOne(file.subarray(entry.offset)) })
+  }
+  return others.sort((one, other) => areaOf(other.size) - areaOf(one.size))
+}
+
+const areaOf = ({ width, height }: Size) => width * height
+
+/** Builds an icon of one image. Only its offset matters in the directory. */
+function iconOfOne(image: Uint8Array): Uint8Array {
+  const directory = Buffer.alloc(DIRECTORY_BYTES_OF_ONE)
+  directory.writeUInt16LE(1, 2)
+  directory.writeUInt16LE(1, 4)
+  directory.writeUInt32LE(DIRECTORY_BYTES_OF_ONE, DIRECTORY_BYTES_OF_ONE - 4)
+  return Buffer.concat([directory, image])
+}
+
+const DIRECTORY_BYTES_OF_ONE = 22
