@@ -232,6 +232,21 @@ describe('MPEG streams', () => {
     expect(await formatOf(bytes, 'a.ts')).toBe(format)
   })
 
+  it.each(['tiff', 'png'] as const)(
+    'are not detected in a %s of the byte that starts packets',
+    async (format) => {
+      const grey = sharp({ create: { width: 200, height: 100, channels: 3, background: '#474747' } })
+      const bytes = await grey.toFormat(format, { compression: 'none', compressionLevel: 0 }).toBuffer()
+      expect(await formatOf(bytes)).toBe(format)
+    },
+  )
+
+  it('are detected after a part of a packet that looks like the header of an audio frame', async () => {
+    const stuffed = packets(8).subarray(100)
+    stuffed.set([0xff, 0xfb, 0x90, 0x64])
+    expect(await formatOf(stuffed)).toBe('ts')
+  })
+
   const frame = Buffer.concat([Buffer.from('fffb9064', 'hex'), Buffer.alloc(413, 5)])
   it.each([
     ['two frames', [frame, frame], 'mp3'],
