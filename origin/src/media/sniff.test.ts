@@ -80,6 +80,14 @@ describe('the brands of ISO containers', () => {
     ['heix', [], 'heic'],
     ['heic', ['avif'], 'avif'],
     ['hevc', ['msf1'], 'heic'],
+    ['jpeg', ['mif1', 'jpeg'], 'heic'],
+    ['avci', ['mif1'], 'heic'],
+    ['abcd', ['mif1', 'heic'], 'heic'],
+    ['abcd', ['mif1', 'heic', 'iso6'], 'mp4'],
+    ['j2ki', ['mif1'], undefined],
+    ['vvic', ['mif1', 'miaf'], undefined],
+    ['mif3', [], undefined],
+    ['mif3', ['avif'], 'avif'],
     ['crx ', [], undefined],
   ])('%s with %j is detected as %s', async (major, compatible, format) => {
     expect(await formatOf(ftyp(major, ...compatible))).toBe(format)
