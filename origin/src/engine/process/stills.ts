@@ -51,8 +51,8 @@ export function createStillDecoder(tools: VideoTools): DecodeStill {
 }
 
 /**
- * Decodes the shown entry of an icon. The EXIF orientation of a PNG in an icon is ignored, as in browsers. Modifies
- * parts of `bytes` that are not shown.
+ * Decodes the shown entry of an icon. The EXIF orientation of a PNG in an icon is ignored, as in browsers.
+ * Modifies parts of `bytes` that are not shown.
  */
 async function decodeIcon(tools: VideoTools, bytes: Uint8Array): Promise<RawPicture | Failure> {
   const icon = shownIcon(bytes)
