@@ -112,6 +112,15 @@ describe('an icon', () => {
   })
 })
 
+/** Builds a PNG of 300x300 pixels whose first chunk looks like a header of 16x16. */
+async function disguisedPng(): Promise<Buffer> {
+  const png = await halvesPng(300, 300)
+  const size = Buffer.alloc(13)
+  size.writeUInt32BE(16, 0)
+  size.writeUInt32BE(16, 4)
+  return Buffer.concat([PNG_SIGNATURE, encodePngChunk('abCd', size), png.subarray(PNG_SIGNATURE.length)])
+}
+
 describe('an icon that is damaged or hostile', () => {
   const good = entry(iconBitmap({ width: 2, height: 2, bits: 24, pixels: new Array(16).fill(9) }), 8)
   const TOO_LARGE = 'Image dimensions too large'
@@ -132,6 +141,11 @@ describe('an icon that is damaged or hostile', () => {
     ['contains another icon', () => iconOf([entry(plainIcon(4, 4, [1, 2, 3]))]), ''],
     ['has 65,535 entries', () => iconOf(new Array(65_535).fill(good)), ''],
     ['has a PNG that ends after its header', () => iconOf([entry(declaredPng(16, 16))]), ''],
+    [
+      'has a PNG whose first chunk declares another size than its header',
+      async () => iconOf([entry(await disguisedPng())]),
+      '',
+    ],
     ['ends within its directory', () => iconOf([good, good]).subarray(0, 30), ''],
   ])('is rejected when it %s', async (_, icon, text) => {
     const { status, detail } = await rendered(await icon())

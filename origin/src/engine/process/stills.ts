@@ -34,7 +34,7 @@ import type { VideoTools } from './video/video.ts'
 export function createStillDecoder(tools: VideoTools): DecodeStill {
   return async (bytes, info) => {
     if (info.format === 'bmp') return decodeBmp(bytes)
-    if (info.format === 'ico') return decodeIcon(tools, bytes)
+    if (info.format === 'ico') return decodeIcon(tools, bytes, info)
     if (info.ownDecoder === 'inks') return decodeCmykJpeg(bytes, info)
     if (info.ownDecoder === 'luma') return decodeYcbcrTiff(bytes, info)
     if (info.ownDecoder === 'grey') {
@@ -54,22 +54,28 @@ export function createStillDecoder(tools: VideoTools): DecodeStill {
  * Decodes the shown entry of an icon. The EXIF orientation of a PNG in an icon is ignored, as in browsers.
  * Modifies parts of `bytes` that are not shown.
  */
-async function decodeIcon(tools: VideoTools, bytes: Uint8Array): Promise<RawPicture | Failure> {
+async function decodeIcon(
+  tools: VideoTools,
+  bytes: Uint8Array,
+  { width, height }: ImageInfo,
+): Promise<RawPicture | Failure> {
   const icon = shownIcon(bytes)
   if (icon === undefined) return fail('undecodable', 'no image in the icon')
   if (icon.format === 'bmp') return decodeBmp(icon.bytes, { inIcon: true })
   hideUnusedParts(icon.bytes, 'png')
+  const declared = await readInfo(icon.bytes, 'png')
+  if (isFailure(declared)) return declared
+  // The size that was validated is that of the first chunk, which a decoder may not take for the header.
+  const stored = declared.orientation > 4 ? { width: declared.height, height: declared.width } : declared
+  if (stored.width !== width || stored.height !== height)
+    return fail('undecodable', `a PNG of ${stored.width}x${stored.height} instead of ${width}x${height}`)
   const png = await repair(icon.bytes, 'png')
   if (isFailure(png)) return png
-  const info = await readInfo(png.bytes, 'png')
+  const info = png.bytes === icon.bytes ? declared : await readInfo(png.bytes, 'png')
   if (isFailure(info)) return info
   const upright = { ...info, orientation: 1 }
-  return decodePicture(
-    png.bytes,
-    upright,
-    { frame: 0, maxSidePixels: MAX_SIDE_PIXELS },
-    createStillDecoder(tools),
-  )
+  const options = { frame: 0, maxSidePixels: MAX_SIDE_PIXELS }
+  return decodePicture(png.bytes, upright, options, createStillDecoder(tools))
 }
 
 /**
