@@ -15,6 +15,16 @@ export const files: readonly Case[] = [
     image: { format: 'png', width: 400, height: 300 },
   },
   {
+    name: 'an icon is served unchanged',
+    path: '/attachments/1/plain.ico',
+    status: 200,
+    expect: {
+      ...MEDIA_HEADERS,
+      'content-type': 'image/vnd.microsoft.icon',
+      'content-disposition': `inline; filename="plain.ico"; filename*=UTF-8''plain.ico`,
+    },
+  },
+  {
     name: 'quality=lossless alone changes nothing',
     path: '/attachments/1/photo.jpg?quality=lossless',
     status: 200,

@@ -2,6 +2,7 @@
  * The objects in the store while the table runs: key, bytes, and the content type that an uploader declared.
  */
 
+import { plainIcon } from '@media-proxy/origin/media/icons.test-data.ts'
 import {
   animatedGif,
   borderedPng,
@@ -75,6 +76,7 @@ async function images(): Promise<readonly TestObject[]> {
     { key: 'avatars/1/broken', bytes: Buffer.concat([declaredPng(100, 100), Buffer.alloc(50, 7)]) },
     { key: 'avatars/1/text', bytes: Buffer.from('this is no image') },
     { key: 'avatars/1/huge', bytes: declaredPng(20_000, 20_000) },
+    { key: 'avatars/1/icon', bytes: plainIcon(48, 32, [220, 30, 30]) },
     { key: 'icons/2/land', bytes: landscape },
     { key: 'banners/2/land', bytes: landscape },
     { key: 'splashes/2/land', bytes: landscape },
@@ -86,7 +88,9 @@ async function images(): Promise<readonly TestObject[]> {
     { key: 'emojis/5', bytes: await transparentPng(96, 96) },
     { key: 'emojis/6', bytes: animation },
     { key: 'emojis/7.png', bytes: await transparentPng(96, 96) },
+    { key: 'emojis/8', bytes: plainIcon(48, 48, [220, 30, 30]) },
     { key: 'stickers/9', bytes: animation },
+    { key: 'stickers/7', bytes: plainIcon(48, 32, [220, 30, 30]) },
     { key: 'stickers/8', bytes: await halvesPng(400, 200) },
     { key: 'themes/0123456789abcdef.css', bytes: Buffer.from(':root { color: red }') },
     { key: 'entrance-sounds/9/abc.mp3', bytes: Buffer.from('ID3 not really a sound') },
@@ -104,6 +108,7 @@ async function images(): Promise<readonly TestObject[]> {
     { key: 'attachments/1/anim.gif', bytes: animation, contentType: 'image/gif' },
     { key: 'attachments/1/moving.png', bytes: await movingPng(80, 60), contentType: 'image/png' },
     { key: 'attachments/1/turned.heic', bytes: await turnedHeic(), contentType: 'image/heic' },
+    { key: 'attachments/1/plain.ico', bytes: plainIcon(48, 32, [220, 30, 30]) },
     { key: 'attachments/1/logo.svg', bytes: SVG, contentType: 'image/svg+xml' },
     { key: 'attachments/1/logo.png', bytes: SVG, contentType: 'image/png' },
     { key: 'attachments/1/page.html', bytes: Buffer.from('<h1>hello</h1>'), contentType: 'text/html' },

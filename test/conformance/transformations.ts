@@ -197,6 +197,21 @@ export const transformations: readonly Case[] = [
 const MOVING = { frames: 3, delays: [100, 250, 400], loop: 2 }
 
 export const moreInputs: readonly Case[] = [
+  ...(
+    [
+      ['/attachments/1/plain.ico?format=png', 'png', 48, 32],
+      ['/attachments/1/plain.ico?width=24', 'webp', 24, 16],
+      ['/avatars/1/icon.png', 'png', 48, 32],
+      ['/emojis/8.webp', 'webp', 48, 48],
+      ['/stickers/7.png', 'png', 48, 32],
+    ] as const
+  ).map(([path, format, width, height]) => ({
+    name: `an icon is rendered: ${path}`,
+    path,
+    status: 200,
+    expect: { ...MEDIA_HEADERS, 'content-type': `image/${format}` },
+    picture: { format, width, height, pixels: [{ x: 5, y: 5, rgba: RED }] },
+  })),
   ...(['png', 'webp', 'gif'] as const).flatMap((format) => [
     {
       name: `an animated PNG becomes an animated ${format}`,

@@ -1,6 +1,7 @@
 /** Tests the sizes of SVGs: as large as requested, and by default as large as browsers show them. */
 
 import { gzipSync } from 'node:zlib'
+import { iconOf, plainIcon } from '@media-proxy/origin/media/icons.test-data.ts'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { send } from '../http.ts'
@@ -210,6 +211,17 @@ describe('SVG drawings', () => {
     const nested = drawing('width="60" height="40"', image).toString('base64')
     const outer = `<image width="60" height="40" href="data:image/svg+xml;base64,${nested}"/>`
     expect(await middleOf(`nested ${name}`, drawing('width="60" height="40"', outer))).toEqual(GREEN)
+  })
+
+  it.each(['bitmap', 'PNG'] as const)('show an embedded icon of a %s', async (coding) => {
+    const png = sharp({ create: { width: 8, height: 8, channels: 3, background: '#00ff00' } }).png()
+    const icon =
+      coding === 'bitmap'
+        ? plainIcon(8, 8, [0, 255, 0])
+        : iconOf([{ width: 8, height: 8, image: await png.toBuffer() }])
+    const href = `data:image/x-icon;base64,${icon.toString('base64')}`
+    const image = `<image width="60" height="40" preserveAspectRatio="none" href="${href}"/>`
+    expect(await middleOf(`icon of ${coding}`, drawing('width="60" height="40"', image))).toEqual(GREEN)
   })
 
   it.each(['jpeg', 'png'] as const)('rotate an embedded %s by its EXIF orientation', async (format) => {

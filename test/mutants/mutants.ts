@@ -234,6 +234,18 @@ const COLOURS: readonly Mutant[] = [
     'drawPixel(rgba, to, bytes[at + 2] ?? 0, bytes[at + 1] ?? 0, bytes[at] ?? 0, 255)',
     'drawPixel(rgba, to, bytes[at] ?? 0, bytes[at + 1] ?? 0, bytes[at + 2] ?? 0, 255)',
   ),
+  mutant(
+    'the mask of an icon is ignored',
+    'formats/bmp/bmp.ts',
+    'if (isSet) rgba.fill(0, to, to + 4)',
+    'if (isSet) rgba.fill(255, to + 3, to + 4)',
+  ),
+  mutant(
+    'the smallest entry of an icon is shown',
+    'formats/ico/ico.ts',
+    'area > bestArea',
+    'area < bestArea',
+  ),
 ]
 
 const TIME: readonly Mutant[] = [

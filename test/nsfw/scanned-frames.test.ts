@@ -4,6 +4,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { loadLibav } from '@media-proxy/origin/engine/process/libav/load.ts'
+import { iconOf, plainIcon } from '@media-proxy/origin/media/icons.test-data.ts'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { CORPUS, readCorpus } from '../corpus/corpus.ts'
@@ -30,6 +31,9 @@ beforeAll(async () => {
   }
 })
 afterAll(() => rm(folder, { recursive: true }))
+
+/** Returns the only entry of an icon, for an icon of several. */
+const entryOf = (icon: Buffer, side: number) => ({ width: side, height: side, image: icon.subarray(22) })
 
 async function verdictOn(service: Service, name: string, bytes: Uint8Array) {
   await service.put(name, bytes, undefined, 'uploads')
@@ -167,6 +171,18 @@ describe.each([
       expect(await verdictOn(service, `${name}-grey.png`, await image([]))).toMatchObject({ nsfw: false })
     } finally {
       await service.close()
+    }
+  })
+
+  it('sees each entry of an icon', async () => {
+    const grey = entryOf(plainIcon(64, 64, [128, 128, 128]), 64)
+    const red = entryOf(plainIcon(16, 16, [255, 0, 0]), 16)
+    const door = await openFilesystemOrigin(settings)
+    try {
+      expect(await verdictOn(door, 'grey.ico', iconOf([grey, grey]))).toMatchObject({ nsfw: false })
+      expect(await verdictOn(door, 'both.ico', iconOf([red, grey]))).toMatchObject({ nsfw: true })
+    } finally {
+      await door.close()
     }
   })
 

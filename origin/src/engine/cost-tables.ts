@@ -115,6 +115,8 @@ export const DECODERS: Readonly<Record<DecoderName, Decoder>> = {
     secondsPerMegapixel: 0.03,
     secondsPerMib: 0,
   },
+  // A bitmap, or a PNG that may have 16 bits per channel. All its pixels are decoded before it is scaled.
+  ico: { bytesPerPixel: 20, keptPerPixel: 4, secondsPerMegapixel: 0.1, secondsPerMib: 0.01 },
   svg: { bytesPerPixel: 0, keptPerPixel: 0, shrinks: true, secondsPerMegapixel: 0.08, secondsPerMib: 2 },
   'svg with filters': {
     bytesPerPixel: 30,

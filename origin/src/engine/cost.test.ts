@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import sharp from 'sharp'
 import { describe, expect, it } from 'vitest'
+import { iconBitmap, iconOf } from '../media/icons.test-data.ts'
 import { type CostRender, type CostSource, predictRender } from './cost.ts'
 import { type MeteredSource, meterRender } from './job-meter.ts'
 import { SMALL_JOB } from './lanes.ts'
@@ -47,7 +48,7 @@ const to = (format: CostRender['format'], width: number, height: number): CostRe
   encodes: 1,
 })
 const FORMATS = ['jpeg', 'png', 'webp', 'avif', 'gif'] as const
-const SOURCES = ['jpeg', 'png', 'webp', 'gif', 'avif', 'heic', 'tiff', 'svg'] as const
+const SOURCES = ['jpeg', 'png', 'webp', 'gif', 'avif', 'heic', 'tiff', 'ico', 'svg'] as const
 /** The budgets of the default configuration. */
 const MOST = { memoryBytes: 768 * MIB, cpuSeconds: 40 }
 
@@ -349,6 +350,36 @@ const CASES: readonly {
   {
     name: 'a TIFF of 16-bit grey with a profile',
     source: async () => ({ format: 'tiff', bytes: await deepGrey(2000, 1500) }),
+    options: options('webp', 400),
+  },
+  {
+    name: 'an icon of a large bitmap',
+    source: async () => {
+      const [width, height] = [2000, 1500]
+      const pixels = await noise(width, height).ensureAlpha(0.5).raw().toBuffer()
+      const header = iconBitmap({ width, height, bits: 32, pixels: [] })
+      return { format: 'ico', bytes: iconOf([{ width, height, image: Buffer.concat([header, pixels]) }]) }
+    },
+    options: options('webp', 400),
+  },
+  {
+    name: 'an icon of a PNG with 16 bits and a profile',
+    source: async () => {
+      const pixels = noise(2000, 1500).toColourspace('rgb16').withIccProfile('p3')
+      return {
+        format: 'ico',
+        bytes: iconOf([{ width: 256, height: 256, image: await pixels.png().toBuffer() }]),
+      }
+    },
+    options: options('webp', 400),
+  },
+  {
+    name: 'an icon of a truncated PNG',
+    source: async () => {
+      const png = await noise(2000, 1500).ensureAlpha(0.5).png({ compressionLevel: 1 }).toBuffer()
+      const image = png.subarray(0, png.length - 1000)
+      return { format: 'ico', bytes: iconOf([{ width: 256, height: 256, image }]) }
+    },
     options: options('webp', 400),
   },
   {

@@ -3,7 +3,18 @@
  * and its file name extensions. Any format that is not listed here is rejected.
  */
 
-export type ImageFormat = 'png' | 'jpeg' | 'gif' | 'webp' | 'avif' | 'svg' | 'heic' | 'jxl' | 'tiff' | 'bmp'
+export type ImageFormat =
+  | 'png'
+  | 'jpeg'
+  | 'gif'
+  | 'webp'
+  | 'avif'
+  | 'svg'
+  | 'heic'
+  | 'jxl'
+  | 'tiff'
+  | 'bmp'
+  | 'ico'
 export type VideoFormat =
   | 'mp4'
   | 'mov'
@@ -48,6 +59,8 @@ const KINDS: Readonly<
   jxl: { kind: 'image', format: 'jxl', mime: 'image/jxl', extensions: ['jxl'] },
   bmp: { kind: 'image', format: 'bmp', mime: 'image/bmp', extensions: ['bmp', 'dib'] },
   tiff: { kind: 'image', format: 'tiff', mime: 'image/tiff', extensions: ['tiff', 'tif'] },
+  // The registered type. Browsers show cursors with it, too, and also accept image/x-icon.
+  ico: { kind: 'image', format: 'ico', mime: 'image/vnd.microsoft.icon', extensions: ['ico', 'cur'] },
   mp4: { kind: 'video', format: 'mp4', mime: 'video/mp4', extensions: ['mp4', 'm4v'] },
   mov: { kind: 'video', format: 'mov', mime: 'video/quicktime', extensions: ['mov', 'qt'] },
   webm: { kind: 'video', format: 'webm', mime: 'video/webm', extensions: ['webm'] },

@@ -57,25 +57,34 @@ const formatOfBrands = (
 ): MediaFormat | 'other' => {
   // Browsers accept an AVIF brand at any position, and videos do not have one.
   if ([major, ...compatible].some((brand) => AVIF_BRANDS.has(brand))) return 'avif'
-  if (HEVC_IMAGE_BRANDS.has(major) || GENERIC_IMAGE_BRANDS.has(major)) return 'heic'
+  if (IMAGE_BRANDS.has(major)) return 'heic'
+  if (UNSUPPORTED_IMAGE_BRANDS.has(major)) return 'other'
   if (major === 'qt  ') return 'mov'
   if (major === 'crx ') return 'other'
   if (/^(M4A|M4B|F4A|F4B)/.test(major)) return 'm4a'
   if (/^3g[pg2]/.test(major)) return '3gp'
+  // A video may contain an image, too, so the image brand counts only when there is no brand of videos.
+  if (compatible.some((brand) => IMAGE_BRANDS.has(brand)) && ![major, ...compatible].some(isVideoBrand))
+    return 'heic'
   // A video brand may hold only audio. The tracks are listed further on in the file.
   return named === 'm4a' ? 'm4a' : 'mp4'
 }
 
 const AVIF_BRANDS: ReadonlySet<string> = new Set(['avif', 'avis'])
-/** The brands of HEIF (ISO/IEC 23008-12, section 10) and MIAF (ISO/IEC 23000-22, section 10). */
-const GENERIC_IMAGE_BRANDS: ReadonlySet<string> = new Set(['mif1', 'mif2', 'msf1', 'miaf'])
-const HEVC_IMAGE_BRANDS: ReadonlySet<string> = new Set([
-  'heic',
-  'heix',
-  'heim',
-  'heis',
-  'hevc',
-  'hevx',
-  'hevm',
-  'hevs',
+/**
+ * The brands of HEIF (ISO/IEC 23008-12, section 10 and annexes B, E and H) and MIAF (ISO/IEC 23000-22, section
+ * 10), for images in HEVC, JPEG and AVC.
+ */
+const IMAGE_BRANDS: ReadonlySet<string> = new Set([
+  ...['mif1', 'mif2', 'msf1', 'miaf'],
+  ...['heic', 'heix', 'heim', 'heis', 'hevc', 'hevx', 'hevm', 'hevs'],
+  ...['jpeg', 'jpgs', 'avci', 'avcs'],
 ])
+/** Images in JPEG 2000, VVC and EVC, and images with a `mini` box. */
+const UNSUPPORTED_IMAGE_BRANDS: ReadonlySet<string> = new Set([
+  ...['j2ki', 'j2is', 'vvic', 'vvis', 'evbi', 'evbs', 'evmi', 'evms'],
+  'mif3',
+])
+
+const isVideoBrand = (brand: string): boolean =>
+  /^(iso.|mp4.|mp7.|avc1|hvc1|av01|dash|ms.h|cmf.|M4V.|f4v)/i.test(brand)

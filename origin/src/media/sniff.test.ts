@@ -1,5 +1,6 @@
 import sharp from 'sharp'
 import { describe, expect, it } from 'vitest'
+import { iconBitmap, iconOf, plainIcon, type TestEntry } from './icons.test-data.ts'
 import { MEDIA_KINDS, mediaKindOfName } from './kinds.ts'
 import { SNIFF_BYTES, sniff } from './sniff.ts'
 
@@ -79,6 +80,14 @@ describe('the brands of ISO containers', () => {
     ['heix', [], 'heic'],
     ['heic', ['avif'], 'avif'],
     ['hevc', ['msf1'], 'heic'],
+    ['jpeg', ['mif1', 'jpeg'], 'heic'],
+    ['avci', ['mif1'], 'heic'],
+    ['abcd', ['mif1', 'heic'], 'heic'],
+    ['abcd', ['mif1', 'heic', 'iso6'], 'mp4'],
+    ['j2ki', ['mif1'], undefined],
+    ['vvic', ['mif1', 'miaf'], undefined],
+    ['mif3', [], undefined],
+    ['mif3', ['avif'], 'avif'],
     ['crx ', [], undefined],
   ])('%s with %j is detected as %s', async (major, compatible, format) => {
     expect(await formatOf(ftyp(major, ...compatible))).toBe(format)
@@ -148,6 +157,40 @@ describe('SVG', () => {
   })
 })
 
+describe('icons and cursors', () => {
+  const bitmap = iconBitmap({ width: 1, height: 1, bits: 24, pixels: [1, 2, 3, 0], mask: [0, 0, 0, 0] })
+  const entry: TestEntry = { width: 1, height: 1, image: bitmap }
+  const nested = iconOf([{ ...entry, image: iconOf([entry]) }])
+  it.each<[string, Buffer, string | undefined]>([
+    ['an icon', iconOf([entry]), 'ico'],
+    ['a cursor', iconOf([entry], 'cursor'), 'ico'],
+    ['an icon of a PNG', iconOf([{ ...entry, image: Buffer.from('\x89PNG\r\n\x1a\n', 'latin1') }]), 'ico'],
+    [
+      'several entries, of which one is damaged',
+      iconOf([{ ...entry, image: Buffer.alloc(9) }, entry]),
+      'ico',
+    ],
+    ['a directory without entries', iconOf([]), undefined],
+    ['an entry inside the directory', iconOf([{ ...entry, offset: 10 }, entry]), undefined],
+    ['an entry beyond the file', iconOf([{ ...entry, offset: 100_000 }]), undefined],
+    ['an icon inside an icon', nested, undefined],
+    ['an entry of something else', iconOf([{ ...entry, image: Buffer.alloc(99, 7) }]), undefined],
+    ['a truncated directory', iconOf([entry, entry]).subarray(0, 30), undefined],
+    ['more entries than the start of a file holds', iconOf(new Array(65_535).fill(entry)), undefined],
+    ['another signature', Buffer.concat([Buffer.of(0, 0, 3, 0), iconOf([entry]).subarray(4)]), undefined],
+    // Uncompressed Targa without a palette, 16 pixels wide and high.
+    ['a Targa image', Buffer.from(`00000200${'00'.repeat(8)}10001000${'18'.repeat(800)}`, 'hex'), undefined],
+    ['a picture of an MPEG stream', Buffer.from(`00000100${'0ffff8'.repeat(99)}`, 'hex'), undefined],
+    ['a TrueType font', Buffer.from(`0001000000${'0c'.repeat(99)}`, 'hex'), undefined],
+  ])('are detected by their directory: %s', async (_, bytes, format) => {
+    expect(await formatOf(bytes.subarray(0, SNIFF_BYTES), 'a.ico')).toBe(format)
+  })
+
+  it('in the grey of the byte that starts packets are no transport stream', async () => {
+    expect(await formatOf(plainIcon(32, 32, [0x47, 0x47, 0x47]))).toBe('ico')
+  })
+})
+
 describe('audio', () => {
   it('is detected as Opus or other Ogg, wherever the page is', async () => {
     expect(await formatOf(oggPage('OpusHead\x01\x02'))).toBe('opus')
@@ -195,6 +238,21 @@ describe('MPEG streams', () => {
     ['a start code of another kind', Buffer.from('000001b644000400', 'hex'), undefined],
   ])('are detected or not by their packets: %s', async (_, bytes, format) => {
     expect(await formatOf(bytes, 'a.ts')).toBe(format)
+  })
+
+  it.each(['tiff', 'png'] as const)(
+    'are not detected in a %s of the byte that starts packets',
+    async (format) => {
+      const grey = sharp({ create: { width: 200, height: 100, channels: 3, background: '#474747' } })
+      const bytes = await grey.toFormat(format, { compression: 'none', compressionLevel: 0 }).toBuffer()
+      expect(await formatOf(bytes)).toBe(format)
+    },
+  )
+
+  it('are detected after a part of a packet that looks like the header of an audio frame', async () => {
+    const stuffed = packets(8).subarray(100)
+    stuffed.set([0xff, 0xfb, 0x90, 0x64])
+    expect(await formatOf(stuffed)).toBe('ts')
   })
 
   const frame = Buffer.concat([Buffer.from('fffb9064', 'hex'), Buffer.alloc(413, 5)])

@@ -4,6 +4,7 @@
  */
 
 import { fileTypeFromBuffer } from 'file-type'
+import { isIcon } from './icon-directory.ts'
 import { audioOnlyKind, type MediaFormat, type MediaKind, mediaKind, mediaKindOfName } from './kinds.ts'
 import { sniffIsoMedia } from './sniff-iso-media.ts'
 import { isMatroskaAudio } from './sniff-matroska.ts'
@@ -36,10 +37,20 @@ const sniffFormat = async (
   if (startsWith(bytes, 'OggS')) return sniffOgg(bytes)
   if (startsWith(bytes, 'GIF')) return /^GIF8[79]a/.test(latin1(bytes, 0, 6)) ? 'gif' : undefined
   if (isRiffWave64(bytes)) return 'wav'
+  if (isIcon(bytes)) return 'ico'
   if (isSvg(bytes, named === 'svg')) return 'svg'
-  if (isTransportStream(bytes)) return 'ts'
   if (isProgramStream(bytes)) return 'mpeg'
+  const format = await formatOfSignature(bytes, named)
+  // Uncompressed grey images and quiet audio can consist of the byte that starts packets, so another signature
+  // takes precedence. The few bits of an audio frame's header can start a recording that was cut in a packet.
+  const isUncertain = format === undefined || format === 'mp3' || format === 'aac'
+  return isUncertain && isTransportStream(bytes) ? 'ts' : format
+}
 
+const formatOfSignature = async (
+  bytes: Uint8Array,
+  named: MediaFormat | undefined,
+): Promise<MediaFormat | undefined> => {
   const detected = await fileTypeFromBuffer(bytes)
   if (detected === undefined) return isTiff(bytes) ? 'tiff' : isMp3(bytes) ? 'mp3' : undefined
   if (detected.ext === 'mp3') return sniffBehindId3(bytes, named)

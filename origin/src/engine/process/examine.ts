@@ -118,8 +118,12 @@ async function examineImage(
       const isPlayed = isSequence(info) && (info.frames > 1 || info.ownDecoder === 'sequence')
       const decodes = scan && !isSequence(info) ? scanDecodes(info, scanFrames, limits) : 1
       const still = predictThumbnails(info, available, decodes)
-      const others = scan && isSequence(info) ? otherImages(available.bytes) : []
-      const stills = others.map(() => still).reduce(sequentialCost, still)
+      const others = scan ? otherImages(available.bytes, info) : []
+      const stills = others
+        .map(({ size }) =>
+          size === undefined ? still : predictThumbnails({ ...info, ...size }, available, 1),
+        )
+        .reduce(sequentialCost, still)
       return admit(
         scan && isPlayed ? sequentialCost(stills, predictAnalysis(info, scanFrames + 1)) : stills,
         admission,
@@ -141,7 +145,7 @@ async function examineImage(
   const first = await shrink(whole, ANALYSIS_SIDE_PIXELS)
   if (isFailure(first)) return first
   const size = { width: info.width, height: info.height }
-  const others = scan && isSequence(info) ? await readOthers(bytes, info, limits, decodeFirst) : []
+  const others = scan ? await readOthers(bytes, info, limits, decodeFirst) : []
   if (isFailure(others)) return others
   if (sequence !== undefined) {
     const played = await examineSequence(sequence, options)

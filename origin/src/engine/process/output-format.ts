@@ -27,6 +27,7 @@ export function writtenFormat(wanted: RenderOptions['format'], source: SourceFor
     case 'heic':
     case 'jxl':
     case 'bmp':
+    case 'ico':
     case 'video':
       return 'webp'
   }

@@ -6,6 +6,7 @@ import { BASE_BYTES, MIB } from '../cost-tables.ts'
 import type { Cost } from '../jobs.ts'
 import { predictStill } from '../video-cost.ts'
 import { MAX_PIXELS as MAX_GIF_PIXELS } from './formats/gif/repair-gif.ts'
+import { shownIcon } from './formats/ico/ico.ts'
 import { isWholePng } from './formats/png/repair-png.ts'
 import { imagesInSvg } from './formats/svg/svg-image-sizes.ts'
 import { rowsAtOnce } from './formats/tiff/tiff-samples.ts'
@@ -75,10 +76,12 @@ function predictWebpBuffer(info: ImageInfo, render: Render): CostSource['held'] 
 /** Predicts the cost of repairing a file before or while it is decoded. */
 function predictReading({ format, width, height }: ImageInfo, { bytes, sizeBytes }: AvailableBytes): Cost {
   // A file of which only the start is available cannot be checked.
-  if (format === 'png' && bytes.length === sizeBytes && !isWholePng(bytes)) {
+  const png = bytes.length === sizeBytes ? pngIn(bytes, format) : undefined
+  if (png !== undefined && !isWholePng(png)) {
     const pixels = width * height
+    const bytesPerPixel = REPAIRED_PNG_BYTES_PER_PIXEL + (format === 'ico' ? DECODED_ICON_BYTES_PER_PIXEL : 0)
     return {
-      memoryBytes: BASE_BYTES + sizeBytes + pixels * REPAIRED_PNG_BYTES_PER_PIXEL,
+      memoryBytes: BASE_BYTES + sizeBytes + pixels * bytesPerPixel,
       cpuSeconds: (pixels / 1e6) * REPAIRED_PNG_SECONDS_PER_MEGAPIXEL,
     }
   }
@@ -93,6 +96,12 @@ function predictReading({ format, width, height }: ImageInfo, { bytes, sizeBytes
   return FREE
 }
 
+function pngIn(bytes: Uint8Array, format: ImageInfo['format']): Uint8Array | undefined {
+  if (format === 'png') return bytes
+  const icon = format === 'ico' ? shownIcon(bytes) : undefined
+  return icon?.format === 'png' ? icon.bytes : undefined
+}
+
 /**
  * The bytes per pixel to re-encode a GIF: its indices, and their nine-bit codes, twice. Doubled, because V8
  * may not have collected the garbage of reading the header.
@@ -102,6 +111,8 @@ const REENCODED_GIF_SECONDS_PER_MEGAPIXEL = 0.03
 
 /** The bytes per pixel to repair a PNG: unpacked, padded, packed, in a file, decoded, and in another file. */
 const REPAIRED_PNG_BYTES_PER_PIXEL = 26
+/** The bytes per pixel of an icon's repaired PNG that is decoded while the garbage of the repair remains. */
+const DECODED_ICON_BYTES_PER_PIXEL = 32
 const REPAIRED_PNG_SECONDS_PER_MEGAPIXEL = 0.06
 
 /**

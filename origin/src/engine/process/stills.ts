@@ -1,18 +1,22 @@
 /**
  * Decodes still images that Sharp does not decode, or not in their colours: HEIC by libav, or by libheif when
- * that fails; JPEG XL and some AVIF by libav; bitmaps by this code.
+ * that fails; JPEG XL and some AVIF by libav; bitmaps and icons by this code.
  */
 
+import { MAX_SIDE_PIXELS } from '@media-proxy/shared/request/parameters.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { declaredColours } from './colours/declared-colours.ts'
 import { decodeGreySamples, decodePngSamples } from './decode-samples.ts'
 import { decodeBmp } from './formats/bmp/bmp.ts'
 import { readSequence } from './formats/heif/sequence.ts'
 import { withStillBrand } from './formats/heif/still-brand.ts'
+import { shownIcon } from './formats/ico/ico.ts'
+import { hideUnusedParts } from './formats/png/hide-unused-parts.ts'
+import { repair } from './formats/repair.ts'
 import { decodeCmykJpeg } from './image/cmyk-jpeg.ts'
-import type { DecodeStill } from './image/decode.ts'
+import { type DecodeStill, decodeImage } from './image/decode.ts'
 import { decodeHeic } from './image/heic.ts'
-import type { ImageInfo } from './image/inspect.ts'
+import { type ImageInfo, readInfo } from './image/inspect.ts'
 import { openFile } from './image/open-file.ts'
 import { pixelsOf } from './image/render-stages.ts'
 import { toSrgb } from './image/to-srgb.ts'
@@ -30,6 +34,7 @@ import type { VideoTools } from './video/video.ts'
 export function createStillDecoder(tools: VideoTools): DecodeStill {
   return async (bytes, info) => {
     if (info.format === 'bmp') return decodeBmp(bytes)
+    if (info.format === 'ico') return decodeIcon(tools, bytes, info)
     if (info.ownDecoder === 'inks') return decodeCmykJpeg(bytes, info)
     if (info.ownDecoder === 'luma') return decodeYcbcrTiff(bytes, info)
     if (info.ownDecoder === 'grey') {
@@ -43,6 +48,34 @@ export function createStillDecoder(tools: VideoTools): DecodeStill {
     if (info.format !== 'heic') return decoded ?? fail('not-ready', `nothing here decodes ${info.format}`)
     return decoded === undefined || isFailure(decoded) ? decodeHeic(bytes, info) : decoded
   }
+}
+
+/**
+ * Decodes the shown entry of an icon. The EXIF orientation of a PNG in an icon is ignored, as in browsers.
+ * Modifies parts of `bytes` that are not shown.
+ */
+async function decodeIcon(
+  tools: VideoTools,
+  bytes: Uint8Array,
+  { width, height }: ImageInfo,
+): Promise<RawImage | Failure> {
+  const icon = shownIcon(bytes)
+  if (icon === undefined) return fail('undecodable', 'no image in the icon')
+  if (icon.format === 'bmp') return decodeBmp(icon.bytes, { inIcon: true })
+  hideUnusedParts(icon.bytes, 'png')
+  const declared = await readInfo(icon.bytes, 'png')
+  if (isFailure(declared)) return declared
+  // The size that was validated is that of the first chunk, which a decoder may not take for the header.
+  const stored = declared.orientation > 4 ? { width: declared.height, height: declared.width } : declared
+  if (stored.width !== width || stored.height !== height)
+    return fail('undecodable', `a PNG of ${stored.width}x${stored.height} instead of ${width}x${height}`)
+  const png = await repair(icon.bytes, 'png')
+  if (isFailure(png)) return png
+  const info = png.bytes === icon.bytes ? declared : await readInfo(png.bytes, 'png')
+  if (isFailure(info)) return info
+  const upright = { ...info, orientation: 1 }
+  const options = { frame: 0, maxSidePixels: MAX_SIDE_PIXELS }
+  return decodeImage(png.bytes, upright, options, createStillDecoder(tools))
 }
 
 /**

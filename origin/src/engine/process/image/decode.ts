@@ -18,7 +18,7 @@ function isUnsupportedBySharp({ format, ownDecoder }: ImageInfo): boolean {
   return UNSUPPORTED_BY_SHARP.has(format) || ownDecoder !== undefined
 }
 
-const UNSUPPORTED_BY_SHARP: ReadonlySet<SourceFormat> = new Set(['heic', 'jxl', 'bmp'])
+const UNSUPPORTED_BY_SHARP: ReadonlySet<SourceFormat> = new Set(['heic', 'jxl', 'bmp', 'ico'])
 
 /** Decodes the still of a format that Sharp does not decode: in display orientation, 8-bit sRGB. */
 export type DecodeStill = (bytes: Uint8Array, info: ImageInfo) => Promise<RawImage | Failure>

@@ -11,6 +11,7 @@ import { codedItem, readHeif, shownItem } from '../formats/heif/heif-items.ts'
 import { isDeepHevc, sizeOfItem } from '../formats/heif/heif-properties.ts'
 import { readSequence } from '../formats/heif/sequence.ts'
 import { withStillBrand } from '../formats/heif/still-brand.ts'
+import { icoSize } from '../formats/ico/ico.ts'
 import { jxlSize } from '../formats/jxl-header.ts'
 import { countApngFrames, hidesDefaultImage } from '../formats/png/apng.ts'
 import { isHdrPng } from '../formats/png/png-colours.ts'
@@ -78,7 +79,7 @@ export async function inspectImage(
 
 /** Reads the header of an image without validating it. Fails with `undecodable`. */
 export async function readInfo(bytes: Uint8Array, format: SourceFormat): Promise<ImageInfo | Failure> {
-  if (format === 'bmp' || format === 'jxl') return plainInfo(bytes, format)
+  if (format === 'bmp' || format === 'ico' || format === 'jxl') return plainInfo(bytes, format)
   if (format === 'svg') return drawingInfo(bytes)
   const metadata = await readHeader(bytes)
   if (isFailure(metadata)) return sequenceInfo(bytes, format) ?? heicInfo(bytes, format) ?? metadata
@@ -90,8 +91,10 @@ export function validateInfo(info: ImageInfo, { limits, animated }: InspectOptio
   return validateDeclaredSize({ ...info, decodedFrames: animated ? info.frames : 1 }, limits)
 }
 
-function plainInfo(bytes: Uint8Array, format: 'bmp' | 'jxl'): ImageInfo | Failure {
-  const size = format === 'bmp' ? bmpSize(bytes) : jxlSize(bytes)
+const PLAIN_SIZES = { bmp: bmpSize, ico: icoSize, jxl: jxlSize } as const
+
+function plainInfo(bytes: Uint8Array, format: keyof typeof PLAIN_SIZES): ImageInfo | Failure {
+  const size = PLAIN_SIZES[format](bytes)
   if (size === undefined) return fail('undecodable', `no header of ${format}`)
   return {
     ...{ format, ...size, frames: 1, orientation: 1, palette: false, interlaced: false },
@@ -99,10 +102,10 @@ function plainInfo(bytes: Uint8Array, format: 'bmp' | 'jxl'): ImageInfo | Failur
     hasAlpha: false,
     plainColours: false,
     deepProfile: false,
-    lossless: format === 'bmp',
+    lossless: format !== 'jxl',
     // The most that the decoder produces.
     bands: 4,
-    bytesPerSample: format === 'bmp' ? 1 : 2,
+    bytesPerSample: format === 'jxl' ? 2 : 1,
   }
 }
 

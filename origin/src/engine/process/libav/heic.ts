@@ -1,6 +1,7 @@
 /**
- * Decodes HEIC stills with libav's HEVC decoder. libav's demuxer reports neither which tiles form an image
- * nor how it is transformed, so the file is parsed here and only the coded images are passed to the decoder.
+ * Decodes HEIF stills with libav's decoders of HEVC, AV1, AVC and JPEG. libav's demuxer reports neither which
+ * tiles form an image nor how it is transformed, so the file is parsed here and only the coded images are
+ * passed to the decoder.
  */
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
@@ -169,26 +170,38 @@ function asFrame(
   return frame
 }
 
-/** The codec of each item type, and the property that its decoder needs. */
-const CODINGS: ReadonlyMap<string, { readonly codec: 'hevc' | 'av1'; readonly description: string }> =
-  new Map([
-    ['hvc1', { codec: 'hevc', description: 'hvcC' }],
-    ['av01', { codec: 'av1', description: 'av1C' }],
-  ])
+interface Coding {
+  readonly codec: 'hevc' | 'av1' | 'h264' | 'mjpeg'
+  /** The type of the property that the decoder needs. Undefined for a codec without parameter sets. */
+  readonly description?: string
+  /** The type of the optional property whose bytes precede those of the item. */
+  readonly prefix?: string
+}
+
+/** The codec of each item type (ISO/IEC 23008-12, annexes B, E and H). */
+const CODINGS: ReadonlyMap<string, Coding> = new Map([
+  ['hvc1', { codec: 'hevc', description: 'hvcC' }],
+  ['av01', { codec: 'av1', description: 'av1C' }],
+  ['avc1', { codec: 'h264', description: 'avcC' }],
+  ['jpeg', { codec: 'mjpeg', prefix: 'jpgC' }],
+])
 
 function decodeCoded(libav: Libav, { file, item, maxPixels }: ItemOptions): Frame | Failure {
   const coding = CODINGS.get(item.type)
-  const description = item.properties.find(({ type }) => type === coding?.description)?.data
+  const propertyOf = (wanted: string | undefined) => item.properties.find(({ type }) => type === wanted)?.data
+  const description = propertyOf(coding?.description)
   const coded = file.bytesOf(item)
   const codec = coding && decoderOf(libav, coding.codec)
-  if (description === undefined || coded === undefined || codec === undefined)
+  const lacksDescription = coding?.description !== undefined && description === undefined
+  if (lacksDescription || coded === undefined || codec === undefined)
     return fail('undecodable', `an item of ${item.type}`)
+  const prefix = propertyOf(coding?.prefix)
   const opened = openDecoder(libav, { codec, description, maxPixels })
   if (isFailure(opened)) return opened
   using decoder = opened
   using packet = new libav.library.Packet()
   packet.alloc()
-  packet.data = coded
+  packet.data = prefix === undefined ? coded : Buffer.concat([prefix, coded])
   packet.pts = 0n
   let frame: Frame | undefined
   const onFrame = (decoded: Frame) => {

@@ -9,21 +9,30 @@ import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
 import type { Size } from '../../../../media/size.ts'
 import type { RawImage } from '../../pixels/raw-image.ts'
 
+export interface BmpOptions {
+  /**
+   * Whether it is a bitmap in an icon: its declared height is doubled, because a mask of one bit per pixel
+   * follows the pixels. Set bits are transparent pixels. The bytes before the bitmap header are ignored.
+   */
+  readonly inIcon?: boolean
+}
+
 /** Returns the size of a bitmap in pixels, as shown. Undefined when the file has no bitmap header. */
-export function bmpSize(bytes: Uint8Array): Size | undefined {
+export function bmpSize(bytes: Uint8Array, { inIcon = false }: BmpOptions = {}): Size | undefined {
   if (bytes.length < SHORTEST_BYTES) return undefined
   const view = viewOf(bytes)
   const isFirst = view.getUint32(HEADER_AT, true) === OS2_FIRST_BYTES
   const width = isFirst ? view.getUint16(18, true) : view.getInt32(18, true)
   // A negative height means that the rows are stored from top to bottom.
-  const height = isFirst ? view.getUint16(20, true) : Math.abs(view.getInt32(22, true))
+  const stored = isFirst ? view.getUint16(20, true) : Math.abs(view.getInt32(22, true))
+  const height = inIcon ? Math.floor(stored / 2) : stored
   return width > 0 && height > 0 ? { width, height } : undefined
 }
 
 /** Decodes a bitmap. Fails with `undecodable` when its coding is none of those that browsers show. */
-export function decodeBmp(bytes: Uint8Array): RawImage | Failure {
-  const size = bmpSize(bytes)
-  const header = size === undefined ? undefined : readHeader(bytes)
+export function decodeBmp(bytes: Uint8Array, { inIcon = false }: BmpOptions = {}): RawImage | Failure {
+  const size = bmpSize(bytes, { inIcon })
+  const header = size === undefined ? undefined : readHeader(bytes, inIcon)
   if (size === undefined || header === undefined) return fail('undecodable', 'no header of bmp')
   const { bits, coding } = header
   const canvas: Canvas = {
@@ -35,11 +44,19 @@ export function decodeBmp(bytes: Uint8Array): RawImage | Failure {
     const read = pixelReader(bytes, header)
     if (read === undefined) return fail('undecodable', `a bitmap of ${bits} bits a pixel`)
     drawRows(bytes, header, canvas, read)
+    if (inIcon && (header.masks?.alpha === undefined || !hasAlpha(canvas))) {
+      drawMask(bytes, header, canvas)
+      return toRawImage(canvas, false)
+    }
+  } else if (inIcon) {
+    return fail('undecodable', 'run lengths in an icon')
   } else drawRuns(bytes, header, coding, canvas)
   return toRawImage(canvas, header.masks?.alpha !== undefined)
 }
 
-const HEADER_AT = 14
+/** The length of the header that precedes the bitmap header in a file. */
+export const BMP_FILE_HEADER_BYTES = 14
+const HEADER_AT = BMP_FILE_HEADER_BYTES
 const SHORTEST_BYTES = 26
 const OS2_FIRST_BYTES = 12
 /** The header lengths that Windows uses, in bytes. OS/2's second header has any length from 16 to 64. */
@@ -68,7 +85,7 @@ interface Header {
   readonly start: number
 }
 
-function readHeader(bytes: Uint8Array): Header | undefined {
+function readHeader(bytes: Uint8Array, inIcon: boolean): Header | undefined {
   const view = viewOf(bytes)
   const headerBytes = view.getUint32(HEADER_AT, true)
   const isFirst = headerBytes === OS2_FIRST_BYTES
@@ -83,17 +100,17 @@ function readHeader(bytes: Uint8Array): Header | undefined {
   const masks =
     coding === 'masks'
       ? readMasks(view, headerBytes, field(30) === ALPHA_MASKS)
-      : usualMasks(bits, headerBytes >= WINDOWS_4_BYTES ? field(ALPHA_MASK_AT) : 0)
+      : usualMasks(bits, alphaMask(headerBytes, bits, inIcon, field))
   if (masks === undefined && (bits === 16 || bits === 32)) return undefined
   const masksBytes =
     coding === 'masks' && headerBytes === WINDOWS_BYTES ? (field(30) === ALPHA_MASKS ? 16 : 12) : 0
+  const declared = inIcon ? 0 : view.getUint32(10, true)
   const { palette, end } = readPalette(bytes, {
     at: behind + masksBytes,
     entryBytes: isFirst ? 3 : 4,
-    count: bits > 8 ? 0 : field(46) || 2 ** bits,
-    pixelsAt: view.getUint32(10, true),
+    count: bits > 8 ? 0 : Math.min(field(46) || 2 ** bits, 2 ** bits),
+    pixelsAt: declared,
   })
-  const declared = view.getUint32(10, true)
   return {
     topDown: !isFirst && view.getInt32(22, true) < 0,
     ...{ bits, coding, masks, palette },
@@ -102,6 +119,8 @@ function readHeader(bytes: Uint8Array): Header | undefined {
 }
 
 const WINDOWS_BYTES = 40
+/** From the third Windows header on, there is a field for the alpha mask. */
+const WINDOWS_3_BYTES = 56
 /** From the fourth Windows header on, the alpha mask applies whatever the coding. */
 const WINDOWS_4_BYTES = 108
 const ALPHA_MASK_AT = 66
@@ -117,6 +136,18 @@ function codingOf(number: number, bits: number, isWindows: boolean): Coding | un
   return number === RLE24 && bits === 24 ? 'runs of 24' : undefined
 }
 
+/** Returns the alpha mask of pixels whose other masks are the usual ones; 0 when there is none. */
+function alphaMask(
+  headerBytes: number,
+  bits: number,
+  inIcon: boolean,
+  field: (at: number) => number,
+): number {
+  if (headerBytes >= WINDOWS_4_BYTES) return field(ALPHA_MASK_AT)
+  // The shorter headers declare no alpha, but icons of 32 bits have it.
+  return inIcon && bits === 32 && headerBytes < WINDOWS_3_BYTES ? 0xff000000 : 0
+}
+
 function usualMasks(bits: number, alphaMask: number): Masks | undefined {
   const alpha = alphaMask === 0 ? {} : { alpha: alphaMask }
   if (bits === 16) return { red: 0x7c00, green: 0x03e0, blue: 0x001f, ...alpha }
@@ -126,10 +157,10 @@ function usualMasks(bits: number, alphaMask: number): Masks | undefined {
 /** Reads the channel masks. They follow the shortest Windows header, or are part of the longer ones. */
 function readMasks(view: DataView, headerBytes: number, namesAlpha: boolean): Masks | undefined {
   const at = HEADER_AT + WINDOWS_BYTES
-  const hasAlpha = namesAlpha || headerBytes >= 56
-  if (view.byteLength < at + (hasAlpha ? 16 : 12)) return undefined
+  const declaresAlpha = namesAlpha || headerBytes >= WINDOWS_3_BYTES
+  if (view.byteLength < at + (declaresAlpha ? 16 : 12)) return undefined
   const [red = 0, green = 0, blue = 0] = [0, 4, 8].map((offset) => view.getUint32(at + offset, true))
-  const alpha = hasAlpha ? view.getUint32(at + 12, true) : 0
+  const alpha = declaresAlpha ? view.getUint32(at + 12, true) : 0
   return { red, green, blue, ...(alpha === 0 ? {} : { alpha }) }
 }
 
@@ -219,9 +250,17 @@ function channelOf(mask: number): (value: number) => number {
   return (value) => table[(value & mask) >>> shift] ?? 0
 }
 
-function drawRows(bytes: Uint8Array, { bits, start }: Header, canvas: Canvas, read: ReadPixel): void {
+/** Returns the length of a row, which is padded to whole 32-bit words. */
+const rowLength = (bits: number, width: number) => Math.ceil((bits * width) / 32) * 4
+
+function drawRows(
+  bytes: Uint8Array,
+  { bits, start }: Pick<Header, 'bits' | 'start'>,
+  canvas: Canvas,
+  read: ReadPixel,
+): void {
   const { width, height, rgba } = canvas
-  const rowBytes = Math.ceil((bits * width) / 32) * 4
+  const rowBytes = rowLength(bits, width)
   for (let row = 0; row < height; row += 1) {
     const from = start + row * rowBytes
     const whole = Math.min(width, Math.floor(((bytes.length - from) * 8) / bits))
@@ -229,6 +268,23 @@ function drawRows(bytes: Uint8Array, { bits, start }: Header, canvas: Canvas, re
     for (let x = 0; x < whole; x += 1) read(from, x, rgba, to + x * 4)
     if (whole < width) return
   }
+}
+
+/** Returns whether any pixel has alpha. Writers that do not support it leave zeros there. */
+function hasAlpha({ rgba }: Canvas): boolean {
+  for (let at = 3; at < rgba.length; at += 4) if (rgba[at] !== 0) return true
+  return false
+}
+
+/** Makes the pixels of an icon without alpha transparent where its mask is set, and all others opaque. */
+function drawMask(bytes: Uint8Array, { bits, start, masks }: Header, canvas: Canvas): void {
+  const { width, height, rgba } = canvas
+  if (masks?.alpha !== undefined) for (let at = 3; at < rgba.length; at += 4) rgba[at] = 255
+  const mask = { bits: 1, start: start + rowLength(bits, width) * height }
+  drawRows(bytes, mask, canvas, (row, x, _, to) => {
+    const isSet = (((bytes[row + (x >> 3)] ?? 0) >> (7 - (x & 7))) & 1) === 1
+    if (isSet) rgba.fill(0, to, to + 4)
+  })
 }
 
 /**

@@ -66,7 +66,15 @@ export function codedItem(file: HeifFile, image: HeifItem): HeifItem {
 /** The longest chain of identity items (an image that is another one, cropped or turned) that is followed. */
 const MAX_IDENTITIES = 4
 
-const IMAGE_ITEM_TYPES: ReadonlySet<string> = new Set(['av01', 'hvc1', 'grid', 'iden', 'iovl'])
+const IMAGE_ITEM_TYPES: ReadonlySet<string> = new Set([
+  'av01',
+  'hvc1',
+  'jpeg',
+  'avc1',
+  'grid',
+  'iden',
+  'iovl',
+])
 
 /** The largest number of items that is read. A phone's image of 200 megapixels has some 800 tiles. */
 const MAX_ITEMS = 4096

@@ -5,6 +5,7 @@
 
 import type { Size } from '../../../../media/size.ts'
 import { bmpSize } from '../bmp/bmp.ts'
+import { icoSize } from '../ico/ico.ts'
 import { WEBP_HEADER_BYTES } from '../webp/riff.ts'
 import { MAX_PIXELS } from './svg-images.ts'
 
@@ -62,6 +63,8 @@ const KINDS: readonly Kind[] = [
   { mark: 'GIF8', at: 0, sizeOf: gifSize },
   { mark: 'WEBP', at: 8, sizeOf: webpSize },
   { mark: 'BM', at: 0, sizeOf: bmpSize },
+  { mark: '\0\0\x01\0', at: 0, sizeOf: icoSize },
+  { mark: '\0\0\x02\0', at: 0, sizeOf: icoSize },
   { mark: 'ftyp', at: 4, sizeOf: () => undefined },
 ]
 

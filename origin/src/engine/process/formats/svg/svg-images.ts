@@ -9,7 +9,8 @@ import { sniff } from '../../../../media/sniff.ts'
 import { isGzip } from '../../../../media/sniff-svg.ts'
 import { isProfileOf } from '../../colours/icc-header.ts'
 import { sharp, UNLIMITED_PIXELS } from '../../pixels/sharp.ts'
-import { bmpSize, decodeBmp } from '../bmp/bmp.ts'
+import { type BmpOptions, bmpSize, decodeBmp } from '../bmp/bmp.ts'
+import { shownIcon } from '../ico/ico.ts'
 import { svgAsUtf8 } from './svg-text.ts'
 
 /** Matches the opening delimiter, the data URL up to its data, its type and its parameters. */
@@ -149,7 +150,14 @@ async function asSupported(
     return isKnown ? undefined : dataUrl(`image/${format}`, image)
   }
   if (format === undefined) return undefined
-  const png = format === 'bmp' ? await bmpAsPng(image, left) : await asPng(image, left)
+  const icon = format === 'ico' ? shownIcon(image) : undefined
+  if (icon?.format === 'png')
+    return asSupported(Buffer.from(icon.bytes), { type: '', isKnown: false }, left, depth)
+  const bitmap = icon?.bytes ?? (format === 'bmp' ? image : undefined)
+  const png =
+    bitmap === undefined
+      ? await asPng(image, left)
+      : await bmpAsPng(bitmap, { inIcon: format === 'ico' }, left)
   return png && dataUrl('image/png', png)
 }
 
@@ -157,11 +165,11 @@ function dataUrl(type: string, bytes: Uint8Array): string {
   return `data:${type};base64,${Buffer.from(bytes).toString('base64')}`
 }
 
-async function bmpAsPng(image: Buffer, left: Left): Promise<Buffer | undefined> {
-  const size = bmpSize(image)
+async function bmpAsPng(bitmap: Uint8Array, options: BmpOptions, left: Left): Promise<Buffer | undefined> {
+  const size = bmpSize(bitmap, options)
   if (size === undefined || size.width * size.height > left.pixels) return undefined
   left.pixels -= size.width * size.height
-  const decoded = await decodeBmp(image)
+  const decoded = decodeBmp(bitmap, options)
   if (isFailure(decoded)) return undefined
   const { data, width, height, channels } = decoded
   return sharp(data, { ...UNLIMITED_PIXELS, raw: { width, height, channels } })
