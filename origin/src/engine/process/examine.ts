@@ -242,8 +242,8 @@ async function examineVideoInAudioFile(
     if (!options.acceptAnyAudio && validateAudioCodecs(video.info.audio, 'video') !== undefined)
       return undefined
     const openOther = (index: number) => openVideo(options.tools, source, kind.format, index)
-    const looked = await examineOpenedVideo(video, kind, { ...options, openOther })
-    return isFailure(looked) && looked.code === 'undecodable' ? undefined : looked
+    const examined = await examineOpenedVideo(video, kind, { ...options, openOther })
+    return isFailure(examined) && examined.code === 'undecodable' ? undefined : examined
   } finally {
     await video.close()
   }
@@ -263,11 +263,11 @@ async function examineOpenedVideo(
   if (rejected !== undefined) return rejected
   const { width, height } = video.info.video
   const shownAt = sizeWithin(video.info.video, ANALYSIS_SIDE_PIXELS)
-  const looks = [
+  const costs = [
     predictAnalysis(video.info.video, scan ? scanSamples(scanFrames) : 0),
     ...(scan ? video.info.others.map((other) => predictAnalysis(other, OTHER_SAMPLES)) : []),
   ]
-  const analysisCost = looks.reduce(sequentialCost)
+  const analysisCost = costs.reduce(sequentialCost)
   const waveformCost = wantsWaveform ? predictWaveform(video.info.durationSeconds ?? 0) : FREE
   const deferred = admit(sequentialCost(analysisCost, waveformCost), admission)
   if (deferred !== undefined) return deferred

@@ -103,8 +103,8 @@ async function imageFiles(
   const decodes = affordableDecodes(info, limits)
   const reachable = (frames: number) => {
     const timestamps = threeTimestamps(times[frames] ?? 0)
-    const wanted = timestamps.map((timestamp) => Math.min(frames - 1, frameAt(times, timestamp)))
-    return reachableFrames(threeFrames(wanted, frames), decodes)
+    const selected = timestamps.map((timestamp) => Math.min(frames - 1, frameAt(times, timestamp)))
+    return reachableFrames(threeFrames(selected, frames), decodes)
   }
   if (sequence !== undefined) {
     const frames = reachable(info.frames)
@@ -114,7 +114,7 @@ async function imageFiles(
   const decodeStill = createStillDecoder(tools)
   const decode = (frame: number, maxSidePixels: number) =>
     decodeImage(bytes, info, { frame, maxSidePixels }, decodeStill)
-  const look = async (frames: readonly number[]): Promise<readonly ShownFrame[]> => {
+  const decodeFrames = async (frames: readonly number[]): Promise<readonly ShownFrame[]> => {
     const shown: ShownFrame[] = []
     for (const frame of frames) {
       const decoded = await decode(frame, Math.max(info.width, info.height))
@@ -122,13 +122,13 @@ async function imageFiles(
     }
     return shown
   }
-  const wanted = reachable(info.frames)
-  const shown = await look(wanted)
-  if (shown.length === wanted.length) return jpegFiles(shown)
+  const selected = reachable(info.frames)
+  const shown = await decodeFrames(selected)
+  if (shown.length === selected.length) return jpegFiles(shown)
   // One frame is broken, and browsers play those before it.
   const decodesFrame = async (frame: number) => !isFailure(await decode(frame, 1))
   const whole = await countWholeFrames(decodesFrame, { from: 0, to: info.frames, decodes })
-  return jpegFiles(await look(reachable(whole)))
+  return jpegFiles(await decodeFrames(reachable(whole)))
 }
 
 const FRAMES = 3
@@ -153,7 +153,7 @@ function sequenceTimes(sequence: ImageSequence): readonly number[] {
   return times
 }
 
-interface WantedFrames {
+interface FrameSelection {
   readonly info: ImageInfo
   readonly frames: readonly number[]
   readonly times: readonly number[]
@@ -165,7 +165,7 @@ interface WantedFrames {
  */
 async function playFrames(
   sequence: ImageSequence,
-  { info, frames, times }: WantedFrames,
+  { info, frames, times }: FrameSelection,
   tools: VideoTools,
 ): Promise<readonly ShownFrame[] | Failure> {
   const played = await playSequence(tools, sequence, info, (frames.at(-1) ?? 0) + 1)

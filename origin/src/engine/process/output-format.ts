@@ -5,7 +5,7 @@ import type { ImageFormat as SourceFormat } from '../../media/kinds.ts'
 import type { SourceLimits } from '../../media/limits.ts'
 import type { Size } from '../../media/size.ts'
 import type { RenderOptions } from '../render-options.ts'
-import { MOVING_AVIF_SIDE } from './clip/moving-avif.ts'
+import { ANIMATED_AVIF_SIDE } from './clip/moving-avif.ts'
 import type { ImageInfo } from './image/inspect.ts'
 import { type Layout, sizeOf } from './image/layout.ts'
 
@@ -55,17 +55,17 @@ function avifOrWebp(
   { frames }: Pick<ImageInfo, 'frames'>,
   { animated, quality, maxBytes }: RenderOptions,
   { width, height }: Size,
-  { limits, avifMoves }: FormatOptions,
+  { limits, canAnimateAvif }: FormatOptions,
 ): ImageFormat {
   if (width * height > limits.avifPixels) return 'webp'
   if (!animated || frames <= 1) return 'avif'
   const isWritten =
-    quality !== 'lossless' && maxBytes === undefined && Math.min(width, height) >= MOVING_AVIF_SIDE
-  return avifMoves && isWritten ? 'avif' : 'webp'
+    quality !== 'lossless' && maxBytes === undefined && Math.min(width, height) >= ANIMATED_AVIF_SIDE
+  return canAnimateAvif && isWritten ? 'avif' : 'webp'
 }
 
 export interface FormatOptions {
   readonly limits: Pick<SourceLimits, 'avifPixels'>
   /** Whether an encoder of animated AVIF is available. */
-  readonly avifMoves: boolean
+  readonly canAnimateAvif: boolean
 }

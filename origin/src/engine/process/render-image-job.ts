@@ -7,7 +7,7 @@ import type { Cost, Deferred } from '../jobs.ts'
 import type { RenderOptions } from '../render-options.ts'
 import { type Admission, admit } from './admit.ts'
 import { asFailure } from './clip/libav-rejection.ts'
-import { encodeMovingAvif } from './clip/moving-avif.ts'
+import { encodeAnimatedAvif } from './clip/moving-avif.ts'
 import { towardsFaces } from './faces/towards-faces.ts'
 import { isBare } from './formats/bare.ts'
 import { readSequence } from './formats/heif/sequence.ts'
@@ -19,7 +19,7 @@ import { openFile } from './image/open-file.ts'
 import { bytesToKeep, type SharedPixels } from './image/pixel-cache.ts'
 import { keepsAnimation, type Render, renderImage, renderPlayed } from './image/render-image.ts'
 import { pixelsOf } from './image/render-stages.ts'
-import { movingStrip } from './moving-strip.ts'
+import { decodeStrip } from './moving-strip.ts'
 import { openImage } from './open-image.ts'
 import { type FormatOptions, outputFormat, writtenFormat } from './output-format.ts'
 import { type AvailableBytes, predictImage, predictKeptPixels, predictThumbnails } from './predict.ts'
@@ -51,14 +51,14 @@ export async function renderImageJob(
   const { limits } = tools
   const { options } = job
   // Loading libav takes 11 MiB and a tenth of a second, so it is loaded only when its encoder may be needed.
-  const mayMove = options.animated && writtenFormat(options.format, sourceFormat) === 'avif'
-  const avifMoves = mayMove && (await tools.libav()) !== undefined
-  const wantedOf = (info: ImageInfo) => planRender(info, job, { limits, avifMoves })
+  const mayAnimate = options.animated && writtenFormat(options.format, sourceFormat) === 'avif'
+  const canAnimateAvif = mayAnimate && (await tools.libav()) !== undefined
+  const planFor = (info: ImageInfo) => planRender(info, job, { limits, canAnimateAvif })
   const opened = await openImage(source, {
     format: sourceFormat,
     maxBytes: limits.sourceBytes,
     validate(info, available) {
-      const wanted = wantedOf(info)
+      const wanted = planFor(info)
       if (isFailure(wanted)) return wanted
       return (
         validateSize(sizeOf(wanted.render), limits) ??
@@ -71,7 +71,7 @@ export async function renderImageJob(
   })
   if (!('info' in opened)) return opened
   const { bytes, info } = opened
-  const wanted = wantedOf(info)
+  const wanted = planFor(info)
   if (isFailure(wanted)) return wanted
   const { format } = wanted.render
   const costs = costsOf(info, wanted, { bytes, sizeBytes: bytes.length }, source.kept)
@@ -107,7 +107,7 @@ async function renderWhole(
   if (isFailure(layout)) return layout
   const render = { ...wanted, ...layout }
   if (render.format === 'avif' && keepsAnimation(info, render)) {
-    const moving = await renderMovingAvif(bytes, info, render, tools)
+    const moving = await renderAnimatedAvif(bytes, info, render, tools)
     if (!isFailure(moving) || !UNPLAYABLE.has(moving.code)) return moving
     return renderImage(bytes, info, { ...render, animated: false }, decodeStill)
   }
@@ -117,7 +117,7 @@ async function renderWhole(
   )
 }
 
-async function renderMovingAvif(
+async function renderAnimatedAvif(
   bytes: Uint8Array,
   info: ImageInfo,
   render: Render,
@@ -127,9 +127,9 @@ async function renderMovingAvif(
   const { quality } = render
   if (libav === undefined || quality === 'lossless') return fail('not-ready', 'no encoder of AVIF')
   // Raw pixels with alpha.
-  const strip = await movingStrip(bytes, info, { ...render, format: 'png' }, tools)
+  const strip = await decodeStrip(bytes, info, { ...render, format: 'png' }, tools)
   if (isFailure(strip)) return strip
-  return asFailure(() => encodeMovingAvif(libav, strip, quality))
+  return asFailure(() => encodeAnimatedAvif(libav, strip, quality))
 }
 
 /**
@@ -144,8 +144,8 @@ async function cutLayout(
 ): Promise<Layout | Failure> {
   if (!seeksFaces(wanted)) return wanted
   if (info.drawing !== undefined) return { ...wanted, plan: { ...wanted.plan, gravity: 'attention' } }
-  const looked = await decodeImage(bytes, info, FACE_DETECTION_INPUT, decodeStill)
-  return isFailure(looked) ? looked : towardsFaces(wanted, info, looked)
+  const sample = await decodeImage(bytes, info, FACE_DETECTION_INPUT, decodeStill)
+  return isFailure(sample) ? sample : towardsFaces(wanted, info, sample)
 }
 
 /** The faces of an animation are searched in its first frame. */

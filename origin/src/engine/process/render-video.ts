@@ -50,7 +50,10 @@ export async function renderVideo(
     const isCut = options.crop !== undefined || options.trim === true || seeksFaces(layout)
     const most = options.trim ? untrimmed(layout, options, info.video) : layout
     const own = writtenFormat(options.format, 'video')
-    const format = outputFormat(own, { frames: 1 }, options, most, { limits: tools.limits, avifMoves: false })
+    const format = outputFormat(own, { frames: 1 }, options, most, {
+      limits: tools.limits,
+      canAnimateAvif: false,
+    })
     const wanted = renderOf(job, format, most)
     const samples = options.time === 'best' ? POSTER_CANDIDATES : 0
     const ended =
@@ -88,7 +91,7 @@ async function renderSheet(
     { frames: 1 },
     options,
     { plan },
-    { limits, avifMoves: false },
+    { limits, canAnimateAvif: false },
   )
   const { quality, blur } = options
   const wanted: Render = {

@@ -44,7 +44,7 @@ export function planAsset(route: AssetRoute, source: Size, size: number): Plan {
     : exact(scaleToWidth(source, size))
 }
 
-export interface WantedSize {
+export interface RequestedSize {
   readonly width?: number
   readonly height?: number
   readonly fit: Fit
@@ -52,7 +52,7 @@ export interface WantedSize {
 }
 
 /** Returns the plan of an attachment or of external media. */
-export function planTransformation(source: Size, { width, height, fit, gravity }: WantedSize): Plan {
+export function planTransformation(source: Size, { width, height, fit, gravity }: RequestedSize): Plan {
   if (width !== undefined && height !== undefined) return planBox(source, { width, height }, fit, gravity)
   if (width !== undefined) return exact(scaleToWidth(source, width))
   if (height !== undefined) return exact(swapped(scaleToWidth(swapped(source), height)))

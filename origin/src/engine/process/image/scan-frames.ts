@@ -45,7 +45,7 @@ export async function decodeScanFrames(
   const still = info.hidesDefault === true ? (await pagedFrames(bytes, info, [0])).decodedFrames : []
   if (info.frames === 1) return still
   const decodes = affordableDecodes(info, limits)
-  const look = (frames: number) => {
+  const decodeFrames = (frames: number) => {
     const wanted = framesToScan(times.slice(0, frames + 1), frames, most)
     return info.format === 'png'
       ? playedFrames(
@@ -55,7 +55,7 @@ export async function decodeScanFrames(
         )
       : pagedFrames(bytes, info, reachableFrames(wanted, decodes))
   }
-  const { decodedFrames, whole, broken } = await look(info.frames)
+  const { decodedFrames, whole, broken } = await decodeFrames(info.frames)
   if (broken === undefined) return [...still, ...coarseFirst(decodedFrames)]
   // Browsers play only the frames before it, so the scan takes its frames from those.
   const decodesFrame = async (frame: number) => !isFailure(await decodePaged(bytes, info, frame, 1))
@@ -63,7 +63,7 @@ export async function decodeScanFrames(
     info.format === 'png'
       ? broken
       : await countWholeFrames(decodesFrame, { from: whole, to: broken, decodes })
-  const played = frames > 1 ? (await look(frames)).decodedFrames : []
+  const played = frames > 1 ? (await decodeFrames(frames)).decodedFrames : []
   return [...still, ...coarseFirst([...played, ...decodedFrames].slice(0, most + 1))]
 }
 
