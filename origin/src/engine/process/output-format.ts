@@ -5,7 +5,7 @@ import type { ImageFormat as SourceFormat } from '../../media/kinds.ts'
 import type { SourceLimits } from '../../media/limits.ts'
 import type { Size } from '../../media/size.ts'
 import type { RenderOptions } from '../render-options.ts'
-import { ANIMATED_AVIF_SIDE } from './clip/moving-avif.ts'
+import { ANIMATED_AVIF_SIDE } from './clip/animated-avif.ts'
 import type { ImageInfo } from './image/inspect.ts'
 import { type Layout, sizeOf } from './image/layout.ts'
 
