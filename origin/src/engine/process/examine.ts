@@ -20,7 +20,7 @@ import { sizeWithin } from './image/plan.ts'
 import { decodeScanFrames, scanDecodes } from './image/scan-frames.ts'
 import { openImage } from './open-image.ts'
 import type { RawImage } from './pixels/raw-image.ts'
-import { predictRawImage, predictThumbnails } from './predict.ts'
+import { predictThumbnails, predictVideoStill } from './predict.ts'
 import { cutIntoParts, partsOf } from './scan/long-image.ts'
 import { otherImages, readOthers } from './scan/other-images.ts'
 import { type MediaSource, memorySource } from './source/media-source.ts'
@@ -291,7 +291,7 @@ async function examineOpenedVideo(
 /** Predicts the cost of the first frame of a video and of `samples` more for the scan. */
 function predictAnalysis(video: Size, samples: number): Cost {
   const plan = { ...sizeWithin(video, ANALYSIS_SIDE_PIXELS), mode: 'exact', gravity: 'centre' } as const
-  return predictRawImage(video, { plan, format: 'jpeg', quality: 80, animated: false }, samples)
+  return predictVideoStill(video, { plan, format: 'jpeg', quality: 80, animated: false }, samples)
 }
 
 /**

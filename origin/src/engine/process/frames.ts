@@ -18,7 +18,7 @@ import { type Render, renderRaw } from './image/render-image.ts'
 import { countWholeFrames } from './image/whole-frames.ts'
 import { openImage } from './open-image.ts'
 import type { RawImage } from './pixels/raw-image.ts'
-import { type AvailableBytes, MAX_SECONDS, predictImage, predictRawImage } from './predict.ts'
+import { type AvailableBytes, MAX_SECONDS, predictImage, predictVideoStill } from './predict.ts'
 import type { MediaSource } from './source/media-source.ts'
 import { createStillDecoder } from './stills.ts'
 import { threeFrames, threeTimestamps } from './timestamps/timestamps.ts'
@@ -66,7 +66,7 @@ async function videoFiles(
   const video = await openVideo(tools, source, kind.format)
   if (isFailure(video)) return video
   try {
-    const deferred = admit(predictRawImage(video.info.video, jpegRender(video.info.video)), admission)
+    const deferred = admit(predictVideoStill(video.info.video, jpegRender(video.info.video)), admission)
     return deferred ?? (await filesOf(video))
   } finally {
     await video.close()

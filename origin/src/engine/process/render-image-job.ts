@@ -22,7 +22,7 @@ import { keepsAnimation, type Render, renderImage, renderPlayed } from './image/
 import { pixelsOf } from './image/render-stages.ts'
 import { openImage } from './open-image.ts'
 import { type FormatOptions, outputFormat, writtenFormat } from './output-format.ts'
-import { type AvailableBytes, predictImage, predictKeptPixels, predictThumbnails } from './predict.ts'
+import { type AvailableBytes, predictImage, predictThumbnails, withKeptPixels } from './predict.ts'
 import {
   type RenderRequest,
   renderOf,
@@ -231,7 +231,7 @@ function costsOf(
   const frames = keepsAnimation(info, render) ? info.frames : 1
   const alone = predictImage(drawn, render, { frames, cutLate }, available)
   if (kept?.wanted !== true) return { alone, kept: alone }
-  return { alone, kept: predictKeptPixels(alone, bytesToKeep(info, render), available) }
+  return { alone, kept: withKeptPixels(alone, bytesToKeep(info, render), available) }
 }
 
 /**

@@ -12,7 +12,7 @@ import { type Layout, layoutOf, seeksFaces, sizeOf } from './image/layout.ts'
 import { type Plan, planTransformation } from './image/plan.ts'
 import { type Render, renderRaw } from './image/render-image.ts'
 import { outputFormat, writtenFormat } from './output-format.ts'
-import { costRender, predictRawImage } from './predict.ts'
+import { costRender, predictVideoStill } from './predict.ts'
 import { renderPreview } from './render-preview.ts'
 import { type RenderRequest, renderOf, renderPixels, untrimmed, validateSize } from './render-request.ts'
 import type { Rendered } from './rendered.ts'
@@ -58,7 +58,7 @@ export async function renderVideo(
     const samples = options.time === 'best' ? POSTER_CANDIDATES : 0
     const ended =
       validateSize(sizeOf(wanted), tools.limits) ??
-      admit(predictRawImage(info.video, wanted, samples), admission)
+      admit(predictVideoStill(info.video, wanted, samples), admission)
     if (ended !== undefined) return ended
     const timestamp = await requestedTimestamp(video, options)
     if (isFailure(timestamp)) return timestamp
