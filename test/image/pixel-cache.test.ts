@@ -133,7 +133,7 @@ describe('the pixels of a shared still', () => {
   async function decodes(file: Buffer, kept: SharedPixels, allowance = ANY_COST): Promise<boolean> {
     let decoded = false
     const watched: SharedPixels = {
-      wanted: kept.wanted,
+      isNeeded: kept.isNeeded,
       read: (decode) =>
         kept.read(() => {
           decoded = true
@@ -175,7 +175,7 @@ describe('the pixels of a shared still', () => {
     const keeper = createPixelCache()
     const file = await gradient(701, 477, 3).png().toBuffer()
     expect(await decodes(file, keeper.begin({ id: 1, shared: false }))).toBe(false)
-    expect(keeper.begin({ id: 1, shared: false }).wanted).toBe(false)
+    expect(keeper.begin({ id: 1, shared: false }).isNeeded).toBe(false)
   })
 
   it('are not kept beyond the admitted memory', async () => {
@@ -183,6 +183,6 @@ describe('the pixels of a shared still', () => {
     const file = await gradient(3401, 2477, 3).png().toBuffer()
     const allowance = { memoryBytes: 50 * 2 ** 20, cpuSeconds: 60 }
     expect(await decodes(file, keeper.begin({ id: 1, shared: true }), allowance)).toBe(false)
-    expect(keeper.begin({ id: 1, shared: false }).wanted).toBe(false)
+    expect(keeper.begin({ id: 1, shared: false }).isNeeded).toBe(false)
   })
 })

@@ -13,8 +13,11 @@ import { type Layout, sizeOf } from './image/layout.ts'
  * Returns the output format. Sources in formats that are not written (SVG, TIFF, HEIC and others, a still of
  * a video) become WebP.
  */
-export function writtenFormat(wanted: RenderOptions['format'], source: SourceFormat | 'video'): ImageFormat {
-  if (wanted !== 'source' && !isClipFormat(wanted)) return wanted
+export function writtenFormat(
+  requested: RenderOptions['format'],
+  source: SourceFormat | 'video',
+): ImageFormat {
+  if (requested !== 'source' && !isClipFormat(requested)) return requested
   switch (source) {
     case 'png':
     case 'jpeg':

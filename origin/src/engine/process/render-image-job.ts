@@ -58,25 +58,25 @@ export async function renderImageJob(
     format: sourceFormat,
     maxBytes: limits.sourceBytes,
     validate(info, available) {
-      const wanted = planFor(info)
-      if (isFailure(wanted)) return wanted
+      const target = planFor(info)
+      if (isFailure(target)) return target
       return (
-        validateSize(sizeOf(wanted.render), limits) ??
-        validateInfo(wanted.drawn, { limits, animated: keepsAnimation(info, wanted.render) }) ??
-        (mayBeUntouched(info, options, wanted.render, available.sizeBytes)
+        validateSize(sizeOf(target.render), limits) ??
+        validateInfo(target.drawn, { limits, animated: keepsAnimation(info, target.render) }) ??
+        (mayBeUntouched(info, options, target.render, available.sizeBytes)
           ? undefined
-          : admit(costWithin(admission.allowance, costsOf(info, wanted, available, source.kept)), admission))
+          : admit(costWithin(admission.allowance, costsOf(info, target, available, source.kept)), admission))
       )
     },
   })
   if (!('info' in opened)) return opened
   const { bytes, info } = opened
-  const wanted = planFor(info)
-  if (isFailure(wanted)) return wanted
-  const { format } = wanted.render
-  const costs = costsOf(info, wanted, { bytes, sizeBytes: bytes.length }, source.kept)
+  const target = planFor(info)
+  if (isFailure(target)) return target
+  const { format } = target.render
+  const costs = costsOf(info, target, { bytes, sizeBytes: bytes.length }, source.kept)
   const cost = costWithin(admission.allowance, costs)
-  if (mayBeUntouched(info, options, wanted.render, bytes.length)) {
+  if (mayBeUntouched(info, options, target.render, bytes.length)) {
     const isUntouched = !opened.damaged && isBare(bytes, info.format)
     const untouched = { kind: 'rendered', format, bytes: undefined } as const
     if (isUntouched && !mayFailLate(bytes, info.format)) return untouched
@@ -89,23 +89,23 @@ export async function renderImageJob(
       return isFailure(decoded) ? decoded : untouched
     }
   }
-  const rendered = wanted.cutLate
-    ? await renderCut(bytes, info, wanted, job, tools)
-    : await renderWhole(bytes, info, wanted.render, tools, cost === costs.kept ? source.kept : undefined)
+  const rendered = target.cutLate
+    ? await renderCut(bytes, info, target, job, tools)
+    : await renderWhole(bytes, info, target.render, tools, cost === costs.kept ? source.kept : undefined)
   return isFailure(rendered) ? rendered : { kind: 'rendered', format, bytes: rendered }
 }
 
 async function renderWhole(
   bytes: Uint8Array,
   info: ImageInfo,
-  wanted: Render,
+  target: Render,
   tools: VideoTools,
   kept: SharedPixels | undefined,
 ): Promise<Uint8Array | Failure> {
   const decodeStill = createStillDecoder(tools)
-  const layout = await cutLayout(bytes, info, wanted, decodeStill)
+  const layout = await cutLayout(bytes, info, target, decodeStill)
   if (isFailure(layout)) return layout
-  const render = { ...wanted, ...layout }
+  const render = { ...target, ...layout }
   if (render.format === 'avif' && keepsAnimation(info, render)) {
     const moving = await renderAnimatedAvif(bytes, info, render, tools)
     if (!isFailure(moving) || !UNPLAYABLE.has(moving.code)) return moving
@@ -139,13 +139,13 @@ async function renderAnimatedAvif(
 async function cutLayout(
   bytes: Uint8Array,
   info: ImageInfo,
-  wanted: Render,
+  target: Render,
   decodeStill: DecodeStill,
 ): Promise<Layout | Failure> {
-  if (!seeksFaces(wanted)) return wanted
-  if (info.drawing !== undefined) return { ...wanted, plan: { ...wanted.plan, gravity: 'attention' } }
+  if (!seeksFaces(target)) return target
+  if (info.drawing !== undefined) return { ...target, plan: { ...target.plan, gravity: 'attention' } }
   const sample = await decodeImage(bytes, info, FACE_DETECTION_INPUT, decodeStill)
-  return isFailure(sample) ? sample : towardsFaces(wanted, info, sample)
+  return isFailure(sample) ? sample : towardsFaces(target, info, sample)
 }
 
 /** The faces of an animation are searched in its first frame. */
@@ -230,7 +230,7 @@ function costsOf(
 ): Costs {
   const frames = keepsAnimation(info, render) ? info.frames : 1
   const alone = predictImage(drawn, render, { frames, cutLate }, available)
-  if (kept?.wanted !== true) return { alone, kept: alone }
+  if (kept?.isNeeded !== true) return { alone, kept: alone }
   return { alone, kept: withKeptPixels(alone, bytesToKeep(info, render), available) }
 }
 
@@ -251,13 +251,13 @@ function costWithin(allowance: Cost, { alone, kept }: Costs): Cost {
 async function renderSequence(
   bytes: Uint8Array,
   info: ImageInfo,
-  wanted: Render,
+  target: Render,
   tools: VideoTools,
 ): Promise<Uint8Array | Failure | undefined> {
-  const sequence = info.format === 'avif' && keepsAnimation(info, wanted) ? readSequence(bytes) : undefined
+  const sequence = info.format === 'avif' && keepsAnimation(info, target) ? readSequence(bytes) : undefined
   if (sequence === undefined) return undefined
   const played = await playSequence(tools, sequence, info)
-  const rendered = isFailure(played) ? played : await renderPlayed(played, info, wanted)
+  const rendered = isFailure(played) ? played : await renderPlayed(played, info, target)
   return isFailure(rendered) && UNPLAYABLE.has(rendered.code) ? undefined : rendered
 }
 

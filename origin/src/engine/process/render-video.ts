@@ -54,17 +54,17 @@ export async function renderVideo(
       limits: tools.limits,
       canAnimateAvif: false,
     })
-    const wanted = renderOf(job, format, most)
+    const target = renderOf(job, format, most)
     const samples = options.time === 'best' ? POSTER_CANDIDATES : 0
     const ended =
-      validateSize(sizeOf(wanted), tools.limits) ??
-      admit(predictVideoStill(info.video, wanted, samples), admission)
+      validateSize(sizeOf(target), tools.limits) ??
+      admit(predictVideoStill(info.video, target, samples), admission)
     if (ended !== undefined) return ended
     const timestamp = await requestedTimestamp(video, options)
     if (isFailure(timestamp)) return timestamp
-    const frame = await video.readFrame(timestamp, isCut ? undefined : wanted.plan)
+    const frame = await video.readFrame(timestamp, isCut ? undefined : target.plan)
     if (isFailure(frame)) return frame
-    const rendered = isCut ? await renderPixels(frame, job, format) : await renderRaw(frame, wanted)
+    const rendered = isCut ? await renderPixels(frame, job, format) : await renderRaw(frame, target)
     return isFailure(rendered) ? rendered : { kind: 'rendered', format, bytes: rendered }
   } finally {
     await video.close()
@@ -94,7 +94,7 @@ async function renderSheet(
     { limits, canAnimateAvif: false },
   )
   const { quality, blur } = options
-  const wanted: Render = {
+  const target: Render = {
     ...{ plan, format, quality, animated: false },
     ...(blur === undefined ? {} : { blur }),
   }
@@ -103,14 +103,14 @@ async function renderSheet(
     admit(
       predictSheet({
         ...{ video: video.info.video, decodedSize: frameSize(video.info.video, frame) },
-        ...{ frames: sprite.columns * sprite.rows, held: SHEET_FRAMES_HELD, render: costRender(wanted) },
+        ...{ frames: sprite.columns * sprite.rows, held: SHEET_FRAMES_HELD, render: costRender(target) },
       }),
       admission,
     )
   if (ended !== undefined) return ended
   const sheet = await drawSpriteSheet(video, sprite, frame)
   if (isFailure(sheet)) return sheet
-  const bytes = await renderRaw(sheet.image, wanted)
+  const bytes = await renderRaw(sheet.image, target)
   if (isFailure(bytes)) return bytes
   return { kind: 'rendered', format, bytes, spriteIntervalSeconds: sheet.intervalSeconds }
 }

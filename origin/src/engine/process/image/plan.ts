@@ -29,11 +29,11 @@ export interface PlanSource extends Size {
 
 /** Returns the size at which a drawing is rasterised so that the wanted size is no enlargement. */
 export function drawnSize(drawing: Size, geometry: Geometry): Size {
-  const wanted =
+  const requested =
     geometry.kind === 'transformation'
       ? geometry
       : { width: geometry.size, height: geometry.route === 'stickers' ? geometry.size : undefined }
-  const scale = Math.max(1, (wanted.width ?? 0) / drawing.width, (wanted.height ?? 0) / drawing.height)
+  const scale = Math.max(1, (requested.width ?? 0) / drawing.width, (requested.height ?? 0) / drawing.height)
   return { width: drawing.width * scale, height: drawing.height * scale }
 }
 
@@ -64,10 +64,10 @@ export function keepsSize(plan: Plan, source: Size): boolean {
   return plan.width === source.width && plan.height === source.height
 }
 
-function planBox(source: Size, wanted: Size, fit: Fit, gravity: Gravity): Plan {
+function planBox(source: Size, requested: Size, fit: Fit, gravity: Gravity): Plan {
   const box = {
-    width: side(Math.min(wanted.width, source.width)),
-    height: side(Math.min(wanted.height, source.height)),
+    width: side(Math.min(requested.width, source.width)),
+    height: side(Math.min(requested.height, source.height)),
   }
   const inside = scaleInside(source, box)
   // There is nothing to crop or pad when the aspect ratios agree.
