@@ -7,7 +7,7 @@ import { access, mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { PHOTOGRAPHS } from '@media-proxy/origin/paths/paths.ts'
 import sharp from 'sharp'
-import { chime, dayVideo } from './moving-samples.ts'
+import { chime, dayVideo } from './sample-video.ts'
 
 export const SAMPLE_KEYS = {
   avatar: 'avatars/1/5a6d0c1e',

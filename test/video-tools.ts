@@ -22,7 +22,7 @@ export const LIMITS: SourceLimits = {
 /** Costs that admit every job. */
 export const ANY_COST = { memoryBytes: Number.MAX_SAFE_INTEGER, cpuSeconds: Number.MAX_SAFE_INTEGER }
 
-export const tellNobody = () => undefined
+export const ignoreReport = () => undefined
 
 const libav = await loadLibav()
 const binary = await inspectFfmpeg(process.env)

@@ -39,9 +39,9 @@ it.each([
   ['text/html\r\nset-cookie: a=b', undefined],
   ['text/html\u0000', undefined],
   ['', undefined],
-])('the stored type %j is reported only if it is a valid header value', async (contentType, told) => {
+])('the stored type %j is reported only if it is a valid header value', async (contentType, reported) => {
   const store = storeOf({ head: async () => objectOf('a', { contentType, cacheControl: contentType }) })
   const info = await store.head('static', 'a')
-  expect([info].map((known) => 'contentType' in known && known.contentType)).toEqual([told ?? false])
-  expect([info].map((known) => 'cacheControl' in known && known.cacheControl)).toEqual([told ?? false])
+  expect([info].map((known) => 'contentType' in known && known.contentType)).toEqual([reported ?? false])
+  expect([info].map((known) => 'cacheControl' in known && known.cacheControl)).toEqual([reported ?? false])
 })

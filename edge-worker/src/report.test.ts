@@ -54,7 +54,7 @@ it('records a sample of ordinary responses, with its weight, and every other res
       weights.push(doubles[2])
     },
   }
-  const told = (status: number, method = 'GET', failure?: Failure) => {
+  const isReported = (status: number, method = 'GET', failure?: Failure) => {
     log.mockClear()
     const response = new Response(null, { status })
     const handled = { response, exchange: { ...exchange, method }, parsed, failure }
@@ -69,12 +69,12 @@ it('records a sample of ordinary responses, with its weight, and every other res
     [404, 'GET'],
     [204, 'OPTIONS'],
   ] as const)
-    expect([status, told(status, method)]).toEqual([status, false])
-  for (const status of [400, 401, 429, 500, 502]) expect([status, told(status)]).toEqual([status, true])
-  expect(told(404, 'GET', fail('attachment-refused'))).toBe(true)
-  expect(told(200, 'POST')).toBe(true)
+    expect([status, isReported(status, method)]).toEqual([status, false])
+  for (const status of [400, 401, 429, 500, 502]) expect([status, isReported(status)]).toEqual([status, true])
+  expect(isReported(404, 'GET', fail('attachment-refused'))).toBe(true)
+  expect(isReported(200, 'POST')).toBe(true)
   expect(weights).toEqual([1, 1, 1, 1, 1, 1, 1])
   random.mockReturnValue(0.24)
-  expect(told(200)).toBe(true)
+  expect(isReported(200)).toBe(true)
   expect(weights.at(-1)).toBe(4)
 })

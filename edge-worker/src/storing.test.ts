@@ -28,8 +28,8 @@ const delivered = (cache: EdgeCache, response: Response) =>
 describe('a rejection by the origin', () => {
   it('is shared with all followers, and remembered when the object is missing', async () => {
     const cache = fakeCache()
-    const told = { status: 404, headers: { 'x-request-id': 'r' } }
-    const { outcome } = await delivered(cache, new Response('Not Found', told))
+    const notFound = { status: 404, headers: { 'x-request-id': 'r' } }
+    const { outcome } = await delivered(cache, new Response('Not Found', notFound))
     expect(await outcome).toMatchObject({ kind: 'rejected', rejection: { status: 404 } })
     expect(cache.putMissing).toHaveBeenCalledOnce()
   })

@@ -176,13 +176,13 @@ async function handle(
       return request.signal
     },
   }
-  const turnedAway =
+  const rejection =
     countHosts(incomingOf(context)?.rawHeaders ?? []) > 1
       ? TWO_HOSTS
       : isFailure(admitted)
         ? admitted
         : undefined
-  const answer = explained(await answerSafely(parsed, exchange, turnedAway, options), exchange, options)
+  const answer = explained(await answerSafely(parsed, exchange, rejection, options), exchange, options)
   for (const [name, value] of Object.entries(requestLimits.headers)) answer.response.headers.set(name, value)
   // Apps of any origin may upload. Their authorisation is the token.
   const isRelay = !isFailure(parsed) && parsed.kind === 'relay' && !options.config.staticMode
@@ -225,12 +225,12 @@ const UNLIMITED: RequestLimits = { consume: async () => undefined, headers: {} }
 async function answerSafely(
   parsed: Parsed,
   exchange: Exchange,
-  turnedAway: Failure | undefined,
+  rejection: Failure | undefined,
   options: AppOptions,
 ): Promise<Answer> {
   try {
-    if (turnedAway !== undefined && (turnedAway === TWO_HOSTS || isGated(parsed)))
-      return reject(turnedAway, exchange.requestId)
+    if (rejection !== undefined && (rejection === TWO_HOSTS || isGated(parsed)))
+      return reject(rejection, exchange.requestId)
     return await answerRequest(parsed, exchange, options)
   } catch (error) {
     if (exchange.signal.aborted) return reject(fail('client-gone'), exchange.requestId)

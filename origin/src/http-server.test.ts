@@ -31,7 +31,7 @@ it('keeps idle connections open longer than nginx and load balancers in front of
 
 describe('a client that sends Expect: 100-continue', () => {
   /** Returns everything that the server sends. The client sends the body once the server asks for it. */
-  async function told(fetch: Fetch): Promise<string> {
+  async function transcript(fetch: Fetch): Promise<string> {
     const server = serve(fetch).listen(0, '127.0.0.1')
     await once(server, 'listening')
     const address = server.address()
@@ -48,12 +48,12 @@ describe('a client that sends Expect: 100-continue', () => {
   }
 
   it('is asked for a body that is read', async () => {
-    const seen = await told(async (request) => new Response(`got ${await request.text()}`))
+    const seen = await transcript(async (request) => new Response(`got ${await request.text()}`))
     expect(seen).toMatch(/^HTTP\/1.1 100 Continue\r\n\r\nHTTP\/1.1 200 OK\r\n.*got body$/s)
   })
 
   it('is not asked for a body that is rejected', async () => {
-    const seen = await told(() => new Response('no', { status: 401 }))
+    const seen = await transcript(() => new Response('no', { status: 401 }))
     expect(seen).toMatch(/^HTTP\/1.1 401 Unauthorized\r\n.*connection: close\r\n.*no$/is)
   })
 })

@@ -6,7 +6,7 @@ export interface FocalPoint {
   readonly y: number
 }
 
-export interface Wanted {
+export interface TargetBox {
   /** The size of the source. */
   readonly width: number
   readonly height: number
@@ -22,7 +22,7 @@ const SAME_PLACE = 0.01
 /** Returns `gravity` when one of its values makes this crop, otherwise `crop`. The other one is undefined. */
 export function parametersOfPoint(
   point: FocalPoint,
-  { width, height, ratio }: Wanted,
+  { width, height, ratio }: TargetBox,
 ): { readonly gravity: string | undefined; readonly crop: string | undefined } {
   const own = width / height
   const w = ratio === undefined ? CLOSE_UP : Math.min(1, ratio / own)

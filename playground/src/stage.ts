@@ -44,7 +44,7 @@ export function createStage(onVideo: (video: VideoInfo) => void): Stage {
     original: undefined,
     rendition: undefined,
   }
-  let wanted: View = 'slider'
+  let selectedView: View = 'slider'
   let player: 'video' | 'audio' | undefined
 
   const updateLayout = () => {
@@ -52,7 +52,7 @@ export function createStage(onVideo: (video: VideoInfo) => void): Stage {
     // Until both are loaded, the slider view stays, so that nothing has to move.
     const alike = a === undefined || b === undefined || Math.abs(a / b - 1) <= SAME_RATIO
     const isStill = player === undefined && clip.hidden
-    const view = wanted === 'slider' && isStill && alike ? 'slider' : 'side'
+    const view = selectedView === 'slider' && isStill && alike ? 'slider' : 'side'
     canvas.dataset.view = view
     // The divider covers the images only, not the space around them.
     const ratio = a ?? b
@@ -65,7 +65,7 @@ export function createStage(onVideo: (video: VideoInfo) => void): Stage {
   cut.addEventListener('input', moveCut)
   moveCut()
   renderViews(views, (view) => {
-    wanted = view
+    selectedView = view
     updateLayout()
   })
   video.addEventListener('loadedmetadata', () => {

@@ -30,11 +30,11 @@ export function checkOrigin(environment: Environment): OriginConfiguration {
     return { config: undefined, findings }
   }
   const { config, warnings } = loaded
-  const strangers = warnings.map((text) =>
+  const unknownSettings = warnings.map((text) =>
     warning('configuration', text, `mend its name, or leave it out; ${DOCUMENT}`),
   )
   const summary = ok('configuration', `${config.nodeEnv}, store ${storageOf(config)}, port ${config.port}`)
-  return { config, findings: [summary, ...strangers, ...checkSecrets(config)] }
+  return { config, findings: [summary, ...unknownSettings, ...checkSecrets(config)] }
 }
 
 function checkSecrets({ secretKey, edgeSecretKey }: Config): readonly Finding[] {

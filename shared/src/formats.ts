@@ -93,11 +93,14 @@ export function extensionOf(format: RenditionFormat): WrittenExtension | ClipFor
  * Whether an `Accept` header lists a type with a weight above zero. Wildcards do not count, because every
  * client sends one, whether it supports AVIF or not.
  */
-export function acceptsType(accept: string | null | undefined, wanted: 'image/avif' | 'image/webp'): boolean {
+export function acceptsType(
+  accept: string | null | undefined,
+  mediaType: 'image/avif' | 'image/webp',
+): boolean {
   if (!accept) return false
   for (const range of accept.split(',')) {
     const [type, ...parameters] = range.split(';')
-    if (type?.trim().toLowerCase() !== wanted) continue
+    if (type?.trim().toLowerCase() !== mediaType) continue
     return !parameters.some((parameter) => /^\s*q\s*=\s*0(\.0{0,3})?\s*$/i.test(parameter))
   }
   return false

@@ -99,9 +99,9 @@ describe.each([
   it('serves its description in development, with its own presets', async () => {
     const answer = await fetch(`${service.url}/_openapi.json`)
     expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'application/json'])
-    const told = await answer.json()
-    expect(Object.keys(told.paths)).toEqual(Object.keys(description.paths))
-    expect(told.components.parameters['asset-preset'].schema).toEqual({ type: 'string', enum: ['tiny'] })
+    const served = await answer.json()
+    expect(Object.keys(served.paths)).toEqual(Object.keys(description.paths))
+    expect(served.components.parameters['asset-preset'].schema).toEqual({ type: 'string', enum: ['tiny'] })
   })
 
   it('does not serve it otherwise, whatever the method', async () => {

@@ -26,7 +26,7 @@ const ATTACKS: readonly Attack[] = [
   { name: 'SVG of 134 megapixels as AVIF', make: hugeSvg, query: 'format=avif' },
   { name: 'PNG of 164 megapixels as AVIF', make: () => hugePng(), query: 'format=avif' },
   { name: 'PNG of 164 megapixels as JPEG', make: () => hugePng(), query: 'format=jpeg' },
-  { name: 'SVG of 30,000 rules and 60,000 groups', make: dearSvg, query: 'width=64&format=png' },
+  { name: 'SVG of 30,000 rules and 60,000 groups', make: expensiveSvg, query: 'width=64&format=png' },
   { name: 'PNG of 60 compressed texts', make: textPng, query: 'width=10&format=webp' },
   { name: 'TIFF of 65,000 pages', make: pagedTiff, query: 'width=10&format=webp' },
   {
@@ -116,7 +116,7 @@ function hugePng(): Promise<Buffer> {
   return png
 }
 
-function dearSvg(index: number): Buffer {
+function expensiveSvg(index: number): Buffer {
   const rules = 'g:not(.a) > g ~ g rect{fill:red}'.repeat(30_000)
   const groups = '<g><rect width="1" height="1"/></g>'.repeat(60_000)
   return Buffer.from(

@@ -38,10 +38,10 @@ export async function benchEdge(): Promise<readonly BenchRow[]> {
     const body = await answer.arrayBuffer()
     const fill = (path: string, headers: Readonly<Record<string, string>>) =>
       bare.fetch(path, { method: 'POST', body, headers: { 'x-headers': JSON.stringify(headers) } })
-    const told = [...answer.headers].filter(([name]) => !CONNECTION_HEADERS.has(name))
+    const endToEndHeaders = [...answer.headers].filter(([name]) => !CONNECTION_HEADERS.has(name))
     // The overhead of the gateway is the difference to exactly
     // its response. A response with only two headers costs less.
-    await fill('/same', Object.fromEntries(told))
+    await fill('/same', Object.fromEntries(endToEndHeaders))
     await fill('/two', { 'content-type': 'image/webp', 'cache-control': 'public, max-age=3600' })
     const rowOf = (name: string, path: string, atLeast: number) =>
       comparePair({

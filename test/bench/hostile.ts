@@ -230,9 +230,9 @@ interface Findings {
 
 function rowsOf({ answers, rejections, costs, engineMib, endedEarly, lost }: Findings): readonly BenchRow[] {
   const times = answers.map(({ milliseconds }) => milliseconds)
-  const dearest = [...costs].toSorted(([, a], [, b]) => b - a)[0]
+  const costliest = [...costs].toSorted(([, a], [, b]) => b - a)[0]
   // Apart from the suspicious ones, no request took more than all concurrent ones together.
-  const most = dearest?.[1] ?? Math.max(0, ...answers.map(({ cpuSeconds }) => cpuSeconds))
+  const most = costliest?.[1] ?? Math.max(0, ...answers.map(({ cpuSeconds }) => cpuSeconds))
   return [
     {
       name: 'hostile: answers',
@@ -265,7 +265,7 @@ function rowsOf({ answers, rejections, costs, engineMib, endedEarly, lost }: Fin
       value: most,
       unit: 's',
       target: { atMost: MAX_CPU_SECONDS },
-      note: dearest === undefined ? '' : `${dearest[0].route.name} of seed ${dearest[0].seed}`,
+      note: costliest === undefined ? '' : `${costliest[0].route.name} of seed ${costliest[0].seed}`,
     },
     {
       name: 'hostile: answers after more than 20 s',

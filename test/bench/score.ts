@@ -37,8 +37,8 @@ export async function scoreOf(expected: Buffer, got: Buffer): Promise<number> {
     const [reference, image] = [join(folder, 'expected.png'), join(folder, 'got.png')]
     await sharp(expected).toFile(reference)
     await sharp(got).toFile(image)
-    const told = execFileSync(program, ['image', reference, image], { encoding: 'utf8' })
-    return Number(/(-?[\d.]+)\s*$/.exec(told.trim())?.[1])
+    const output = execFileSync(program, ['image', reference, image], { encoding: 'utf8' })
+    return Number(/(-?[\d.]+)\s*$/.exec(output.trim())?.[1])
   } finally {
     rmSync(folder, { recursive: true })
   }

@@ -23,7 +23,7 @@ const SAMPLE_MS = 5000
 const IDLE_MS = 5000
 
 /** Proportional set sizes of the origin and of its engine. */
-interface TimedLook {
+interface TimedSnapshot {
   readonly seconds: number
   readonly mib: number
 }
@@ -31,7 +31,7 @@ interface TimedLook {
 export async function benchSoak(): Promise<readonly BenchRow[]> {
   const service = await startService()
   const client = createTimedClient(service.url)
-  const looks: TimedLook[] = []
+  const snapshots: TimedSnapshot[] = []
   let sampler: NodeJS.Timeout | undefined
   try {
     while ((await client.get('/_ready')).status !== 200);
@@ -42,7 +42,7 @@ export async function benchSoak(): Promise<readonly BenchRow[]> {
     const samples: Sample[] = []
     const startedAt = performance.now()
     const elapsed = () => (performance.now() - startedAt) / 1000
-    sampler = setInterval(() => looks.push({ seconds: elapsed(), mib: treeMib(service.pid) }), SAMPLE_MS)
+    sampler = setInterval(() => snapshots.push({ seconds: elapsed(), mib: treeMib(service.pid) }), SAMPLE_MS)
     await inFlightWhile(
       () => elapsed() < MINUTES * 60,
       CLIENTS,
@@ -55,8 +55,8 @@ export async function benchSoak(): Promise<readonly BenchRow[]> {
     )
     await client.close()
     const after = inspectProcess(service.pid)
-    const warm = looks.slice(Math.floor(looks.length * WARM_UP_SHARE))
-    writeChart(looks)
+    const warm = snapshots.slice(Math.floor(snapshots.length * WARM_UP_SHARE))
+    writeChart(snapshots)
     return [
       rateRow(`soak of ${MINUTES} minutes`, samples, elapsed()),
       {
@@ -67,7 +67,7 @@ export async function benchSoak(): Promise<readonly BenchRow[]> {
       },
       {
         name: 'soak: largest PSS of the tree',
-        value: Math.max(...looks.map(({ mib }) => mib)),
+        value: Math.max(...snapshots.map(({ mib }) => mib)),
         unit: 'MiB',
         target: { atMost: 520 },
       },
@@ -92,19 +92,19 @@ export async function benchSoak(): Promise<readonly BenchRow[]> {
 }
 
 /** The slope by least squares. */
-function slopePerMinute(looks: readonly TimedLook[]): number {
+function slopePerMinute(snapshots: readonly TimedSnapshot[]): number {
   const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length
-  const times = looks.map(({ seconds }) => seconds / 60)
-  const sizes = looks.map(({ mib }) => mib)
+  const times = snapshots.map(({ seconds }) => seconds / 60)
+  const sizes = snapshots.map(({ mib }) => mib)
   const [time, size] = [mean(times), mean(sizes)]
   const covariance = times.reduce((sum, t, index) => sum + (t - time) * ((sizes[index] ?? size) - size), 0)
   return covariance / times.reduce((sum, t) => sum + (t - time) ** 2, 0)
 }
 
-function writeChart(looks: readonly TimedLook[]): void {
+function writeChart(snapshots: readonly TimedSnapshot[]): void {
   const folder = join(import.meta.dirname, '../../bench-results')
   mkdirSync(folder, { recursive: true })
-  const points = looks.map(({ seconds, mib }) => ({ x: seconds / 60, y: mib }))
+  const points = snapshots.map(({ seconds, mib }) => ({ x: seconds / 60, y: mib }))
   writeFileSync(
     join(folder, 'soak.svg'),
     lineChart({

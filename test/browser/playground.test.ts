@@ -265,7 +265,7 @@ describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_SERVICES)(
 
     it('zooms with keys, wheel and pinch, in both images alike', async () => {
       const { page, complaints, close } = await openPage()
-      const told = () => page.textContent('#zoom-reset')
+      const zoomText = () => page.textContent('#zoom-reset')
       const widths = () =>
         page.evaluate(() =>
           ['#original', '#rendition'].map((id) => document.querySelector(id)?.getBoundingClientRect().width),
@@ -274,7 +274,7 @@ describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_SERVICES)(
       await page.focus('#cut')
       await page.keyboard.press('+')
       await page.keyboard.press('+')
-      expect(await told()).toBe('156 %')
+      expect(await zoomText()).toBe('156 %')
       expect((await widths()).map((width) => Math.round(width ?? 0))).toEqual(
         [1.5625, 1.5625].map((scale) => Math.round(before * scale)),
       )
@@ -284,19 +284,19 @@ describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_SERVICES)(
       await page.keyboard.press('Shift+ArrowRight')
       expect(await left()).toBeLessThan(middle ?? 0)
       await page.keyboard.press('0')
-      expect(await told()).toBe('100 %')
+      expect(await zoomText()).toBe('100 %')
 
       await page.hover('#cut')
       await page.keyboard.down('Control')
       await page.mouse.wheel(0, -200)
       await page.keyboard.up('Control')
-      await expect.poll(told).not.toBe('100 %')
+      await expect.poll(zoomText).not.toBe('100 %')
       await page.click('#zoom-reset')
       // Without zoom and without a key, the wheel scrolls the page.
       await page.hover('#cut')
       await page.mouse.wheel(0, 200)
       await page.waitForFunction(() => window.scrollY > 0)
-      expect(await told()).toBe('100 %')
+      expect(await zoomText()).toBe('100 %')
       await page.evaluate(() => window.scrollTo(0, 0))
 
       const session = await page.context().newCDPSession(page)
@@ -311,7 +311,7 @@ describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_SERVICES)(
       await touch('touchStart', 40)
       for (const apart of [50, 60, 80]) await touch('touchMove', apart)
       await touch('touchEnd', 0)
-      await expect.poll(told).toBe('200 %')
+      await expect.poll(zoomText).toBe('200 %')
       expect(complaints).toEqual([])
       await close()
     })

@@ -17,7 +17,7 @@ export const HAS_PROC = existsSync('/proc/self/task')
 const MAX_GROWTH_MIB = 150
 
 /** Returns the resources of a process once it is idle: no children, and no socket that is still closing. */
-export async function lookAtRest(pid: number): Promise<ProcessSnapshot> {
+export async function snapshotAtRest(pid: number): Promise<ProcessSnapshot> {
   let last = inspectProcess(pid)
   let since = performance.now()
   const restMs = scaleTimeout(REST_MS)

@@ -14,7 +14,7 @@ import { noisePng } from '../fixtures.ts'
 import { send } from '../http.ts'
 import { type FilesystemService, openFilesystemOrigin } from '../services.ts'
 import { scaleTimeout } from '../timeouts.ts'
-import { expectNothingKept, HAS_PROC, lookAtRest } from './counts.ts'
+import { expectNothingKept, HAS_PROC, snapshotAtRest } from './counts.ts'
 
 const KILLS = 100
 
@@ -32,7 +32,7 @@ describe.skipIf(!HAS_PROC)('a killed engine process (needs /proc)', () => {
     async () => {
       const path = (index: number) => `/attachments/1/a.png?width=${100 + index}&format=webp`
       expect((await send(service.url, path(0))).status).toBe(200)
-      const before = await lookAtRest(service.pid)
+      const before = await snapshotAtRest(service.pid)
       let asked = 0
       let killing = true
       const statuses: number[] = []
@@ -84,7 +84,7 @@ describe.skipIf(!HAS_PROC)('a client that disconnects (needs /proc)', () => {
       await service.put('cdn/attachments/1/large.png', await noisePng(2200, 1700))
       await service.put('cdn/attachments/1/small.png', await noisePng(60, 40))
       expect((await send(service.url, '/attachments/1/small.png?width=20')).status).toBe(200)
-      const before = await lookAtRest(service.pid)
+      const before = await snapshotAtRest(service.pid)
       const processes = engineOf(service.pid)
       const leaving = request(`${service.url}/attachments/1/large.png?format=webp&quality=lossless`)
       leaving.on('error', () => undefined)

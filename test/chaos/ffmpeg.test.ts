@@ -9,7 +9,7 @@ import { type BenchService, startService } from '../bench/service.ts'
 import { send } from '../http.ts'
 import { until } from '../until.ts'
 import { FFMPEG, makeVideo } from '../videos.ts'
-import { expectNothingKept, HAS_PROC, lookAtRest } from './counts.ts'
+import { expectNothingKept, HAS_PROC, snapshotAtRest } from './counts.ts'
 
 /** A single group of pictures, so that a late frame takes long to decode. */
 const ONE_GROUP = ['-g', '1000', '-pix_fmt', 'yuv420p']
@@ -44,7 +44,7 @@ describe.skipIf(FFMPEG === undefined || !HAS_PROC)('a killed FFmpeg process (nee
   ])('causes a 503 while it %s, and the next still works', async (_, name) => {
     const path = (seconds: number) => `/attachments/1/${name}?format=webp&width=64&time=${seconds}`
     expect((await send(service.url, path(0.1))).status).toBe(200)
-    const before = await lookAtRest(service.pid)
+    const before = await snapshotAtRest(service.pid)
     const answer = send(service.url, path(2.9))
     process.kill(await workingChild(service.pid), 'SIGKILL')
     const { status, body, headers } = await answer

@@ -11,7 +11,7 @@ import { type BenchService, startService } from '../bench/service.ts'
 import { send } from '../http.ts'
 import { files, openUpstreamServer, type UpstreamServer } from '../upstream-server.ts'
 import { FFMPEG, makeVideo } from '../videos.ts'
-import { expectNothingKept, HAS_PROC, lookAtRest } from './counts.ts'
+import { expectNothingKept, HAS_PROC, snapshotAtRest } from './counts.ts'
 
 const DISK_BYTES = 256 * 1024
 const SECRET = 'bench-secret'
@@ -72,7 +72,7 @@ describe.skipIf(FFMPEG === undefined || !HAS_PROC).each([
       '10',
       'no-store',
     ])
-    const before = await lookAtRest(service.pid)
+    const before = await snapshotAtRest(service.pid)
     const answers = await Promise.all(Array.from({ length: 20 }, () => send(service.url, path)))
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([503]))
     const small = await send(service.url, `${await pathOf('small')}?${still}`)

@@ -9,7 +9,7 @@ import { type BenchService, startService } from '../bench/service.ts'
 import { halvesPng } from '../fixtures.ts'
 import { send } from '../http.ts'
 import { until } from '../until.ts'
-import { HAS_PROC, lookAtRest } from './counts.ts'
+import { HAS_PROC, snapshotAtRest } from './counts.ts'
 
 const CONNECTIONS = 2000
 /** File descriptors that Node, the libraries and the test itself keep open. */
@@ -30,7 +30,7 @@ describe.skipIf(!HAS_PROC || !ENOUGH_FILES)(`${CONNECTIONS} idle connections (${
     await service.put('cdn/avatars/1/a', await halvesPng(512, 512))
     expect((await send(service.url, '/_ready')).status).toBe(200)
     expect((await send(service.url, '/avatars/1/a.webp?size=64')).status).toBe(200)
-    before = await lookAtRest(service.pid)
+    before = await snapshotAtRest(service.pid)
   })
   afterAll(() => service.close())
 
@@ -48,7 +48,7 @@ describe.skipIf(!HAS_PROC || !ENOUGH_FILES)(`${CONNECTIONS} idle connections (${
     await expectAnswers()
     expect(inspectProcess(service.pid).files).toBeGreaterThanOrEqual(before.files + CONNECTIONS)
     leave()
-    await expectLetGo()
+    await expectReleased()
   })
 
   it('that were answered are closed by the service', async () => {
@@ -59,7 +59,7 @@ describe.skipIf(!HAS_PROC || !ENOUGH_FILES)(`${CONNECTIONS} idle connections (${
     for (const socket of sockets) socket.resume()
     await expectAnswers()
     await closed
-    await expectLetGo()
+    await expectReleased()
   })
 
   async function open(words: string): Promise<void> {
@@ -84,7 +84,7 @@ describe.skipIf(!HAS_PROC || !ENOUGH_FILES)(`${CONNECTIONS} idle connections (${
     }
   }
 
-  async function expectLetGo(): Promise<void> {
+  async function expectReleased(): Promise<void> {
     await until(() => inspectProcess(service.pid).files <= before.files)
     expect(inspectProcess(service.pid).rssMib).toBeLessThan(before.rssMib + MAX_GROWTH_MIB)
     expect((await send(service.url, '/_health')).status).toBe(200)

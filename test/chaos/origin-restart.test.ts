@@ -7,7 +7,7 @@ import { send } from '../http.ts'
 import { openEdgeBefore, type Service } from '../services.ts'
 import { scaleTimeout } from '../timeouts.ts'
 import { until } from '../until.ts'
-import { expectNothingKept, HAS_PROC, lookAtRest } from './counts.ts'
+import { expectNothingKept, HAS_PROC, snapshotAtRest } from './counts.ts'
 
 const SETTINGS = {
   MEDIA_PROXY_NSFW_ENABLED: 'false',
@@ -115,7 +115,7 @@ describe.each(['SIGKILL', 'SIGTERM'] as const)('the edge, when the origin ends b
         expect(new Set(all.map(({ status }) => status))).toEqual(new Set([200]))
       }
       await sendHundred(100_000)
-      const before = await lookAtRest(pid)
+      const before = await snapshotAtRest(pid)
       for (const first of [200_000, 300_000, 400_000]) await sendHundred(first)
       // The edge keeps its connections to the origin for a minute, at most one for each concurrent request. A
       // leak of the three hundred requests is larger.

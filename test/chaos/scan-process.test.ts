@@ -13,7 +13,7 @@ import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { send } from '../http.ts'
 import { ENDS, startFaultyProcess, THROWS } from '../nsfw/faulty-process.ts'
-import { expectNothingKept, HAS_PROC, lookAtRest } from './counts.ts'
+import { expectNothingKept, HAS_PROC, snapshotAtRest } from './counts.ts'
 
 const SECRET = 'internal-secret'
 const HARMLESS = 128
@@ -85,7 +85,7 @@ describe.each([
     ['throws', THROWS],
   ])('that %s: /_metadata still works, and scans again', async (_, fault) => {
     expect((await upload(HARMLESS, 20 + fault)).value).toMatchObject({ nsfw: false })
-    const before = HAS_PROC ? await lookAtRest(process.pid) : undefined
+    const before = HAS_PROC ? await snapshotAtRest(process.pid) : undefined
     await writeFile(join(directory, GATE), '')
     const lost = await upload(fault, 33)
     if (failClosed === 'true') {

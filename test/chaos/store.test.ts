@@ -158,9 +158,9 @@ describe('a store', () => {
     [{ etag: 'W/"e"' }, ['"e"', undefined]],
     [{ 'last-modified': HEADERS['last-modified'] }, [undefined, HEADERS['last-modified']]],
     [{ etag: '', 'last-modified': 'soon' }, [undefined, undefined]],
-  ])('that sends only %j is passed on without the other headers', async (told, expected) => {
+  ])('that sends only %j is passed on without the other headers', async (sentHeaders, expected) => {
     const origin = await originOn((_, response) => {
-      response.writeHead(200, told).flushHeaders()
+      response.writeHead(200, sentHeaders).flushHeaders()
       response.end('x')
     })
     const { status, body, headers } = await send(origin.url, '/attachments/1/a.bin')

@@ -82,9 +82,9 @@ describe.skipIf(CORPUS === undefined || FFMPEG === undefined)(
         body: JSON.stringify({ type: 'upload', upload_filename: file }),
       })
       expect(status, service.log.at(-1)?.detail).toBe(200)
-      const told = JSON.parse(body.toString()).duration
+      const reported = JSON.parse(body.toString()).duration
       // The duration is reported in whole seconds, rounded up.
-      expect(Math.abs(told - Math.ceil(await playedSeconds(file)))).toBeLessThanOrEqual(1)
+      expect(Math.abs(reported - Math.ceil(await playedSeconds(file)))).toBeLessThanOrEqual(1)
     }
   },
 )

@@ -156,8 +156,8 @@ describe.each([
     expect(await client.prepare('attachments/1/another.png', renditions)).toMatchObject({
       failure: 'refused',
     })
-    const stranger = createMediaClient({ baseUrl: service.url, secretKey: 'wrong' })
-    expect(await stranger.frames(upload)).toMatchObject({ failure: 'unauthorized', status: 401 })
+    const otherClient = createMediaClient({ baseUrl: service.url, secretKey: 'wrong' })
+    expect(await otherClient.frames(upload)).toMatchObject({ failure: 'unauthorized', status: 401 })
   })
 })
 

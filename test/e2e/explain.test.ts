@@ -1,4 +1,4 @@
-import { chime } from '@media-proxy/scripts/moving-samples.ts'
+import { chime } from '@media-proxy/scripts/sample-video.ts'
 import { createExternalUrls } from '@media-proxy/shared/client/index.ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { halvesPng } from '../fixtures.ts'

@@ -35,7 +35,7 @@ describe.each([
     })
     return {
       status: answer.status,
-      told: answer.status === 202 ? JSON.parse(answer.body.toString()) : undefined,
+      answerBody: answer.status === 202 ? JSON.parse(answer.body.toString()) : undefined,
     }
   }
 
@@ -43,10 +43,10 @@ describe.each([
     const wanted = { object: OBJECT, renditions: [SMALL, SMALLER] }
     expect(await prepare(wanted)).toEqual({
       status: 202,
-      told: { ready: [], queued: [SMALL, SMALLER], refused: [] },
+      answerBody: { ready: [], queued: [SMALL, SMALLER], refused: [] },
     })
     await expect
-      .poll(async () => (await prepare(wanted)).told, { timeout: scaleTimeout(20_000) })
+      .poll(async () => (await prepare(wanted)).answerBody, { timeout: scaleTimeout(20_000) })
       .toEqual({ ready: [SMALL, SMALLER], queued: [], refused: [] })
     expect((await send(service.url, SMALL)).headers['content-type']).toBe('image/webp')
   })

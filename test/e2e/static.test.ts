@@ -64,9 +64,9 @@ describe('a static site at the edge', () => {
 })
 
 it("a static site at the edge reads its bucket past the platform's cache", async () => {
-  const told: (string | undefined)[] = []
+  const cacheControls: (string | undefined)[] = []
   const server = await answering((request, response) => {
-    told.push(request.headers['cache-control'])
+    cacheControls.push(request.headers['cache-control'])
     response.writeHead(200, { etag: '"a"', 'cache-control': 'public, max-age=31536000' }).end('a')
   })
   const site = await harness(
@@ -80,7 +80,7 @@ it("a static site at the edge reads its bucket past the platform's cache", async
     { put: async () => undefined, close: server.close },
   )
   expect((await send(site.url, '/logo.svg')).status).toBe(200)
-  expect(told).toEqual(['no-cache'])
+  expect(cacheControls).toEqual(['no-cache'])
   await site.close()
 })
 

@@ -245,11 +245,11 @@ describe('the edge, with an origin that responds in unusual ways', () => {
     ['an ingress without a backend', 404, {}, [404, 'elsewhere']],
     ['a login page', 302, { location: 'https://login.test/' }, [502, 'Bad Gateway']],
     ['a filter', 403, {}, [403, 'elsewhere']],
-  ])('does not cache the response of %s in front of the origin', async (_, status, told, seen) => {
+  ])('does not cache the response of %s in front of the origin', async (_, status, declaredHeaders, seen) => {
     let isHidden = true
     const { service } = await before(
       (_path, response) => {
-        if (isHidden) response.writeHead(status, told).end('elsewhere')
+        if (isHidden) response.writeHead(status, declaredHeaders).end('elsewhere')
         else response.writeHead(200, { ...headers, 'content-length': '3' }).end('abc')
       },
       { MEDIA_PROXY_CACHE_EDGE_SECONDS: '1' },
@@ -306,8 +306,8 @@ describe('the edge, with an origin that responds in unusual ways', () => {
       response.writeHead(404, { 'x-request-id': 'r', 'content-length': '100' })
       response.write('Not', () => setTimeout(() => response.destroy(), 20))
     })
-    const { status, headers: told } = await send(service.url, '/attachments/1/a.png')
-    expect([status, told['content-length']]).toEqual([404, '0'])
+    const { status, headers: declaredHeaders } = await send(service.url, '/attachments/1/a.png')
+    expect([status, declaredHeaders['content-length']]).toEqual([404, '0'])
   })
 
   it('removes the headers that a load balancer adds', async () => {
@@ -319,9 +319,9 @@ describe('the edge, with an origin that responds in unusual ways', () => {
     const part = await send(service.url, '/attachments/1/b.png', { headers: { range: 'bytes=0-0' } })
     await until(async () => (await cacheOf(service, '/attachments/1/a.png')) === 'HIT')
     const hit = await send(service.url, '/attachments/1/a.png')
-    for (const { headers: told } of [first, part, hit])
+    for (const { headers: declaredHeaders } of [first, part, hit])
       for (const name of ['set-cookie', 'ratelimit-remaining', 'age', 'via'])
-        expect(told[name], name).toBeUndefined()
+        expect(declaredHeaders[name], name).toBeUndefined()
   })
 
   it('bypasses every cache in front of the origin', async () => {
@@ -333,7 +333,7 @@ describe('the edge, with an origin that responds in unusual ways', () => {
     await send(service.url, '/attachments/1/a.png')
     await send(service.url, '/attachments/1/b.png', { headers: { range: 'bytes=0-0' } })
     expect(seen.length).toBeGreaterThanOrEqual(2)
-    for (const told of seen) expect(told['cache-control']).toBe('no-cache')
+    for (const declaredHeaders of seen) expect(declaredHeaders['cache-control']).toBe('no-cache')
   })
 
   it('decodes a body that was encoded in transit, then caches and slices it', async () => {
@@ -341,8 +341,8 @@ describe('the edge, with an origin that responds in unusual ways', () => {
     const { service } = await before((_, response, request) => {
       expect(request.headers['accept-encoding']).toBe('identity')
       const encoded = gzipSync(text)
-      const told = { 'content-encoding': 'gzip', 'content-length': String(encoded.length) }
-      response.writeHead(200, { ...headers, ...told, 'content-type': 'text/css' }).end(encoded)
+      const declaredHeaders = { 'content-encoding': 'gzip', 'content-length': String(encoded.length) }
+      response.writeHead(200, { ...headers, ...declaredHeaders, 'content-type': 'text/css' }).end(encoded)
     })
     const path = '/themes/0123456789abcdef.css'
     const whole = await send(service.url, path)
@@ -362,9 +362,9 @@ describe('the edge, with an origin that responds in unusual ways', () => {
 
   it('renews the limited lifetime of a copy when the origin confirms it', async () => {
     const { service } = await before((_, response, request) => {
-      const told = { ...headers, etag: '"a"', 'x-media-life': '2' }
-      if (request.headers['if-none-match'] === '"a"') response.writeHead(304, told).end()
-      else response.writeHead(200, { ...told, 'content-length': '3' }).end('abc')
+      const declaredHeaders = { ...headers, etag: '"a"', 'x-media-life': '2' }
+      if (request.headers['if-none-match'] === '"a"') response.writeHead(304, declaredHeaders).end()
+      else response.writeHead(200, { ...declaredHeaders, 'content-length': '3' }).end('abc')
     })
     await until(async () => (await cacheOf(service, '/attachments/1/a.png')) === 'HIT')
     await new Promise((resolve) => setTimeout(resolve, 2100))

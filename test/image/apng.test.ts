@@ -198,10 +198,14 @@ describe('playing an animated PNG', () => {
     ['unpacks to a lot', Buffer.concat([Buffer.from('x\0\0'), deflateSync(Buffer.alloc(2 * 1024 * 1024))])],
   ])('does not copy into every frame a profile that %s', async (_, profile) => {
     const bytes = await movingPng(8, 8)
-    const told = Buffer.concat([bytes.subarray(0, 33), encodePngChunk('iCCP', profile), bytes.subarray(33)])
-    const [first] = read(told).frames
+    const profiled = Buffer.concat([
+      bytes.subarray(0, 33),
+      encodePngChunk('iCCP', profile),
+      bytes.subarray(33),
+    ])
+    const [first] = read(profiled).frames
     expect(Buffer.from(first?.png() ?? []).includes('iCCP')).toBe(false)
-    expect(read(told).frames).toHaveLength(read(bytes).frames.length)
+    expect(read(profiled).frames).toHaveLength(read(bytes).frames.length)
   })
 
   it.each([

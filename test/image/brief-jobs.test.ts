@@ -13,7 +13,7 @@ import { ANY_COST, LIMITS } from '../video-tools.ts'
 it.each([
   ['no cost when it only reads the first image', false, 0],
   ['its cost when it does more', true, 1],
-])('a brief job reports %s', async (_, scan, told) => {
+])('a brief job reports %s', async (_, scan, reportCount) => {
   const costs: Cost[] = []
   const channel = { reportCost: (cost: Cost) => costs.push(cost) } as unknown as Channel
   const setup = { role: 'media', libav: 'off', temporaryFileBytes: 0, decoderMemoryBytes: 0 } as const
@@ -25,5 +25,5 @@ it.each([
     ...{ scan, scanFrames: 1, acceptAnyAudio: false, extras: [] },
   }
   expect((await handler.work(job, bytes)).result).toMatchObject({ kind: 'examined' })
-  expect(costs).toHaveLength(told)
+  expect(costs).toHaveLength(reportCount)
 })

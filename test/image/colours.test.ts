@@ -191,7 +191,9 @@ function withCodePoints(icc: Buffer, primaries: number, transfer: number): Buffe
 const media = (name: string) => readFile(join(import.meta.dirname, `../media/${name}.avif`))
 
 /** What Chromium 156 shows for (220, 30, 30), or for a grey of 100. */
-const TOLD: Readonly<Record<string, readonly [() => Promise<Buffer>, readonly [number, number, number]]>> = {
+const DECLARED: Readonly<
+  Record<string, readonly [() => Promise<Buffer>, readonly [number, number, number]]>
+> = {
   'cICP of sRGB': [() => declaredPng([cicp(1, 13)]), RED],
   'cICP of Display P3': [() => declaredPng([cicp(12, 13)]), [240, 0, 0]],
   'cICP of Display P3, 16 bits': [() => declaredPng([cicp(12, 13)], { deep: true }), [240, 0, 0]],
@@ -254,7 +256,7 @@ describe('colours declared without a profile', () => {
   let service: Service
   beforeAll(async () => {
     service = await openFilesystemOrigin({ MEDIA_PROXY_SECRET_KEY: SECRET })
-    for (const [name, [make]] of Object.entries(TOLD)) {
+    for (const [name, [make]] of Object.entries(DECLARED)) {
       const bytes = await make()
       await service.put(`attachments/1/${keyOf(name)}`, bytes)
       await service.put(`avatars/1/${keyOf(name)}`, bytes)
@@ -278,7 +280,7 @@ describe('colours declared without a profile', () => {
   })
   afterAll(() => service.close())
 
-  it.each(Object.entries(TOLD))('are shown as Chromium shows them: %s', async (name, [, colour]) => {
+  it.each(Object.entries(DECLARED))('are shown as Chromium shows them: %s', async (name, [, colour]) => {
     for (const path of [
       `/attachments/1/${keyOf(name)}?format=png`,
       `/attachments/1/${keyOf(name)}?format=webp&quality=lossless&width=8`,

@@ -8,7 +8,7 @@ import sharp, { type Sharp } from 'sharp'
 import { describe, expect, it } from 'vitest'
 import { corpusFiles, corpusFolders, readCorpus } from '../corpus/corpus.ts'
 import { seededRandom } from '../seeded-random.ts'
-import { ANY_COST, tellNobody, videoTools } from '../video-tools.ts'
+import { ANY_COST, ignoreReport, videoTools } from '../video-tools.ts'
 
 /** Builds a substitute for a photograph: all rows and columns differ, and the sides are odd. */
 function gradient(width: number, height: number, channels: 1 | 2 | 3 | 4): Sharp {
@@ -123,7 +123,7 @@ async function render(file: Buffer, name: string, options: RenderOptions, kept: 
     kind.format,
     { options, renderQuality: 'fine', limits: videoTools.limits },
     videoTools,
-    { allowance: ANY_COST, reportCost: tellNobody },
+    { allowance: ANY_COST, reportCost: ignoreReport },
   )
   return isFailure(rendered) || rendered.kind === 'deferred' ? rendered : rendered.bytes
 }
@@ -133,7 +133,7 @@ describe('the pixels of a shared still', () => {
   async function decodes(file: Buffer, kept: SharedPixels, allowance = ANY_COST): Promise<boolean> {
     let decoded = false
     const watched: SharedPixels = {
-      wanted: kept.wanted,
+      isNeeded: kept.isNeeded,
       read: (decode) =>
         kept.read(() => {
           decoded = true
@@ -149,7 +149,7 @@ describe('the pixels of a shared still', () => {
       kind.format,
       { options, renderQuality: 'fine', limits: videoTools.limits },
       videoTools,
-      { allowance, reportCost: tellNobody },
+      { allowance, reportCost: ignoreReport },
     )
     if (isFailure(rendered)) throw new Error(rendered.code)
     return decoded
@@ -175,7 +175,7 @@ describe('the pixels of a shared still', () => {
     const keeper = createPixelCache()
     const file = await gradient(701, 477, 3).png().toBuffer()
     expect(await decodes(file, keeper.begin({ id: 1, shared: false }))).toBe(false)
-    expect(keeper.begin({ id: 1, shared: false }).wanted).toBe(false)
+    expect(keeper.begin({ id: 1, shared: false }).isNeeded).toBe(false)
   })
 
   it('are not kept beyond the admitted memory', async () => {
@@ -183,6 +183,6 @@ describe('the pixels of a shared still', () => {
     const file = await gradient(3401, 2477, 3).png().toBuffer()
     const allowance = { memoryBytes: 50 * 2 ** 20, cpuSeconds: 60 }
     expect(await decodes(file, keeper.begin({ id: 1, shared: true }), allowance)).toBe(false)
-    expect(keeper.begin({ id: 1, shared: false }).wanted).toBe(false)
+    expect(keeper.begin({ id: 1, shared: false }).isNeeded).toBe(false)
   })
 })

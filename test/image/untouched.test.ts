@@ -6,7 +6,7 @@ import { FULL_SIZE } from '@media-proxy/origin/engine/render-options.ts'
 import { mediaKind } from '@media-proxy/origin/media/kinds.ts'
 import sharp from 'sharp'
 import { expect, it } from 'vitest'
-import { ANY_COST, tellNobody, videoTools } from '../video-tools.ts'
+import { ANY_COST, ignoreReport, videoTools } from '../video-tools.ts'
 
 const [SIDE, FRAMES] = [400, 60]
 
@@ -37,7 +37,7 @@ it('a file that is only checked costs its decoding, whatever its encoding would 
       limits: videoTools.limits as never,
     },
     videoTools,
-    { reportCost: tellNobody, reportProgress: () => undefined },
+    { reportCost: ignoreReport, reportProgress: () => undefined },
   )
   expect(rendered).toMatchObject({ kind: 'rendered', bytes: undefined })
 })

@@ -16,7 +16,7 @@ const coloured = (matrix: string, range: string) => [
   ...['-vf', `scale=out_color_matrix=${matrix}:out_range=${range},format=yuv420p`],
   ...['-color_range', range === 'full' ? 'pc' : 'tv'],
 ]
-const told = (matrix: string, transfer: string, primaries: string) => [
+const colourTags = (matrix: string, transfer: string, primaries: string) => [
   ...['-colorspace', matrix, '-color_trc', transfer, '-color_primaries', primaries],
 ]
 
@@ -27,12 +27,16 @@ await withFile(image, async (path) => {
   const still = (name: string, extension: string, output: readonly string[]) =>
     keep(`${name}.${extension}`, remakeVideo({ path }, extension, output))
   await still('untagged', 'mp4', [...STILL, ...coloured('bt601', 'limited')])
-  await still('bt709', 'mp4', [...STILL, ...coloured('bt709', 'limited'), ...told('bt709', 'bt709', 'bt709')])
+  await still('bt709', 'mp4', [
+    ...STILL,
+    ...coloured('bt709', 'limited'),
+    ...colourTags('bt709', 'bt709', 'bt709'),
+  ])
   await still('full-range', 'mp4', [...STILL, ...coloured('bt601', 'full')])
   const brighter = 'zscale=rin=full:pin=709:tin=iec61966-2-1:min=gbr:p=2020:t=smpte2084:m=2020_ncl:r=limited'
   await still('pq', 'mp4', [
     ...['-frames:v', '1', '-vf', `format=gbrp,${brighter}:npl=203,format=yuv420p10le`],
-    ...['-c:v', 'libsvtav1', '-crf', '20', ...told('bt2020nc', 'smpte2084', 'bt2020')],
+    ...['-c:v', 'libsvtav1', '-crf', '20', ...colourTags('bt2020nc', 'smpte2084', 'bt2020')],
   ])
 })
 const see = sticker()

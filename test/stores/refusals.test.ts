@@ -212,12 +212,16 @@ describe('an overloaded store', () => {
     ['86400', '60'],
     [new Date(Date.now() + 86_400_000).toUTCString(), '60'],
     ['soon', '1'],
-  ])('that stays overloaded, with Retry-After %s, causes 503', async (asked, told) => {
+  ])('that stays overloaded, with Retry-After %s, causes 503', async (asked, retryAfter) => {
     const service = await originOn((request, response) =>
       refuse(request, response, { status: 503, code: 'SlowDown', headers: { 'retry-after': asked } }),
     )
     const { status, body, headers } = await send(service.url, '/attachments/1/a.bin')
-    expect([status, body.toString(), headers['retry-after']]).toEqual([503, 'Service Unavailable', told])
+    expect([status, body.toString(), headers['retry-after']]).toEqual([
+      503,
+      'Service Unavailable',
+      retryAfter,
+    ])
     expect(service.aws.asked).toHaveLength(3)
     expect(lastRejection(service)?.failure).toBe('store-busy')
   })

@@ -80,9 +80,9 @@ describe.skipIf(FFMPEG === undefined).each([
   async function answers(name: string, bytes: Buffer): Promise<readonly string[]> {
     await service.put(`attachments/1/${name}`, bytes)
     await service.put(name, bytes, undefined, 'uploads')
-    const tell = ({ status, body }: { status: number; body: Buffer }) =>
+    const summarize = ({ status, body }: { status: number; body: Buffer }) =>
       status === 200 ? '200' : `${status} ${body}`
-    const told = [true, false].map((isNSFWAllowed) =>
+    const summaries = [true, false].map((isNSFWAllowed) =>
       send(service.url, '/_metadata', {
         method: 'POST',
         headers: { 'x-internal-secret': SECRET, 'content-type': 'application/json' },
@@ -92,7 +92,7 @@ describe.skipIf(FFMPEG === undefined).each([
     const stills = ['', '&time=0.5', '&time=100%25'].map((time) =>
       send(service.url, `/attachments/1/${name}?format=webp&width=64${time}`),
     )
-    return (await Promise.all([...told, ...stills])).map(tell)
+    return (await Promise.all([...summaries, ...stills])).map(summarize)
   }
 
   it.each(ACCEPTED)(

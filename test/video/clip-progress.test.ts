@@ -22,8 +22,8 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
 
     async function progress(): Promise<number> {
       const { body } = await send(service.url, '/_metrics')
-      const told = /^media_proxy_engine_progress\{[^}]*slot="0"[^}]*\} (\S+)/m.exec(body.toString())?.[1]
-      return Number(told)
+      const reported = /^media_proxy_engine_progress\{[^}]*slot="0"[^}]*\} (\S+)/m.exec(body.toString())?.[1]
+      return Number(reported)
     }
 
     it('reports its share of completion in the metrics, and 0 when it is finished', async () => {

@@ -105,8 +105,8 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
     })
 
     it('may be early by a tolerance only when the exact frame is expensive to reach', async () => {
-      const dear = await makeVideo('mp4', 'color=red:s=1920x1080:r=25', [...H264, '-g', '100'], 8)
-      const video = await open(libavTools, dear, 'mp4')
+      const expensive = await makeVideo('mp4', 'color=red:s=1920x1080:r=25', [...H264, '-g', '100'], 8)
+      const video = await open(libavTools, expensive, 'mp4')
       const timesOf = async (toleranceSeconds?: number) =>
         (await video.readFrames([3.9, 4.2, 7.9], { width: 16, height: 9 }, toleranceSeconds)).map((frame) =>
           isFailure(frame) ? frame.code : Number(frame.timestampSeconds.toFixed(2)),

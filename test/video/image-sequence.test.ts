@@ -11,7 +11,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { send } from '../http.ts'
 import { seededRandom } from '../seeded-random.ts'
 import { openFilesystemOrigin, type Service } from '../services.ts'
-import { ANY_COST, tellNobody, videoTools } from '../video-tools.ts'
+import { ANY_COST, ignoreReport, videoTools } from '../video-tools.ts'
 import { canEncode, FFMPEG, makeVideo } from '../videos.ts'
 
 const tools = videoTools
@@ -33,7 +33,7 @@ function look(bytes: Uint8Array, scan = true, allowance = ANY_COST) {
     source,
     { scan, scanFrames: 5, acceptAnyAudio: false, extras: [], allowance },
     tools,
-    tellNobody,
+    ignoreReport,
   )
 }
 

@@ -86,9 +86,9 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
       const name = `film.${extension}`
       await put(name, await makeVideo(extension, SECONDS, [...SINE, ...output]))
       expect(await ask('/_sniff', name)).toEqual({ content_type: mime })
-      const told = await ask('/_metadata', name)
-      expect(told).toMatchObject({ format, content_type: mime, placeholder: expect.any(String) })
-      expect(Math.abs(told.duration - 3.5)).toBeLessThanOrEqual(0.5)
+      const metadata = await ask('/_metadata', name)
+      expect(metadata).toMatchObject({ format, content_type: mime, placeholder: expect.any(String) })
+      expect(Math.abs(metadata.duration - 3.5)).toBeLessThanOrEqual(0.5)
       for (const [time, channel] of [
         ['', 0],
         ['&time=0.5', 0],
@@ -127,10 +127,10 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
       const name = `sound.${extension}`
       await put(name, await makeVideo(extension, SECONDS, [...AUDIO, ...output]))
       expect(await ask('/_sniff', name)).toEqual({ content_type: sniffed })
-      const told = await ask('/_metadata', name)
-      expect(told).toMatchObject({ format, content_type: mime, nsfw: false })
-      expect(told).not.toHaveProperty('width')
-      expect(Math.abs(told.duration - 3.5)).toBeLessThanOrEqual(0.5)
+      const metadata = await ask('/_metadata', name)
+      expect(metadata).toMatchObject({ format, content_type: mime, nsfw: false })
+      expect(metadata).not.toHaveProperty('width')
+      expect(Math.abs(metadata.duration - 3.5)).toBeLessThanOrEqual(0.5)
       const { status, body } = await send(service.url, `/attachments/1/${name}?format=webp`)
       expect([status, body.toString()]).toEqual([400, 'Only images and videos can be transformed'])
     })
@@ -164,9 +164,9 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
       const video = await makeVideo('mp4', SECONDS, [...SINE, ...H264, '-c:a', 'aac'])
       video.fill(0, video.indexOf('mdat') + 4, video.indexOf('moov') - 4)
       await put('broken.m4a', video)
-      const told = await ask('/_metadata', 'broken.m4a')
-      expect(told).toMatchObject({ format: 'm4a', content_type: 'audio/mp4', duration: 3 })
-      expect(told).not.toHaveProperty('width')
+      const metadata = await ask('/_metadata', 'broken.m4a')
+      expect(metadata).toMatchObject({ format: 'm4a', content_type: 'audio/mp4', duration: 3 })
+      expect(metadata).not.toHaveProperty('width')
     })
 
     describe('rejects encrypted media with a reason', () => {
@@ -187,9 +187,9 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
         expect(await ask('/_metadata', name)).toBe(refused.join(' '))
         if (extension === 'm4a') return
         // The encoded frames could be copied into a clip, but no player could play it.
-        for (const wish of ['mp4', 'webm', 'webp']) {
-          const { status, body } = await send(service.url, `/attachments/1/${name}?format=${wish}`)
-          expect([status, body.toString()], wish).toEqual(refused)
+        for (const format of ['mp4', 'webm', 'webp']) {
+          const { status, body } = await send(service.url, `/attachments/1/${name}?format=${format}`)
+          expect([status, body.toString()], format).toEqual(refused)
         }
       })
     })

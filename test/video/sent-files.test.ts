@@ -47,9 +47,9 @@ describe.skipIf(CORPUS === undefined).each(SERVICES)('at %s (skipped without MED
     '$name',
     ({ name, format, mime, size: [width, height], duration, shown, frames }) => {
       it('has its metadata', async () => {
-        const told = JSON.parse((await post('/_metadata', name)).toString())
-        expect(told).toMatchObject({ format, content_type: mime, width, height, duration, nsfw: false })
-        expect(told.placeholder).toBeTypeOf('string')
+        const metadata = JSON.parse((await post('/_metadata', name)).toString())
+        expect(metadata).toMatchObject({ format, content_type: mime, width, height, duration, nsfw: false })
+        expect(metadata.placeholder).toBeTypeOf('string')
       })
 
       it.each(Object.entries(shown))('shows the right frame at "%s"', async (time, quarters) => {
@@ -63,17 +63,19 @@ describe.skipIf(CORPUS === undefined).each(SERVICES)('at %s (skipped without MED
         const first = shown['']
         if (first !== undefined)
           expectQuarters(await quartersOf(await post('/_thumbnail', name)), first, JPEG_TOLERANCE)
-        const told = JSON.parse((await post('/_frames', name)).toString())
-        const times = told.frames.map(({ timestamp }: { timestamp: number }) => Number(timestamp.toFixed(2)))
+        const answer = JSON.parse((await post('/_frames', name)).toString())
+        const times = answer.frames.map(({ timestamp }: { timestamp: number }) =>
+          Number(timestamp.toFixed(2)),
+        )
         expect(times).toEqual(frames)
       })
     },
   )
 
   it.each(SENT_AUDIO)('$name has the right audio metadata', async ({ name, format, mime, duration }) => {
-    const told = JSON.parse((await post('/_metadata', name)).toString())
-    expect(told).toMatchObject({ format, content_type: mime, duration })
-    expect(told).not.toHaveProperty('placeholder')
+    const metadata = JSON.parse((await post('/_metadata', name)).toString())
+    expect(metadata).toMatchObject({ format, content_type: mime, duration })
+    expect(metadata).not.toHaveProperty('placeholder')
     expect(JSON.parse((await post('/_sniff', name)).toString())).toEqual({ content_type: mime })
   })
 })

@@ -9,7 +9,7 @@ import { mediaKindOfName } from '@media-proxy/origin/media/kinds.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import sharp from 'sharp'
 import { afterAll, describe, expect, it } from 'vitest'
-import { ANY_COST, LIMITS, libavTools, tellNobody } from '../video-tools.ts'
+import { ANY_COST, ignoreReport, LIMITS, libavTools } from '../video-tools.ts'
 import { canEncode, FFMPEG, makeVideo, remakeVideo, SECONDS, withFile } from '../videos.ts'
 import { colourOf, framesOf, inspectClip, loudShare } from './clip-facts.ts'
 
@@ -20,14 +20,14 @@ const INTERLACED = ['-c:v', 'mpeg2video', '-q:v', '2', '-flags', '+ilme+ildct']
 const SINE = ['-f', 'lavfi', '-i', 'sine=r=48000:d=3', '-map', '0:v', '-map', '1:a']
 const TIME = (seconds: number) => ({ milliseconds: seconds * 1000 })
 
-type Wishes = Partial<RenderOptions> & { readonly width?: number }
+type Overrides = Partial<RenderOptions> & { readonly width?: number }
 
 function sourceOf(name: string, bytes: Uint8Array): MediaSource {
   return memorySource(bytes, mediaKindOfName(name))
 }
 
-async function rendered(source: MediaSource, wishes: Wishes): Promise<Buffer | Failure> {
-  const { width, ...options } = wishes
+async function rendered(source: MediaSource, overrides: Overrides): Promise<Buffer | Failure> {
+  const { width, ...options } = overrides
   const result = await render(
     source,
     {
@@ -42,15 +42,15 @@ async function rendered(source: MediaSource, wishes: Wishes): Promise<Buffer | F
       ...{ limits: LIMITS, renderQuality: 'fine', allowance: ANY_COST },
     },
     libavTools,
-    { reportCost: tellNobody, reportProgress: tellNobody },
+    { reportCost: ignoreReport, reportProgress: ignoreReport },
   )
   if (isFailure(result)) return result
   if (result.kind !== 'rendered' || result.bytes === undefined) throw new Error(result.kind)
   return Buffer.from(result.bytes)
 }
 
-async function made(name: string, bytes: Uint8Array, wishes: Wishes = {}): Promise<Buffer> {
-  const result = await rendered(sourceOf(name, bytes), wishes)
+async function made(name: string, bytes: Uint8Array, overrides: Overrides = {}): Promise<Buffer> {
+  const result = await rendered(sourceOf(name, bytes), overrides)
   if (isFailure(result)) throw new Error(`${result.code} ${result.detail}`)
   return result
 }
@@ -75,14 +75,16 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('odd videos (need F
       }
     }
 
-    it.each<[string, Wishes]>([
+    it.each<[string, Overrides]>([
       ['copied', {}],
       ['encoded as MP4', { width: 160 }],
       ['encoded as WebM', { format: 'webm', width: 160 }],
       ['made into a preview', { format: 'webp', animated: true }],
-    ])('are an error, not a shorter clip, when %s', async (_, wishes) => {
+    ])('are an error, not a shorter clip, when %s', async (_, overrides) => {
       const video = await makeVideo('mp4', 'testsrc2=s=640x360:r=25', [...H264, '-movflags', '+faststart'])
-      expect(await rendered(failing('a.mp4', video), wishes)).toMatchObject({ code: 'store-unreachable' })
+      expect(await rendered(failing('a.mp4', video), overrides)).toMatchObject({
+        code: 'store-unreachable',
+      })
     })
   })
 
@@ -264,23 +266,23 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('odd videos (need F
       ['with a lower frame rate in WebM', 'mp4', H264, { ...briefly, fps: 1, format: 'webm' }],
       ['of a single frame', 'mp4', H264, { ...briefly, time: TIME(0.96), durationMs: 40 }],
       ['of one interlaced frame', 'ts', INTERLACED, { ...briefly, time: TIME(0.96), durationMs: 30 }],
-    ] as const)('show no frame after its end: %s', async (_, extension, codec, wishes) => {
+    ] as const)('show no frame after its end: %s', async (_, extension, codec, overrides) => {
       const video = await makeVideo(extension, SECONDS, codec)
-      const clip = await made(`a.${extension}`, video, wishes)
+      const clip = await made(`a.${extension}`, video, overrides)
       expect(await coloursOf(clip)).toEqual(['red'])
-      expect((await inspectClip(clip)).seconds).toBeCloseTo(wishes.durationMs / 1000, 1)
+      expect((await inspectClip(clip)).seconds).toBeCloseTo(overrides.durationMs / 1000, 1)
     })
   })
 
   describe('with a frame of several seconds', () => {
-    it.each<[string, string, readonly string[], Wishes]>([
+    it.each<[string, string, readonly string[], Overrides]>([
       ['copied', 'mkv', ['-bf', '0'], { durationMs: 5000 }],
       ['copied with reordered frames', 'mkv', ['-bf', '2'], { durationMs: 5000 }],
       ['encoded', 'mkv', ['-bf', '0'], { durationMs: 5000, width: 160 }],
       ['encoded from the middle', 'mkv', ['-bf', '0'], { durationMs: 5000, time: TIME(0.5) }],
       ['encoded as WebM', 'mkv', ['-bf', '0'], { durationMs: 5000, format: 'webm' }],
       ['encoded from MP4', 'mp4', ['-bf', '0'], { durationMs: 5000, width: 160 }],
-    ])('last as long as requested: %s', async (_, extension, order, wishes) => {
+    ])('last as long as requested: %s', async (_, extension, order, overrides) => {
       const video = await makeVideo(
         extension,
         'testsrc2=s=160x96:r=4:d=1',
@@ -290,7 +292,7 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('odd videos (need F
         ],
         60,
       )
-      const { times, seconds } = await inspectClip(await made(`a.${extension}`, video, wishes))
+      const { times, seconds } = await inspectClip(await made(`a.${extension}`, video, overrides))
       expect(times).toHaveLength(2)
       expect(seconds).toBeCloseTo(5, 1)
     })
@@ -301,7 +303,7 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('odd videos (need F
       ['copied', 'N*40+max(0,N-35)*700', {}],
       ['encoded', 'N*40+max(0,N-35)*700', { width: 160 }],
       ['with long frames at the start', '3*N*(80-N)', { width: 160 }],
-    ])('have in MP4 a track no shorter than their presentation: %s', async (_, milliseconds, wishes) => {
+    ])('have in MP4 a track no shorter than their presentation: %s', async (_, milliseconds, overrides) => {
       const uneven = [
         '-vf',
         `settb=1/1000,setpts='${milliseconds}',settb=1/90000`,
@@ -314,7 +316,7 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('odd videos (need F
         [...uneven, ...H264, '-bf', '3'],
         60,
       )
-      const clip = await made('a.mkv', video, wishes)
+      const clip = await made('a.mkv', video, overrides)
       const { times, seconds } = await inspectClip(clip)
       expect(seconds).toBeGreaterThan(times.at(-1) ?? Number.POSITIVE_INFINITY)
       // An edit list shortens a longer video.
@@ -409,9 +411,9 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('odd videos (need F
     it.each([
       ['copied', {}],
       ['encoded', { width: 160 }],
-    ])('last no longer than requested when a frame is longer, %s', async (_, wishes) => {
+    ])('last no longer than requested when a frame is longer, %s', async (_, overrides) => {
       const video = await makeVideo('mp4', 'testsrc2=s=320x192:r=1/5', H264, 10)
-      const clip = await made('a.mp4', video, { ...wishes, durationMs: 1000 })
+      const clip = await made('a.mp4', video, { ...overrides, durationMs: 1000 })
       expect((await inspectClip(clip)).seconds).toBeCloseTo(1, 1)
     })
   })

@@ -39,12 +39,12 @@ describe.skipIf(libav === undefined)('waveforms (need libav)', () => {
   })
   afterAll(() => service.close())
 
-  async function waveformOf(name: string, bytes: Uint8Array, wish: object = { waveform: true }) {
+  async function waveformOf(name: string, bytes: Uint8Array, options: object = { waveform: true }) {
     await service.put(name, bytes, undefined, 'uploads')
     const { status, body } = await send(service.url, '/_metadata', {
       method: 'POST',
       headers: { 'x-internal-secret': SECRET, 'content-type': 'application/json' },
-      body: JSON.stringify({ type: 'upload', upload_filename: name, ...wish }),
+      body: JSON.stringify({ type: 'upload', upload_filename: name, ...options }),
     })
     expect(status, service.log.at(-1)?.detail).toBe(200)
     const { waveform } = JSON.parse(body.toString()) as { readonly waveform?: string }
@@ -177,7 +177,7 @@ describe.skipIf(libav === undefined)('waveforms (need libav)', () => {
   })
 
   it.skipIf(FFMPEG === undefined)('add their predicted cost to the examination', async () => {
-    const told = async (extras: readonly ExtraName[]) => {
+    const metadataWith = async (extras: readonly ExtraName[]) => {
       const costs: number[] = []
       const source = memorySource(await makeVideo('wav', BURST, []), mediaKind('wav'))
       await examine(
@@ -190,8 +190,8 @@ describe.skipIf(libav === undefined)('waveforms (need libav)', () => {
       )
       return costs
     }
-    expect(await told([])).toEqual([])
-    expect(await told(['waveform'])).toEqual([predictWaveform(3).cpuSeconds])
+    expect(await metadataWith([])).toEqual([])
+    expect(await metadataWith(['waveform'])).toEqual([predictWaveform(3).cpuSeconds])
   })
 
   it.skipIf(CORPUS === undefined)('are nearly the same for one recording in several codecs', async () => {

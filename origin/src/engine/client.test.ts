@@ -25,7 +25,7 @@ it.each([
   })
   const source = { kind: { kind }, bytes: new Uint8Array(1), parts: { sizeBytes: 1 } } as Source
   const time = { signal: new AbortController().signal, timeLeftMs: 1000 }
-  const told = await engine.examine(source, { scan: false, extras: ['codecs', 'waveform'] }, time)
-  expect(told).toMatchObject(kind === 'audio' ? { format: 'mp3' } : { code: 'too-large-dimensions' })
+  const examined = await engine.examine(source, { scan: false, extras: ['codecs', 'waveform'] }, time)
+  expect(examined).toMatchObject(kind === 'audio' ? { format: 'mp3' } : { code: 'too-large-dimensions' })
   expect(asked).toEqual(examinations)
 })

@@ -98,7 +98,7 @@ export function createEngine({ run, lanes, limits, renderQuality, scanFrames }: 
     },
 
     async examine(source, { scan, acceptAnyAudio = false, extras = [] }, time) {
-      const examineWith = (wanted: readonly ExtraName[]) =>
+      const examineWith = (requestedExtras: readonly ExtraName[]) =>
         run(
           source,
           (allowance, sharing) => ({
@@ -108,7 +108,7 @@ export function createEngine({ run, lanes, limits, renderQuality, scanFrames }: 
             scan,
             scanFrames,
             acceptAnyAudio,
-            extras: wanted,
+            extras: requestedExtras,
             allowance,
           }),
           time,

@@ -70,7 +70,7 @@ describe('the predicted cost', () => {
     const source = { ...photograph(2000, 1000), rotated: false }
     const render = to('webp', 1000, 500)
     const plain = predictRender(source, render)
-    const dearer = [
+    const costlier = [
       predictRender({ ...source, frames: 10 }, { ...render, frames: 10 }),
       predictRender({ ...source, sourceBytes: 2 * source.sourceBytes }, render),
       predictRender({ ...source, interlaced: true }, render),
@@ -81,7 +81,7 @@ describe('the predicted cost', () => {
       predictRender(source, { ...render, buffered: true }),
       predictRender(source, { ...render, encodes: 4 }),
     ]
-    for (const cost of dearer) expect(cost.memoryBytes).toBeGreaterThan(plain.memoryBytes)
+    for (const cost of costlier) expect(cost.memoryBytes).toBeGreaterThan(plain.memoryBytes)
     const blurred = (blur: number) => predictRender(source, { ...render, blur }).cpuSeconds
     expect(blurred(100)).toBeGreaterThan(blurred(1))
     const small = { ...render, width: 100, height: 50 }

@@ -165,7 +165,7 @@ function workBytes(source: CostSource, render: CostRender): number {
   const stripBytes = STRIP_BYTES_PER_PIXEL * (render.encodes > 1 ? 2 : 1)
   const frames =
     render.frames > 1
-      ? renderedPixels * render.frames * (encodesStrip(source, render) ? stripBytes : CODED_BYTES_PER_PIXEL)
+      ? renderedPixels * render.frames * (holdsStrip(source, render) ? stripBytes : CODED_BYTES_PER_PIXEL)
       : 0
   // Memory that only decoding needs is free again when the encoder begins.
   const peak = Math.max(
@@ -179,7 +179,7 @@ function workBytes(source: CostSource, render: CostRender): number {
  * Whether all frames are held as one tall image, below each other: when they are decoded or encoded outside
  * Sharp, rotated, or filtered.
  */
-function encodesStrip({ format, rotated }: CostSource, render: CostRender): boolean {
+function holdsStrip({ format, rotated }: CostSource, render: CostRender): boolean {
   const { blur, sharpened, buffered, encodes } = render
   const isFinished = blur > 0 || sharpened || buffered || encodes > 1
   const isWritten = render.format === 'png' || render.format === 'avif'

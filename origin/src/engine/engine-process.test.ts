@@ -42,7 +42,7 @@ it('a job is not charged for the start of its process, nor for work between two 
   }
   const done = (cpuSeconds: number, restCpuSeconds: number) =>
     frame(FRAME.done, { cpuSeconds, restCpuSeconds, result: { kind: 'scanned', predictions: [1] } })
-  const told = startEngineProcess({
+  const engineProcess = startEngineProcess({
     words: [
       '-e',
       `const fs = require('node:fs')
@@ -58,16 +58,16 @@ it('a job is not charged for the start of its process, nor for work between two 
     sandbox: SANDBOX,
   })
   try {
-    await told.ready
+    await engineProcess.ready
     const used = async () => {
-      const ended = await told.run({ kind: 'scan' }, { body: new Uint8Array() })
+      const ended = await engineProcess.run({ kind: 'scan' }, { body: new Uint8Array() })
       return 'usedCpuSeconds' in ended ? ended.usedCpuSeconds : ended
     }
     expect(await used()).toBe(0.25)
     expect(await used()).toBe(0.25)
   } finally {
-    told.kill('closed')
-    await told.ended
+    engineProcess.kill('closed')
+    await engineProcess.ended
   }
 })
 
@@ -80,7 +80,7 @@ it('a job is not finished before all of its source is read, whatever its process
     result: { kind: 'scanned', predictions: [1] },
   })
   // Answers after the first bytes of its job, and reads the rest later.
-  const liar = startEngineProcess({
+  const faultyProcess = startEngineProcess({
     words: [
       '-e',
       `const fs = require('node:fs')
@@ -99,7 +99,7 @@ it('a job is not finished before all of its source is read, whatever its process
   })
   try {
     let over = false
-    const job = liar.run({ kind: 'scan' }, { body: new Uint8Array(20_000_000) })
+    const job = faultyProcess.run({ kind: 'scan' }, { body: new Uint8Array(20_000_000) })
     void job.then(() => {
       over = true
     })
@@ -109,8 +109,8 @@ it('a job is not finished before all of its source is read, whatever its process
     await writeFile(mayRead, '')
     expect(await job).toMatchObject({ result: { kind: 'scanned', predictions: [1] } })
   } finally {
-    liar.kill('closed')
-    await liar.ended
+    faultyProcess.kill('closed')
+    await faultyProcess.ended
     await rm(folder, { recursive: true })
   }
 })

@@ -158,8 +158,8 @@ class ProcessPool implements Pool {
     const { warm, most } = this.#options
     const working = this.#all.size - this.#starting - this.#idle.length
     const ready = warm > 0 ? 1 : 0
-    const wanted = Math.min(most, Math.max(warm, working + this.#waiters.size + ready))
-    while (this.#all.size < wanted) {
+    const target = Math.min(most, Math.max(warm, working + this.#waiters.size + ready))
+    while (this.#all.size < target) {
       const started = this.#tryToStart()
       if (started === undefined) return
       this.#watch(started)

@@ -119,9 +119,9 @@ export function createFrameReader(onFrame: (frame: Frame) => void): (chunk: Buff
 
   function fillRest({ kind, textBytes, bodyBytes }: Head, chunk: Buffer): Buffer {
     const total = textBytes + bodyBytes
-    const wanted = Math.min(total, filled + chunk.length)
-    if (wanted > rest.length) {
-      const larger = Buffer.allocUnsafeSlow(Math.min(total, Math.max(wanted, 2 * rest.length)))
+    const neededBytes = Math.min(total, filled + chunk.length)
+    if (neededBytes > rest.length) {
+      const larger = Buffer.allocUnsafeSlow(Math.min(total, Math.max(neededBytes, 2 * rest.length)))
       rest.copy(larger, 0, 0, filled)
       rest = larger
     }

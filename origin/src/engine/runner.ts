@@ -78,14 +78,14 @@ export function createRunner({ classes, mostCost, events }: RunnerOptions): Runn
     const name = `${source.key}\n${source.info.etag}`
     let jobClass = work === 'clip' ? classes.clip : classes.first(source, slowSources.has(name))
     const id = idOf(name)
-    const wanted = workOf(jobOf(jobClass.allowance, { id, shared: false }))
-    const known = crashes.rejection(name, wanted)
+    const jobWork = workOf(jobOf(jobClass.allowance, { id, shared: false }))
+    const known = crashes.rejection(name, jobWork)
     if (known !== undefined) return known
     for (let round = 0; round < MAX_ATTEMPTS; round += 1) {
       const ended = await runInLane(jobClass, jobOf, { source, id }, time, { events, waiting })
       if ('rejected' in ended) return ended.rejected
       if ('crash' in ended) {
-        crashes.remember(name, wanted, ended.crash)
+        crashes.remember(name, jobWork, ended.crash)
         return ended.crash.failure
       }
       if ('tooSlow' in ended) {

@@ -9,7 +9,7 @@ import { createGate, type GateOptions } from './gate.ts'
 const LOG = pino({ level: 'silent' })
 const NOW = 1_795_000_000_000
 const CLOUDFLARE = '104.16.0.1'
-const STRANGER = '192.0.9.1'
+const OTHER_CLIENT = '192.0.9.1'
 
 async function gate(options: Partial<GateOptions> = {}) {
   return createGate({
@@ -34,9 +34,15 @@ describe('the client address', () => {
   const trusting = { trustedProxies: parseRanges(['10.0.0.0/8', '127.0.0.1', 'fd00::/8']) }
 
   it.each([
-    ['a plain peer', {}, STRANGER, {}, STRANGER],
-    ['a plain peer that claims', {}, STRANGER, { 'x-forwarded-for': '8.8.8.8' }, STRANGER],
-    ['a plain peer that claims Cloudflare', {}, STRANGER, { 'cf-connecting-ip': '8.8.8.8' }, STRANGER],
+    ['a plain peer', {}, OTHER_CLIENT, {}, OTHER_CLIENT],
+    ['a plain peer that claims', {}, OTHER_CLIENT, { 'x-forwarded-for': '8.8.8.8' }, OTHER_CLIENT],
+    [
+      'a plain peer that claims Cloudflare',
+      {},
+      OTHER_CLIENT,
+      { 'cf-connecting-ip': '8.8.8.8' },
+      OTHER_CLIENT,
+    ],
     ['Cloudflare', {}, CLOUDFLARE, { 'cf-connecting-ip': '8.8.8.8' }, '8.8.8.8'],
     ['Cloudflare without a word', {}, CLOUDFLARE, {}, CLOUDFLARE],
     ['Cloudflare with nonsense', {}, CLOUDFLARE, { 'cf-connecting-ip': 'me' }, CLOUDFLARE],
@@ -75,7 +81,11 @@ describe('the client address', () => {
 })
 
 describe('an untrusted proxy', () => {
-  const told = async (peer: string, headers: Record<string, string>, options: Partial<GateOptions> = {}) => {
+  const reportedPeers = async (
+    peer: string,
+    headers: Record<string, string>,
+    options: Partial<GateOptions> = {},
+  ) => {
     const peers: string[] = []
     await (await gate({ onUntrustedProxy: (found) => peers.push(found), ...options }))(arrival(peer, headers))
     return peers
@@ -85,46 +95,48 @@ describe('an untrusted proxy', () => {
   it.each(['10.0.0.5', '127.0.0.1', '::1', '192.168.1.1', 'fd00::1', '::ffff:10.0.0.5'])(
     '%s is reported',
     async (peer) => {
-      expect(await told(peer, forwarded)).toEqual([peer])
+      expect(await reportedPeers(peer, forwarded)).toEqual([peer])
     },
   )
 
   it('is not reported for a public peer, a trusted proxy, Cloudflare, or without forwarding headers', async () => {
-    expect(await told('9.9.9.9', forwarded)).toEqual([])
-    expect(await told(CLOUDFLARE, forwarded)).toEqual([])
-    expect(await told('10.0.0.5', forwarded, { trustedProxies: parseRanges(['10.0.0.0/8']) })).toEqual([])
-    expect(await told('10.0.0.5', {})).toEqual([])
+    expect(await reportedPeers('9.9.9.9', forwarded)).toEqual([])
+    expect(await reportedPeers(CLOUDFLARE, forwarded)).toEqual([])
+    expect(
+      await reportedPeers('10.0.0.5', forwarded, { trustedProxies: parseRanges(['10.0.0.0/8']) }),
+    ).toEqual([])
+    expect(await reportedPeers('10.0.0.5', {})).toEqual([])
   })
 })
 
 describe('the gate', () => {
   it('accepts only Cloudflare and the signed edge when it must', async () => {
     const closed = await gate({ requireCloudflareEdge: true })
-    expect(await closed(arrival(STRANGER))).toMatchObject({ code: 'forbidden' })
+    expect(await closed(arrival(OTHER_CLIENT))).toMatchObject({ code: 'forbidden' })
     for (const forged of ['cf-connecting-ip', 'x-forwarded-for', 'cf-ray']) {
-      expect(await closed(arrival(STRANGER, { [forged]: CLOUDFLARE }))).toMatchObject({
+      expect(await closed(arrival(OTHER_CLIENT, { [forged]: CLOUDFLARE }))).toMatchObject({
         code: 'forbidden',
       })
     }
     expect(isFailure(await closed(arrival(CLOUDFLARE)))).toBe(false)
-    const { headers: _, ...request } = arrival(STRANGER)
+    const { headers: _, ...request } = arrival(OTHER_CLIENT)
     const signed = await signEdgeRequest(
       await createKeyRing(['edge']),
       { ...request, clientAddress: '8.8.8.8' },
       NOW,
     )
-    expect(await closed(arrival(STRANGER, signed))).toEqual({ clientAddress: '8.8.8.8', viaEdge: true })
+    expect(await closed(arrival(OTHER_CLIENT, signed))).toEqual({ clientAddress: '8.8.8.8', viaEdge: true })
   })
 
   it('never treats a wrong signature as a missing one', async () => {
     const open = await gate()
     const wrong = { 'x-edge-signature': 'AAAA', 'x-edge-time': String(NOW), 'x-edge-client': '8.8.8.8' }
-    expect(await open(arrival(STRANGER, wrong))).toMatchObject({ code: 'forbidden' })
+    expect(await open(arrival(OTHER_CLIENT, wrong))).toMatchObject({ code: 'forbidden' })
     expect(await open(arrival(CLOUDFLARE, { 'x-edge-client': '8.8.8.8' }))).toMatchObject({
       code: 'forbidden',
     })
     const keyless = await gate({ edgeRing: undefined })
-    expect(await keyless(arrival(STRANGER, wrong))).toMatchObject({ code: 'forbidden' })
+    expect(await keyless(arrival(OTHER_CLIENT, wrong))).toMatchObject({ code: 'forbidden' })
   })
 })
 

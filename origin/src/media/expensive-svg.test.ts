@@ -12,8 +12,8 @@ it.each([
   ['a pattern', '<pattern id="p"/>', true],
   ['reused content', '<use href="#a"/>', true],
   ['32 KiB', `<path d="${'M0 0'.repeat(9000)}"/>`, true],
-])('an SVG with %s counts as simple or expensive', (_, inside, dear) => {
-  expect(mayBeExpensive(icon(inside))).toBe(dear)
+])('an SVG with %s counts as simple or expensive', (_, inside, expensive) => {
+  expect(mayBeExpensive(icon(inside))).toBe(expensive)
 })
 
 it.each([

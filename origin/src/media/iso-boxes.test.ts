@@ -3,7 +3,7 @@ import { isoBox } from './iso-boxes.test-data.ts'
 import { boxesIn, findBox, findBoxes } from './iso-boxes.ts'
 
 /** Returns a copy of a box with another size in its header. */
-function told(box: Buffer, size: number): Buffer {
+function withDeclaredSize(box: Buffer, size: number): Buffer {
   const copy = Buffer.from(box)
   copy.writeUInt32BE(size)
   return copy
@@ -13,7 +13,7 @@ function told(box: Buffer, size: number): Buffer {
 function largeBox(type: string, content: Buffer, size = 16 + content.length): Buffer {
   const large = Buffer.alloc(8)
   large.writeBigUInt64BE(BigInt(size))
-  return told(isoBox(type, large, content), 1)
+  return withDeclaredSize(isoBox(type, large, content), 1)
 }
 
 const text = (value: string) => Buffer.from(value)
@@ -28,7 +28,7 @@ test('boxes with 32-bit and 64-bit sizes follow each other, and the last may hav
   const file = Buffer.concat([
     isoBox('ftyp', text('abcd')),
     largeBox('free', text('large')),
-    told(isoBox('mdat', text('rest')), 0),
+    withDeclaredSize(isoBox('mdat', text('rest')), 0),
   ])
   expect(seen(file)).toEqual([
     ['ftyp', 'abcd', true],
@@ -38,7 +38,7 @@ test('boxes with 32-bit and 64-bit sizes follow each other, and the last may hav
 })
 
 test.each([
-  ['a size smaller than its header', told(isoBox('free', text('abcd')), 7)],
+  ['a size smaller than its header', withDeclaredSize(isoBox('free', text('abcd')), 7)],
   ['a large size smaller than its header', largeBox('free', text('abcd'), 15)],
   ['a header that is cut', isoBox('free', text('')).subarray(0, 7)],
   ['a large header that is cut', largeBox('free', text('')).subarray(0, 15)],
@@ -47,7 +47,7 @@ test.each([
 })
 
 test.each([
-  ['in 32 bits', told(isoBox('moov', text('abcd')), 1000)],
+  ['in 32 bits', withDeclaredSize(isoBox('moov', text('abcd')), 1000)],
   ['in 64 bits', largeBox('moov', text('abcd'), Number.MAX_SAFE_INTEGER)],
 ])('a truncated box ends at the end of its bytes, with a declared size %s', (_, cut) => {
   expect(seen(cut)).toEqual([['moov', 'abcd', false]])
@@ -69,7 +69,7 @@ test('a path finds all boxes that it selects, inside their parents', () => {
 
 test('a box does not extend beyond its parent', () => {
   const file = Buffer.concat([
-    isoBox('moov', told(isoBox('trak', text('abcd')), 100)),
+    isoBox('moov', withDeclaredSize(isoBox('trak', text('abcd')), 100)),
     isoBox('mdat', text('media')),
   ])
   const track = findBox(file, { start: 0, end: file.length }, 'moov', 'trak')

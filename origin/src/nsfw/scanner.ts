@@ -56,7 +56,7 @@ export function createScanner({ classifier, score, failClosed, log }: ScannerOpt
       if (classifier === undefined || media.images.length === 0) return undefined
       const known = verdicts.get(contentHash)
       if (known !== undefined) return known
-      const verdict = await look(classifier, media, score, signal)
+      const verdict = await scanInRounds(classifier, media, score, signal)
       if (isFailure(verdict)) {
         const left = verdict.code === 'client-gone' || verdict.code === 'deadline'
         return left ? verdict : failed(verdict)
@@ -75,7 +75,7 @@ const FIRST_ROUND_IMAGES = 2
 const ROUND_IMAGES = 4
 
 /** Scans the images in order, a few at a time, until one flags the source or none is left. */
-async function look(
+async function scanInRounds(
   classifier: Classifier,
   { images, durationSeconds }: ExaminedMedia,
   score: ScoreOptions,

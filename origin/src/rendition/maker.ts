@@ -108,9 +108,9 @@ async function renderModerated(
   const scanVerdict = job.moderated ? await policy.check(source, timeLeftMs(), signal) : undefined
   if (isFailure(scanVerdict)) return scanVerdict
   const verdict = scanVerdict === 'unscanned' ? undefined : scanVerdict
-  const wanted = verdict?.nsfw && policy.mode === 'blur' ? blurred(job.options) : job.options
+  const options = verdict?.nsfw && policy.mode === 'blur' ? blurred(job.options) : job.options
   const { isFollowed = false } = job
-  const rendered = await engine.render(source, wanted, { timeLeftMs: timeLeftMs(), signal, isFollowed })
+  const rendered = await engine.render(source, options, { timeLeftMs: timeLeftMs(), signal, isFollowed })
   if (isFailure(rendered)) return rendered
   if (scanVerdict === 'unscanned') return { ...rendered, unscanned: true }
   return verdict === undefined ? rendered : { ...rendered, nsfwProbability: verdict.probability }

@@ -39,7 +39,7 @@ describe('the parameter guide', () => {
       for (const value of valuesOf(parameter)) {
         expect(accepts(base, `${parameter.name}=${encodeURIComponent(value)}`), value).toBe(true)
       }
-      for (const value of strangersOf(parameter)) {
+      for (const value of unknownNamesOf(parameter)) {
         expect(accepts(base, `${parameter.name}=${encodeURIComponent(value)}`), value).toBe(false)
       }
       expect(accepts(base, parameter.example)).toBe(true)
@@ -72,7 +72,7 @@ function valuesOf({ values }: ParameterGuide): readonly string[] {
   }
 }
 
-function strangersOf({ values }: ParameterGuide): readonly string[] {
+function unknownNamesOf({ values }: ParameterGuide): readonly string[] {
   switch (values.kind) {
     case 'number':
     case 'quality':

@@ -92,7 +92,7 @@ export function parseAssetParameters(
   const download = read('download', parseBoolean) ?? false
   if (read.rejected !== undefined) return badParameter(read.rejected, query)
 
-  const wantedSize = size === undefined ? undefined : scaled(size, dpr)
+  const requestedSize = size === undefined ? undefined : scaled(size, dpr)
   const asked = format === 'auto' ? undefined : format
   const own = asked ?? defaults.format
   const writable = defaults.formats.includes(own) ? own : 'webp'
@@ -103,12 +103,12 @@ export function parseAssetParameters(
       : format === undefined && defaults.negotiates && negotiation.assets
         ? 'avif'
         : 'none'
-  const avif = canBeAvif(animated, wantedSize)
+  const avif = canBeAvif(animated, requestedSize)
   const negotiable = canNegotiate(rule, writable, avif)
   const resolved = negotiate(rule, negotiation.accept, avif) ?? writable
   return {
     rendition: {
-      size: wantedSize ?? scaled(DEFAULT_ASSET_SIZE, dpr),
+      size: requestedSize ?? scaled(DEFAULT_ASSET_SIZE, dpr),
       format: resolved,
       quality: effectiveQuality(resolved, quality ?? DEFAULT_QUALITY),
       animated: animated && resolved !== 'jpeg',
@@ -234,8 +234,8 @@ function canNegotiate(rule: NegotiationRule, own: ImageFormat | 'source', avif: 
   return (avif && own !== 'avif') || (rule === 'auto' && own !== 'webp')
 }
 
-function canBeAvif(animated: boolean, wantedSidePixels: number | undefined): boolean {
-  return !animated && (wantedSidePixels === undefined || wantedSidePixels >= AVIF_MIN_SIDE_PIXELS)
+function canBeAvif(animated: boolean, requestedSidePixels: number | undefined): boolean {
+  return !animated && (requestedSidePixels === undefined || requestedSidePixels >= AVIF_MIN_SIDE_PIXELS)
 }
 
 function scaled(pixels: number, dpr: number): number {

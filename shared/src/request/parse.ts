@@ -134,7 +134,7 @@ const ID = /^[A-Za-z0-9_-]{1,64}$/
 const HASH = /^[A-Za-z0-9_]{1,100}$/
 const ANIMATED_HASH_PREFIX = 'a_'
 /** The extensions that keep the animation. A PNG or JPEG of an animated avatar is a still. */
-const MOVING_EXTENSIONS: readonly AssetExtension[] = ['gif', 'webp', 'avif', 'apng']
+const ANIMATED_EXTENSIONS: readonly AssetExtension[] = ['gif', 'webp', 'avif', 'apng']
 
 /** Parses an asset. `encodedPath` is the folder of its key and the file name `<hash>.<extension>`. */
 function parseAsset(
@@ -157,7 +157,7 @@ function parseAsset(
   const marked = file.name.startsWith(ANIMATED_HASH_PREFIX)
   const hash = marked ? file.name.slice(ANIMATED_HASH_PREFIX.length) : file.name
   return assetRequest(route, [...folder, hash].join('/'), extension, query, negotiation, {
-    animated: () => marked && MOVING_EXTENSIONS.includes(extension),
+    animated: () => marked && ANIMATED_EXTENSIONS.includes(extension),
     formats: IMAGE_FORMATS,
     negotiates: extension === 'webp',
   })

@@ -43,9 +43,9 @@ export function finish(
   }
   headers['content-length'] = String(sizeBytes)
   if (request.method === 'HEAD') return new Response(null, { headers })
-  const wanted = requestedRange(request.headers, representation)
-  if (wanted === undefined) return new Response(open(undefined), { headers })
-  const range = resolveRange(wanted, sizeBytes)
+  const requested = requestedRange(request.headers, representation)
+  if (requested === undefined) return new Response(open(undefined), { headers })
+  const range = resolveRange(requested, sizeBytes)
   if (range === 'unsatisfiable') return unsatisfiable(sizeBytes, request.requestId)
   headers['content-length'] = String(range.end - range.start + 1)
   headers['content-range'] = contentRange(range, sizeBytes)

@@ -190,8 +190,8 @@ function encodedObjects(ask: S3Exchange, { toRead, interpretError, timeoutMs }: 
     { range, signal }: GetOptions = {},
   ): Promise<EncodedObject | Failure> {
     const url = objectUrl(toRead(bucket), bucket, key)
-    const wanted = range === undefined ? undefined : formatRange(range)
-    const outcome = await ask({ method: 'GET', bucket, url, range: wanted, signal })
+    const rangeHeader = range === undefined ? undefined : formatRange(range)
+    const outcome = await ask({ method: 'GET', bucket, url, range: rangeHeader, signal })
     if (isFailure(outcome)) return outcome
     if (isErrorResponse(outcome)) {
       if (outcome.status !== 416) return interpretError(outcome, bucket, signal)

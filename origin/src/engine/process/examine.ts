@@ -20,7 +20,7 @@ import { sizeWithin } from './image/plan.ts'
 import { decodeScanFrames, scanDecodes } from './image/scan-frames.ts'
 import { openImage } from './open-image.ts'
 import type { RawImage } from './pixels/raw-image.ts'
-import { predictRawImage, predictThumbnails } from './predict.ts'
+import { predictThumbnails, predictVideoStill } from './predict.ts'
 import { cutIntoParts, partsOf } from './scan/long-image.ts'
 import { otherImages, readOthers } from './scan/other-images.ts'
 import { type MediaSource, memorySource } from './source/media-source.ts'
@@ -246,8 +246,8 @@ async function examineVideoInAudioFile(
     if (!options.acceptAnyAudio && validateAudioCodecs(video.info.audio, 'video') !== undefined)
       return undefined
     const openOther = (index: number) => openVideo(options.tools, source, kind.format, index)
-    const looked = await examineOpenedVideo(video, kind, { ...options, openOther })
-    return isFailure(looked) && looked.code === 'undecodable' ? undefined : looked
+    const examined = await examineOpenedVideo(video, kind, { ...options, openOther })
+    return isFailure(examined) && examined.code === 'undecodable' ? undefined : examined
   } finally {
     await video.close()
   }
@@ -267,11 +267,11 @@ async function examineOpenedVideo(
   if (rejected !== undefined) return rejected
   const { width, height } = video.info.video
   const shownAt = sizeWithin(video.info.video, ANALYSIS_SIDE_PIXELS)
-  const looks = [
+  const costs = [
     predictAnalysis(video.info.video, scan ? scanSamples(scanFrames) : 0),
     ...(scan ? video.info.others.map((other) => predictAnalysis(other, OTHER_SAMPLES)) : []),
   ]
-  const analysisCost = looks.reduce(sequentialCost)
+  const analysisCost = costs.reduce(sequentialCost)
   const waveformCost = wantsWaveform ? predictWaveform(video.info.durationSeconds ?? 0) : FREE
   const deferred = admit(sequentialCost(analysisCost, waveformCost), admission)
   if (deferred !== undefined) return deferred
@@ -295,7 +295,7 @@ async function examineOpenedVideo(
 /** Predicts the cost of the first frame of a video and of `samples` more for the scan. */
 function predictAnalysis(video: Size, samples: number): Cost {
   const plan = { ...sizeWithin(video, ANALYSIS_SIDE_PIXELS), mode: 'exact', gravity: 'centre' } as const
-  return predictRawImage(video, { plan, format: 'jpeg', quality: 80, animated: false }, samples)
+  return predictVideoStill(video, { plan, format: 'jpeg', quality: 80, animated: false }, samples)
 }
 
 /**

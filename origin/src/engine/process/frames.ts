@@ -18,7 +18,7 @@ import { type Render, renderRaw } from './image/render-image.ts'
 import { countWholeFrames } from './image/whole-frames.ts'
 import { openImage } from './open-image.ts'
 import type { RawImage } from './pixels/raw-image.ts'
-import { type AvailableBytes, MAX_SECONDS, predictImage, predictRawImage } from './predict.ts'
+import { type AvailableBytes, MAX_SECONDS, predictImage, predictVideoStill } from './predict.ts'
 import type { MediaSource } from './source/media-source.ts'
 import { createStillDecoder } from './stills.ts'
 import { threeFrames, threeTimestamps } from './timestamps/timestamps.ts'
@@ -66,7 +66,7 @@ async function videoFiles(
   const video = await openVideo(tools, source, kind.format)
   if (isFailure(video)) return video
   try {
-    const deferred = admit(predictRawImage(video.info.video, jpegRender(video.info.video)), admission)
+    const deferred = admit(predictVideoStill(video.info.video, jpegRender(video.info.video)), admission)
     return deferred ?? (await filesOf(video))
   } finally {
     await video.close()
@@ -103,8 +103,8 @@ async function imageFiles(
   const decodes = affordableDecodes(info, limits)
   const reachable = (frames: number) => {
     const timestamps = threeTimestamps(times[frames] ?? 0)
-    const wanted = timestamps.map((timestamp) => Math.min(frames - 1, frameAt(times, timestamp)))
-    return reachableFrames(threeFrames(wanted, frames), decodes)
+    const selected = timestamps.map((timestamp) => Math.min(frames - 1, frameAt(times, timestamp)))
+    return reachableFrames(threeFrames(selected, frames), decodes)
   }
   if (sequence !== undefined) {
     const frames = reachable(info.frames)
@@ -114,7 +114,7 @@ async function imageFiles(
   const decodeStill = createStillDecoder(tools)
   const decode = (frame: number, maxSidePixels: number) =>
     decodeImage(bytes, info, { frame, maxSidePixels }, decodeStill)
-  const look = async (frames: readonly number[]): Promise<readonly ShownFrame[]> => {
+  const decodeFrames = async (frames: readonly number[]): Promise<readonly ShownFrame[]> => {
     const shown: ShownFrame[] = []
     for (const frame of frames) {
       const decoded = await decode(frame, Math.max(info.width, info.height))
@@ -122,13 +122,13 @@ async function imageFiles(
     }
     return shown
   }
-  const wanted = reachable(info.frames)
-  const shown = await look(wanted)
-  if (shown.length === wanted.length) return jpegFiles(shown)
+  const selected = reachable(info.frames)
+  const shown = await decodeFrames(selected)
+  if (shown.length === selected.length) return jpegFiles(shown)
   // One frame is broken, and browsers play those before it.
   const decodesFrame = async (frame: number) => !isFailure(await decode(frame, 1))
   const whole = await countWholeFrames(decodesFrame, { from: 0, to: info.frames, decodes })
-  return jpegFiles(await look(reachable(whole)))
+  return jpegFiles(await decodeFrames(reachable(whole)))
 }
 
 const FRAMES = 3
@@ -153,7 +153,7 @@ function sequenceTimes(sequence: ImageSequence): readonly number[] {
   return times
 }
 
-interface WantedFrames {
+interface FrameSelection {
   readonly info: ImageInfo
   readonly frames: readonly number[]
   readonly times: readonly number[]
@@ -165,7 +165,7 @@ interface WantedFrames {
  */
 async function playFrames(
   sequence: ImageSequence,
-  { info, frames, times }: WantedFrames,
+  { info, frames, times }: FrameSelection,
   tools: VideoTools,
 ): Promise<readonly ShownFrame[] | Failure> {
   const played = await playSequence(tools, sequence, info, (frames.at(-1) ?? 0) + 1)

@@ -3,7 +3,7 @@ import type { RenderOptions } from '../render-options.ts'
 import { outputFormat } from './output-format.ts'
 
 const OPTIONS = { quality: 80, animated: false } as RenderOptions
-const FORMATS = { limits: { avifPixels: 1e6 }, avifMoves: true }
+const FORMATS = { limits: { avifPixels: 1e6 }, canAnimateAvif: true }
 
 function written(format: 'webp' | 'avif' | 'gif', width: number, height: number) {
   const plan = { width, height, mode: 'exact', gravity: 'centre' } as const

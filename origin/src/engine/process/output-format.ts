@@ -5,7 +5,7 @@ import type { ImageFormat as SourceFormat } from '../../media/kinds.ts'
 import type { SourceLimits } from '../../media/limits.ts'
 import type { Size } from '../../media/size.ts'
 import type { RenderOptions } from '../render-options.ts'
-import { MOVING_AVIF_SIDE } from './clip/moving-avif.ts'
+import { ANIMATED_AVIF_SIDE } from './clip/animated-avif.ts'
 import type { ImageInfo } from './image/inspect.ts'
 import { type Layout, sizeOf } from './image/layout.ts'
 
@@ -13,8 +13,11 @@ import { type Layout, sizeOf } from './image/layout.ts'
  * Returns the output format. Sources in formats that are not written (SVG, TIFF, HEIC and others, a still of
  * a video) become WebP.
  */
-export function writtenFormat(wanted: RenderOptions['format'], source: SourceFormat | 'video'): ImageFormat {
-  if (wanted !== 'source' && !isClipFormat(wanted)) return wanted
+export function writtenFormat(
+  requested: RenderOptions['format'],
+  source: SourceFormat | 'video',
+): ImageFormat {
+  if (requested !== 'source' && !isClipFormat(requested)) return requested
   switch (source) {
     case 'png':
     case 'jpeg':
@@ -56,17 +59,17 @@ function avifOrWebp(
   { frames }: Pick<ImageInfo, 'frames'>,
   { animated, quality, maxBytes }: RenderOptions,
   { width, height }: Size,
-  { limits, avifMoves }: FormatOptions,
+  { limits, canAnimateAvif }: FormatOptions,
 ): ImageFormat {
   if (width * height > limits.avifPixels) return 'webp'
   if (!animated || frames <= 1) return 'avif'
   const isWritten =
-    quality !== 'lossless' && maxBytes === undefined && Math.min(width, height) >= MOVING_AVIF_SIDE
-  return avifMoves && isWritten ? 'avif' : 'webp'
+    quality !== 'lossless' && maxBytes === undefined && Math.min(width, height) >= ANIMATED_AVIF_SIDE
+  return canAnimateAvif && isWritten ? 'avif' : 'webp'
 }
 
 export interface FormatOptions {
   readonly limits: Pick<SourceLimits, 'avifPixels'>
   /** Whether an encoder of animated AVIF is available. */
-  readonly avifMoves: boolean
+  readonly canAnimateAvif: boolean
 }

@@ -34,8 +34,8 @@ it('the memory of an HDR PNG includes its decoded samples', async () => {
     .png()
     .toBuffer()
   const headEnd = 33
-  const told = encodePngChunk('cICP', Uint8Array.of(9, 16, 0, 1))
-  const bright = Buffer.concat([plain.subarray(0, headEnd), told, plain.subarray(headEnd)])
+  const colourChunk = encodePngChunk('cICP', Uint8Array.of(9, 16, 0, 1))
+  const bright = Buffer.concat([plain.subarray(0, headEnd), colourChunk, plain.subarray(headEnd)])
   const [of, beside] = await Promise.all(
     [bright, plain].map(async (bytes) => {
       const info = await readInfo(bytes, 'png')

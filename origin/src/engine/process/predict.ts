@@ -47,7 +47,7 @@ export function predictImage(
     frames,
     rotated: info.orientation > 1,
     played: frames > 1 || info.hidesDefault === true,
-    held: predictWebpBuffer(info, render),
+    held: bufferedWebpPixels(info, render),
     filtered: info.format === 'svg' && hasFilters(available.bytes),
     cut: cutLate ? ('late' as const) : isCutEarly ? ('early' as const) : undefined,
     sourceBytes: available.sizeBytes - embedded.sourceBytes,
@@ -58,7 +58,7 @@ export function predictImage(
       plain.memoryBytes + treeBytes(info, available) + tilesBytes(info, available) + embedded.memoryBytes,
     cpuSeconds: plain.cpuSeconds + embedded.cpuSeconds,
   }
-  const cost = sequentialCost(drawn, predictReading(info, available))
+  const cost = sequentialCost(drawn, predictRepair(info, available))
   return seeksFaces(render) ? withFaceDetection(cost, info, available) : cost
 }
 
@@ -66,7 +66,7 @@ export function predictImage(
  * Returns the pixels in memory of a WebP that its codec does not scale to the exact size. Pixels that it
  * scales partly are held twice.
  */
-function predictWebpBuffer(info: ImageInfo, render: Render): CostSource['held'] {
+function bufferedWebpPixels(info: ImageInfo, render: Render): CostSource['held'] {
   const { width, height } = info
   const coarse = coarseSize(info, render)
   if (coarse !== undefined) return { width: coarse.width, pixels: 2 * coarse.width * coarse.height }
@@ -74,7 +74,7 @@ function predictWebpBuffer(info: ImageInfo, render: Render): CostSource['held'] 
 }
 
 /** Predicts the cost of repairing a file before or while it is decoded. */
-function predictReading({ format, width, height }: ImageInfo, { bytes, sizeBytes }: AvailableBytes): Cost {
+function predictRepair({ format, width, height }: ImageInfo, { bytes, sizeBytes }: AvailableBytes): Cost {
   // A file of which only the start is available cannot be checked.
   const png = bytes.length === sizeBytes ? pngIn(bytes, format) : undefined
   if (png !== undefined && !isWholePng(png)) {
@@ -188,7 +188,7 @@ function predictSvgImages(
 const COPIES_WHILE_KEEPING = 2.5
 
 /** Returns the cost when the pixels of the source are also kept as a file for other jobs. */
-export function predictKeptPixels(cost: Cost, keptBytes: number, { sizeBytes }: AvailableBytes): Cost {
+export function withKeptPixels(cost: Cost, keptBytes: number, { sizeBytes }: AvailableBytes): Cost {
   const making = BASE_BYTES + sizeBytes + COPIES_WHILE_KEEPING * keptBytes
   return { ...cost, memoryBytes: Math.max(cost.memoryBytes + keptBytes, making) }
 }
@@ -227,7 +227,7 @@ export function costRender(render: Render): CostRender {
 }
 
 /** Predicts the cost of a still of a video, and of `samples` small frames that are analysed for it. */
-export function predictRawImage(video: Size, render: Render, samples = 0): Cost {
+export function predictVideoStill(video: Size, render: Render, samples = 0): Cost {
   return predictStill(video, costRender(render), samples)
 }
 

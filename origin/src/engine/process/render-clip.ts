@@ -14,12 +14,12 @@ import { asFailure } from './clip/libav-rejection.ts'
 import { openVideoInput, type VideoInput } from './clip/open-video.ts'
 import { isPlayableEverywhere, remuxVideo } from './clip/remux.ts'
 import { encodeVideoClip } from './clip/video-clip.ts'
+import { decodeStrip } from './decode-strip.ts'
 import { type ImageInfo, validateInfo } from './image/inspect.ts'
 import { keepsSize, type Plan, planOf } from './image/plan.ts'
 import type { Render } from './image/render-stages.ts'
 import type { Libav } from './libav/load.ts'
 import { type AudioTrack, decodableAudio } from './libav/stream-info.ts'
-import { movingStrip } from './moving-strip.ts'
 import { openImage } from './open-image.ts'
 import type { Rendered } from './rendered.ts'
 import type { MediaSource } from './source/media-source.ts'
@@ -160,7 +160,7 @@ async function transcodeAnimation(
     ...(blur === undefined ? {} : { blur }),
     ...(fps === undefined ? {} : { fps }),
   }
-  const strip = await movingStrip(bytes, info, render, tools)
+  const strip = await decodeStrip(bytes, info, render, tools)
   if (isFailure(strip)) return strip
   return asFailure(() =>
     encodeAnimation(libav, strip, {

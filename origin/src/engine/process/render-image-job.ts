@@ -6,8 +6,9 @@ import type { ImageFormat as SourceFormat } from '../../media/kinds.ts'
 import type { Cost, Deferred } from '../jobs.ts'
 import type { RenderOptions } from '../render-options.ts'
 import { type Admission, admit } from './admit.ts'
+import { encodeAnimatedAvif } from './clip/animated-avif.ts'
 import { asFailure } from './clip/libav-rejection.ts'
-import { encodeMovingAvif } from './clip/moving-avif.ts'
+import { decodeStrip } from './decode-strip.ts'
 import { towardsFaces } from './faces/towards-faces.ts'
 import { isBare } from './formats/bare.ts'
 import { readSequence } from './formats/heif/sequence.ts'
@@ -19,10 +20,9 @@ import { openFile } from './image/open-file.ts'
 import { bytesToKeep, type SharedPixels } from './image/pixel-cache.ts'
 import { keepsAnimation, type Render, renderImage, renderPlayed } from './image/render-image.ts'
 import { pixelsOf } from './image/render-stages.ts'
-import { movingStrip } from './moving-strip.ts'
 import { openImage } from './open-image.ts'
 import { type FormatOptions, outputFormat, writtenFormat } from './output-format.ts'
-import { type AvailableBytes, predictImage, predictKeptPixels, predictThumbnails } from './predict.ts'
+import { type AvailableBytes, predictImage, predictThumbnails, withKeptPixels } from './predict.ts'
 import {
   type RenderRequest,
   renderOf,
@@ -51,32 +51,32 @@ export async function renderImageJob(
   const { limits } = tools
   const { options } = job
   // Loading libav takes 11 MiB and a tenth of a second, so it is loaded only when its encoder may be needed.
-  const mayMove = options.animated && writtenFormat(options.format, sourceFormat) === 'avif'
-  const avifMoves = mayMove && (await tools.libav()) !== undefined
-  const wantedOf = (info: ImageInfo) => planRender(info, job, { limits, avifMoves })
+  const mayAnimate = options.animated && writtenFormat(options.format, sourceFormat) === 'avif'
+  const canAnimateAvif = mayAnimate && (await tools.libav()) !== undefined
+  const planFor = (info: ImageInfo) => planRender(info, job, { limits, canAnimateAvif })
   const opened = await openImage(source, {
     format: sourceFormat,
     maxBytes: limits.sourceBytes,
     validate(info, available) {
-      const wanted = wantedOf(info)
-      if (isFailure(wanted)) return wanted
+      const target = planFor(info)
+      if (isFailure(target)) return target
       return (
-        validateSize(sizeOf(wanted.render), limits) ??
-        validateInfo(wanted.drawn, { limits, animated: keepsAnimation(info, wanted.render) }) ??
-        (mayBeUntouched(info, options, wanted.render, available.sizeBytes)
+        validateSize(sizeOf(target.render), limits) ??
+        validateInfo(target.drawn, { limits, animated: keepsAnimation(info, target.render) }) ??
+        (mayBeUntouched(info, options, target.render, available.sizeBytes)
           ? undefined
-          : admit(costWithin(admission.allowance, costsOf(info, wanted, available, source.kept)), admission))
+          : admit(costWithin(admission.allowance, costsOf(info, target, available, source.kept)), admission))
       )
     },
   })
   if (!('info' in opened)) return opened
   const { bytes, info } = opened
-  const wanted = wantedOf(info)
-  if (isFailure(wanted)) return wanted
-  const { format } = wanted.render
-  const costs = costsOf(info, wanted, { bytes, sizeBytes: bytes.length }, source.kept)
+  const target = planFor(info)
+  if (isFailure(target)) return target
+  const { format } = target.render
+  const costs = costsOf(info, target, { bytes, sizeBytes: bytes.length }, source.kept)
   const cost = costWithin(admission.allowance, costs)
-  if (mayBeUntouched(info, options, wanted.render, bytes.length)) {
+  if (mayBeUntouched(info, options, target.render, bytes.length)) {
     const isUntouched = !opened.damaged && isBare(bytes, info.format)
     const untouched = { kind: 'rendered', format, bytes: undefined } as const
     if (isUntouched && !mayFailLate(bytes, info.format)) return untouched
@@ -89,25 +89,25 @@ export async function renderImageJob(
       return isFailure(decoded) ? decoded : untouched
     }
   }
-  const rendered = wanted.cutLate
-    ? await renderCut(bytes, info, wanted, job, tools)
-    : await renderWhole(bytes, info, wanted.render, tools, cost === costs.kept ? source.kept : undefined)
+  const rendered = target.cutLate
+    ? await renderCut(bytes, info, target, job, tools)
+    : await renderWhole(bytes, info, target.render, tools, cost === costs.kept ? source.kept : undefined)
   return isFailure(rendered) ? rendered : { kind: 'rendered', format, bytes: rendered }
 }
 
 async function renderWhole(
   bytes: Uint8Array,
   info: ImageInfo,
-  wanted: Render,
+  target: Render,
   tools: VideoTools,
   kept: SharedPixels | undefined,
 ): Promise<Uint8Array | Failure> {
   const decodeStill = createStillDecoder(tools)
-  const layout = await cutLayout(bytes, info, wanted, decodeStill)
+  const layout = await cutLayout(bytes, info, target, decodeStill)
   if (isFailure(layout)) return layout
-  const render = { ...wanted, ...layout }
+  const render = { ...target, ...layout }
   if (render.format === 'avif' && keepsAnimation(info, render)) {
-    const moving = await renderMovingAvif(bytes, info, render, tools)
+    const moving = await renderAnimatedAvif(bytes, info, render, tools)
     if (!isFailure(moving) || !UNPLAYABLE.has(moving.code)) return moving
     return renderImage(bytes, info, { ...render, animated: false }, decodeStill)
   }
@@ -117,7 +117,7 @@ async function renderWhole(
   )
 }
 
-async function renderMovingAvif(
+async function renderAnimatedAvif(
   bytes: Uint8Array,
   info: ImageInfo,
   render: Render,
@@ -127,9 +127,9 @@ async function renderMovingAvif(
   const { quality } = render
   if (libav === undefined || quality === 'lossless') return fail('not-ready', 'no encoder of AVIF')
   // Raw pixels with alpha.
-  const strip = await movingStrip(bytes, info, { ...render, format: 'png' }, tools)
+  const strip = await decodeStrip(bytes, info, { ...render, format: 'png' }, tools)
   if (isFailure(strip)) return strip
-  return asFailure(() => encodeMovingAvif(libav, strip, quality))
+  return asFailure(() => encodeAnimatedAvif(libav, strip, quality))
 }
 
 /**
@@ -139,13 +139,13 @@ async function renderMovingAvif(
 async function cutLayout(
   bytes: Uint8Array,
   info: ImageInfo,
-  wanted: Render,
+  target: Render,
   decodeStill: DecodeStill,
 ): Promise<Layout | Failure> {
-  if (!seeksFaces(wanted)) return wanted
-  if (info.drawing !== undefined) return { ...wanted, plan: { ...wanted.plan, gravity: 'attention' } }
-  const looked = await decodeImage(bytes, info, FACE_DETECTION_INPUT, decodeStill)
-  return isFailure(looked) ? looked : towardsFaces(wanted, info, looked)
+  if (!seeksFaces(target)) return target
+  if (info.drawing !== undefined) return { ...target, plan: { ...target.plan, gravity: 'attention' } }
+  const sample = await decodeImage(bytes, info, FACE_DETECTION_INPUT, decodeStill)
+  return isFailure(sample) ? sample : towardsFaces(target, info, sample)
 }
 
 /** The faces of an animation are searched in its first frame. */
@@ -230,8 +230,8 @@ function costsOf(
 ): Costs {
   const frames = keepsAnimation(info, render) ? info.frames : 1
   const alone = predictImage(drawn, render, { frames, cutLate }, available)
-  if (kept?.wanted !== true) return { alone, kept: alone }
-  return { alone, kept: predictKeptPixels(alone, bytesToKeep(info, render), available) }
+  if (kept?.isNeeded !== true) return { alone, kept: alone }
+  return { alone, kept: withKeptPixels(alone, bytesToKeep(info, render), available) }
 }
 
 /**
@@ -251,13 +251,13 @@ function costWithin(allowance: Cost, { alone, kept }: Costs): Cost {
 async function renderSequence(
   bytes: Uint8Array,
   info: ImageInfo,
-  wanted: Render,
+  target: Render,
   tools: VideoTools,
 ): Promise<Uint8Array | Failure | undefined> {
-  const sequence = info.format === 'avif' && keepsAnimation(info, wanted) ? readSequence(bytes) : undefined
+  const sequence = info.format === 'avif' && keepsAnimation(info, target) ? readSequence(bytes) : undefined
   if (sequence === undefined) return undefined
   const played = await playSequence(tools, sequence, info)
-  const rendered = isFailure(played) ? played : await renderPlayed(played, info, wanted)
+  const rendered = isFailure(played) ? played : await renderPlayed(played, info, target)
   return isFailure(rendered) && UNPLAYABLE.has(rendered.code) ? undefined : rendered
 }
 

@@ -12,7 +12,7 @@ import { type Layout, layoutOf, seeksFaces, sizeOf } from './image/layout.ts'
 import { type Plan, planTransformation } from './image/plan.ts'
 import { type Render, renderRaw } from './image/render-image.ts'
 import { outputFormat, writtenFormat } from './output-format.ts'
-import { costRender, predictRawImage } from './predict.ts'
+import { costRender, predictVideoStill } from './predict.ts'
 import { renderPreview } from './render-preview.ts'
 import { type RenderRequest, renderOf, renderPixels, untrimmed, validateSize } from './render-request.ts'
 import type { Rendered } from './rendered.ts'
@@ -50,18 +50,21 @@ export async function renderVideo(
     const isCut = options.crop !== undefined || options.trim === true || seeksFaces(layout)
     const most = options.trim ? untrimmed(layout, options, info.video) : layout
     const own = writtenFormat(options.format, 'video')
-    const format = outputFormat(own, { frames: 1 }, options, most, { limits: tools.limits, avifMoves: false })
-    const wanted = renderOf(job, format, most)
+    const format = outputFormat(own, { frames: 1 }, options, most, {
+      limits: tools.limits,
+      canAnimateAvif: false,
+    })
+    const target = renderOf(job, format, most)
     const samples = options.time === 'best' ? POSTER_CANDIDATES : 0
     const ended =
-      validateSize(sizeOf(wanted), tools.limits) ??
-      admit(predictRawImage(info.video, wanted, samples), admission)
+      validateSize(sizeOf(target), tools.limits) ??
+      admit(predictVideoStill(info.video, target, samples), admission)
     if (ended !== undefined) return ended
     const timestamp = await requestedTimestamp(video, options)
     if (isFailure(timestamp)) return timestamp
-    const frame = await video.readFrame(timestamp, isCut ? undefined : wanted.plan)
+    const frame = await video.readFrame(timestamp, isCut ? undefined : target.plan)
     if (isFailure(frame)) return frame
-    const rendered = isCut ? await renderPixels(frame, job, format) : await renderRaw(frame, wanted)
+    const rendered = isCut ? await renderPixels(frame, job, format) : await renderRaw(frame, target)
     return isFailure(rendered) ? rendered : { kind: 'rendered', format, bytes: rendered }
   } finally {
     await video.close()
@@ -88,10 +91,10 @@ async function renderSheet(
     { frames: 1 },
     options,
     { plan },
-    { limits, avifMoves: false },
+    { limits, canAnimateAvif: false },
   )
   const { quality, blur } = options
-  const wanted: Render = {
+  const target: Render = {
     ...{ plan, format, quality, animated: false },
     ...(blur === undefined ? {} : { blur }),
   }
@@ -100,14 +103,14 @@ async function renderSheet(
     admit(
       predictSheet({
         ...{ video: video.info.video, decodedSize: frameSize(video.info.video, frame) },
-        ...{ frames: sprite.columns * sprite.rows, held: SHEET_FRAMES_HELD, render: costRender(wanted) },
+        ...{ frames: sprite.columns * sprite.rows, held: SHEET_FRAMES_HELD, render: costRender(target) },
       }),
       admission,
     )
   if (ended !== undefined) return ended
   const sheet = await drawSpriteSheet(video, sprite, frame)
   if (isFailure(sheet)) return sheet
-  const bytes = await renderRaw(sheet.image, wanted)
+  const bytes = await renderRaw(sheet.image, target)
   if (isFailure(bytes)) return bytes
   return { kind: 'rendered', format, bytes, spriteIntervalSeconds: sheet.intervalSeconds }
 }

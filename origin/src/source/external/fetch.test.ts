@@ -59,7 +59,7 @@ function closeServer(server: Server): Promise<unknown> {
 }
 
 /** Starts a name server that returns the answers of the test and counts its queries. */
-async function lie(answers: (name: string, type: string, asked: number) => Answer[] | 'silence') {
+async function startDnsServer(answers: (name: string, type: string, asked: number) => Answer[] | 'silence') {
   const socket = createSocket('udp4')
   let asked = 0
   socket.on('message', (message, remote) => {
@@ -341,14 +341,14 @@ describe('a malicious name server', () => {
     ],
   ])('with %s is rejected', async (_, answers) => {
     const far = await listen((__, response) => response.end('reached'))
-    const { nameServers } = await lie((___, type) => (type === 'A' ? answers : []))
+    const { nameServers } = await startDnsServer((___, type) => (type === 'A' ? answers : []))
     const open = fetcher({ nameServers, policy: { ports: [far.port], allowedHosts: [], ownAddresses: [] } })
     expect(await open(`http://evil.test:${far.port}/`)).toMatchObject({ code: 'address-refused' })
     expect(far.connections()).toBe(0)
   })
 
   it('with an internal IPv6 address is rejected', async () => {
-    const { nameServers } = await lie((name, type) =>
+    const { nameServers } = await startDnsServer((name, type) =>
       type === 'AAAA' ? [{ type: 'AAAA', name, data: '::1', ttl: 0 }] : [a(name, '8.8.8.8')],
     )
     expect(await fetcher({ nameServers })('http://evil.test/')).toMatchObject({ code: 'address-refused' })
@@ -356,7 +356,7 @@ describe('a malicious name server', () => {
 
   it('that answers first with a public and then with an internal address cannot hand over the second one', async () => {
     // The addresses are only looked up here. A connection is made to exactly the address that is returned.
-    const { nameServers, asked } = await lie((name, type, count) =>
+    const { nameServers, asked } = await startDnsServer((name, type, count) =>
       type === 'A' ? [a(name, count < 2 ? '192.0.9.1' : '127.0.0.1')] : [],
     )
     const resolve = createPinnedLookup({ ownAddresses: [] }, nameServers)
@@ -368,7 +368,7 @@ describe('a malicious name server', () => {
   })
 
   it('need not answer for IPv6 when it answers for IPv4', async () => {
-    const { nameServers, asked } = await lie((name, type) =>
+    const { nameServers, asked } = await startDnsServer((name, type) =>
       type === 'A' ? [a(name, '8.8.8.8')] : 'silence',
     )
     const resolve = createPinnedLookup({ ownAddresses: [] }, nameServers)
@@ -381,14 +381,14 @@ describe('a malicious name server', () => {
   })
 
   it('that does not answer causes a timeout', async () => {
-    const { nameServers } = await lie(() => 'silence')
+    const { nameServers } = await startDnsServer(() => 'silence')
     expect(await fetcher({ nameServers, timeoutMs: 300 })('http://silent.test/')).toMatchObject({
       code: 'external-timeout',
     })
   })
 
   it('that knows no address makes the host unreachable', async () => {
-    const { nameServers } = await lie(() => [])
+    const { nameServers } = await startDnsServer(() => [])
     expect(await fetcher({ nameServers })('http://nothing.test/')).toMatchObject({
       code: 'external-unreachable',
     })

@@ -81,11 +81,11 @@ export function createExternalFetch(options: ExternalFetchOptions): ExternalFetc
       const deadline = AbortSignal.timeout(timeoutMs)
       const signal = AbortSignal.any([caller, deadline])
       let url = new URL(start)
-      let wanted = range
+      let requestedRange = range
       for (let redirects = 0; redirects <= MAX_REDIRECTS; ) {
         const rejected = validateUrl(url, policy)
         if (rejected !== undefined) return rejected
-        const answer = await ask(url, agentOf(url), options, wanted, signal)
+        const answer = await ask(url, agentOf(url), options, requestedRange, signal)
         if (isFailure(answer)) {
           caller.throwIfAborted()
           return deadline.aborted ? timeoutFailure(timeoutMs) : answer
@@ -97,11 +97,11 @@ export function createExternalFetch(options: ExternalFetchOptions): ExternalFetc
             discard(answer)
             return fail('external-unreachable', codings.detail)
           }
-          if (codings.length === 0 || wanted === undefined)
-            return read(url, answer, options, wanted, deadline, codings)
+          if (codings.length === 0 || requestedRange === undefined)
+            return read(url, answer, options, requestedRange, deadline, codings)
           // A part of encoded bytes is not a part of the file, so the whole file is requested instead.
           discard(answer)
-          wanted = undefined
+          requestedRange = undefined
           continue
         }
         discard(answer)
@@ -225,7 +225,7 @@ interface Part {
  * Returns the part that a response declares. Undefined when it declares none, contradicts itself, or is not
  * the requested one.
  */
-function partOf(answer: Dispatcher.ResponseData, wanted: RangeRequest): Part | undefined {
+function partOf(answer: Dispatcher.ResponseData, requestedRange: RangeRequest): Part | undefined {
   const match = /^bytes (\d{1,15})-(\d{1,15})\/(\d{1,15}|\*)$/.exec(header(answer, 'content-range') ?? '')
   if (match === null) return undefined
   const [start, end] = [Number(match[1]), Number(match[2])]
@@ -233,10 +233,11 @@ function partOf(answer: Dispatcher.ResponseData, wanted: RangeRequest): Part | u
   const length = lengthOf(answer)
   if (end < start || (length !== undefined && length !== end - start + 1)) return undefined
   if (sizeBytes === undefined) {
-    const isAsked = !('suffix' in wanted) && wanted.start === start && (wanted.end ?? end) >= end
+    const isAsked =
+      !('suffix' in requestedRange) && requestedRange.start === start && (requestedRange.end ?? end) >= end
     return isAsked ? { range: { start, end }, sizeBytes } : undefined
   }
-  const asked = resolveRange(wanted, sizeBytes)
+  const asked = resolveRange(requestedRange, sizeBytes)
   return asked !== 'unsatisfiable' && asked.start === start && asked.end >= end
     ? { range: { start, end }, sizeBytes }
     : undefined

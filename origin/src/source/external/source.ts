@@ -105,8 +105,8 @@ async function readRange(
 ): Promise<Uint8Array | Failure> {
   const part = await external.open(known.url, { range: { start, end: end - 1 }, signal })
   if (isFailure(part)) return part
-  const asWanted = part.range?.start === start && part.range.end === end - 1
-  if (asWanted && part.sizeBytes === known.sizeBytes && part.etag === known.etag) {
+  const isRequestedRange = part.range?.start === start && part.range.end === end - 1
+  if (isRequestedRange && part.sizeBytes === known.sizeBytes && part.etag === known.etag) {
     return readAll(part.body, end - start)
   }
   await part.body.cancel()

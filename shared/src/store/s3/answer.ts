@@ -8,24 +8,24 @@ import type { EncodedInfo, EncodedObject } from '../coding/decoded-objects.ts'
  * Reads a 2xx response to a request for an object or a part of it. Fails with `range-not-satisfiable`, or
  * with `store-misconfigured` when the response contradicts itself. The caller must then cancel the body.
  */
-export function readAnswer(response: Response, wanted: RangeRequest | undefined): EncodedObject | Failure {
+export function readAnswer(response: Response, requested: RangeRequest | undefined): EncodedObject | Failure {
   const body = response.body ?? new Blob([]).stream()
   const info = infoOf(response.headers)
   if (response.status === 200) {
     // Some stores return the whole object for a range beyond its end.
-    return wanted !== undefined && isUnsatisfiable(wanted, info.sizeBytes)
+    return requested !== undefined && isUnsatisfiable(requested, info.sizeBytes)
       ? rangeNotSatisfiable(info.sizeBytes)
       : { info, body }
   }
-  if (response.status !== 206 || wanted === undefined) {
+  if (response.status !== 206 || requested === undefined) {
     return fail('store-misconfigured', `S3 answered ${response.status} to a request for an object`)
   }
   const part = readPart(response.headers)
   if (isFailure(part)) return part
   const { sizeBytes: _, ...rest } = info
   const whole = part.sizeBytes === undefined ? rest : { ...rest, sizeBytes: part.sizeBytes }
-  if (isUnsatisfiable(wanted, part.sizeBytes)) return rangeNotSatisfiable(part.sizeBytes)
-  const range = rangeWithin(wanted, part)
+  if (isUnsatisfiable(requested, part.sizeBytes)) return rangeNotSatisfiable(part.sizeBytes)
+  const range = rangeWithin(requested, part)
   if (range === undefined) return fail('store-misconfigured', 'S3 answered another part than was asked for')
   return { info: whole, range, body: cut(body, part, range) }
 }
@@ -47,18 +47,18 @@ function readPart(headers: Headers): Part | Failure {
   return { start, end, sizeBytes: total === '*' ? undefined : Number(total) }
 }
 
-function isUnsatisfiable(wanted: RangeRequest, sizeBytes: number | undefined): boolean {
-  return sizeBytes !== undefined && resolveRange(wanted, sizeBytes) === 'unsatisfiable'
+function isUnsatisfiable(requested: RangeRequest, sizeBytes: number | undefined): boolean {
+  return sizeBytes !== undefined && resolveRange(requested, sizeBytes) === 'unsatisfiable'
 }
 
 /** Returns the requested range if the returned part contains it. Some stores return too many bytes. */
-function rangeWithin(wanted: RangeRequest, part: Part): ByteRange | undefined {
+function rangeWithin(requested: RangeRequest, part: Part): ByteRange | undefined {
   const { start, end, sizeBytes } = part
   if (sizeBytes === undefined) {
-    const asAsked = !('suffix' in wanted) && wanted.start === start && (wanted.end ?? end) >= end
+    const asAsked = !('suffix' in requested) && requested.start === start && (requested.end ?? end) >= end
     return asAsked ? { start, end } : undefined
   }
-  const range = resolveRange(wanted, sizeBytes)
+  const range = resolveRange(requested, sizeBytes)
   return range !== 'unsatisfiable' && range.start >= start && range.end <= end ? range : undefined
 }
 
@@ -68,13 +68,18 @@ function rangeWithin(wanted: RangeRequest, part: Part): ByteRange | undefined {
  */
 export function resolveSuffix(
   { headers }: Response,
-  wanted: RangeRequest | undefined,
+  requested: RangeRequest | undefined,
 ): ByteRange | undefined {
   const part = readPart(headers)
-  if (wanted === undefined || !('suffix' in wanted) || isFailure(part) || part.sizeBytes === undefined) {
+  if (
+    requested === undefined ||
+    !('suffix' in requested) ||
+    isFailure(part) ||
+    part.sizeBytes === undefined
+  ) {
     return undefined
   }
-  const range = resolveRange(wanted, part.sizeBytes)
+  const range = resolveRange(requested, part.sizeBytes)
   return range === 'unsatisfiable' ? undefined : range
 }
 
@@ -95,14 +100,14 @@ function cut(
         for (;;) {
           const { value } = await reader.read()
           if (value === undefined) return controller.close()
-          const wanted = value.subarray(Math.max(0, range.start - at), Math.max(0, range.end + 1 - at))
+          const inRange = value.subarray(Math.max(0, range.start - at), Math.max(0, range.end + 1 - at))
           at += value.length
-          if (wanted.length > 0) controller.enqueue(wanted)
+          if (inRange.length > 0) controller.enqueue(inRange)
           if (at > range.end) {
             controller.close()
             return reader.cancel()
           }
-          if (wanted.length > 0) return
+          if (inRange.length > 0) return
         }
       },
       cancel: (reason) => reader.cancel(reason),

@@ -85,7 +85,7 @@ export function isExpired({ code }: ErrorResponse): boolean {
 const MAX_RETRY_AFTER_SECONDS = 60
 
 /** Converts an error response to a failure. Its details are for the operator and not sent to the client. */
-export function failureOf(refusal: ErrorResponse, bucket: string, wanted: Wanted = 'read'): Failure {
+export function failureOf(refusal: ErrorResponse, bucket: string, access: Access = 'read'): Failure {
   const { status, code, retryAfterMs = 1000 } = refusal
   if (isBusy(refusal)) {
     const seconds = Math.min(MAX_RETRY_AFTER_SECONDS, Math.max(1, Math.ceil(retryAfterMs / 1000)))
@@ -94,7 +94,7 @@ export function failureOf(refusal: ErrorResponse, bucket: string, wanted: Wanted
       fix: 'spread the keys over more prefixes, or raise the request rate that the store allows',
     }
   }
-  const known = faultOf(refusal, bucket, wanted)
+  const known = faultOf(refusal, bucket, access)
   if (known !== undefined) {
     const [failure, found, fix] = known
     return { ...fail(failure, `${found}: ${fix}`), fix }
@@ -114,9 +114,9 @@ const PERMISSIONS = {
   remove: (bucket: string) => `remove from the bucket ${bucket} (s3:DeleteObject at AWS)`,
 }
 
-type Wanted = keyof typeof PERMISSIONS
+type Access = keyof typeof PERMISSIONS
 
-function faultOf({ status, code, region }: ErrorResponse, bucket: string, wanted: Wanted): Fault | undefined {
+function faultOf({ status, code, region }: ErrorResponse, bucket: string, access: Access): Fault | undefined {
   const refused = `S3 refused the credentials (${code || status})`
   switch (code) {
     case 'NoSuchBucket':
@@ -163,7 +163,7 @@ function faultOf({ status, code, region }: ErrorResponse, bucket: string, wanted
       return ['broken-source', 'the object is archived', 'restore it, or move it to another storage class']
     default:
       return (
-        redirectFault(status, region, bucket) ?? deniedFault(status, refused, PERMISSIONS[wanted](bucket))
+        redirectFault(status, region, bucket) ?? deniedFault(status, refused, PERMISSIONS[access](bucket))
       )
   }
 }

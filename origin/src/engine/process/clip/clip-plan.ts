@@ -46,7 +46,7 @@ function even(pixels: number): number {
   return Math.max(2, 2 * Math.floor(Math.round(pixels) / 2))
 }
 
-export interface SpanWishes {
+export interface SpanOptions {
   /** The start in seconds. Values past the end mean the end. */
   readonly startSeconds: number
   /** The longest duration, in seconds. */
@@ -61,7 +61,7 @@ export function startSecondsOf(time: MediaTime | undefined, durationSeconds: num
 }
 
 /** Returns the requested part of a video. It is never empty. */
-export function spanOf({ startSeconds, seconds, durationSeconds }: SpanWishes): Span {
+export function spanOf({ startSeconds, seconds, durationSeconds }: SpanOptions): Span {
   const end = durationSeconds ?? Number.POSITIVE_INFINITY
   const start = Math.max(0, Math.min(startSeconds, end - MIN_SECONDS))
   return { startSeconds: start, endSeconds: Math.min(start + seconds, Math.max(end, start + MIN_SECONDS)) }
@@ -69,9 +69,9 @@ export function spanOf({ startSeconds, seconds, durationSeconds }: SpanWishes): 
 
 /** Returns the frame rate that a video is reduced to. Undefined when all its frames are kept. */
 export function reducedRate(asked: number | undefined, sourceRate: number): number | undefined {
-  const wanted = Math.min(asked ?? MAX_FRAME_RATE, MAX_FRAME_RATE)
+  const requestedRate = Math.min(asked ?? MAX_FRAME_RATE, MAX_FRAME_RATE)
   // A rate of 60.02 counts as 60.
-  return wanted < sourceRate * RATE_TOLERANCE ? wanted : undefined
+  return requestedRate < sourceRate * RATE_TOLERANCE ? requestedRate : undefined
 }
 
 const RATE_TOLERANCE = 0.995

@@ -78,7 +78,7 @@ interface Sampler extends Disposable {
 }
 
 function createSampler(painter: Painter, span: Span, frameRate: number): Sampler {
-  const wanted = previewFrameCount(span, frameRate)
+  const frameCount = previewFrameCount(span, frameRate)
   const taken: RawImage[] = []
   let failure: Failure | undefined
   let shown: Frame | undefined
@@ -87,7 +87,7 @@ function createSampler(painter: Painter, span: Span, frameRate: number): Sampler
   function takeUntil(seconds: number): void {
     if (shown === undefined) return
     let painted: RawImage | Failure | undefined
-    while (taken.length < wanted && timestampOf(taken.length) + ROUNDING < seconds) {
+    while (taken.length < frameCount && timestampOf(taken.length) + ROUNDING < seconds) {
       painted ??= painter.paint(shown)
       if (isFailure(painted)) {
         failure ??= painted
@@ -104,7 +104,7 @@ function createSampler(painter: Painter, span: Span, frameRate: number): Sampler
       takeUntil(seconds)
       shown?.free()
       shown = frame.clone() ?? undefined
-      return failure === undefined && taken.length < wanted
+      return failure === undefined && taken.length < frameCount
     },
     finish() {
       takeUntil(span.endSeconds)

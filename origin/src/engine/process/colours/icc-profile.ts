@@ -73,7 +73,7 @@ export function codePointsOfProfile(icc: Buffer): Colours | undefined {
   return coloursOf({ colorPrimaries, colorTrc, colorSpace, colorRange: 2 })
 }
 
-function tagOf(icc: Buffer, wanted: string): Buffer | undefined {
+function tagOf(icc: Buffer, signature: string): Buffer | undefined {
   if (icc.length < HEADER_BYTES + 4) return undefined
   const tags = Math.min(icc.readUInt32BE(HEADER_BYTES), MAX_TAGS)
   for (
@@ -82,7 +82,7 @@ function tagOf(icc: Buffer, wanted: string): Buffer | undefined {
     tag += 1, at += TAG_BYTES
   ) {
     const [start, bytes] = [icc.readUInt32BE(at + 4), icc.readUInt32BE(at + 8)]
-    const isWanted = icc.toString('latin1', at, at + 4) === wanted
+    const isWanted = icc.toString('latin1', at, at + 4) === signature
     if (isWanted) return start + bytes <= icc.length ? icc.subarray(start, start + bytes) : undefined
   }
   return undefined

@@ -277,14 +277,18 @@ async function readRun(
 ): Promise<PacketRun | Failure> {
   const sink = new EncodedPacketSink(track)
   // Content before 0 is removed by an edit list.
-  const wanted = await sink.getPacket(startSeconds + atSeconds + ROUNDING_SECONDS, { metadataOnly: true })
+  const wantedPacket = await sink.getPacket(startSeconds + atSeconds + ROUNDING_SECONDS, {
+    metadataOnly: true,
+  })
   const key =
-    (wanted === null ? null : await keyPacketAt(sink, track, wanted.timestamp)) ??
+    (wantedPacket === null ? null : await keyPacketAt(sink, track, wantedPacket.timestamp)) ??
     (await sink.getFirstKeyPacket())
   if (key === null) return fail('undecodable', 'no key frame')
-  const run = await packetsUpTo(sink, key, wanted)
+  const run = await packetsUpTo(sink, key, wantedPacket)
   if (isFailure(run)) return run
-  const reached = run.map(({ timestamp }) => timestamp).filter((time) => time <= (wanted ?? key).timestamp)
+  const reached = run
+    .map(({ timestamp }) => timestamp)
+    .filter((time) => time <= (wantedPacket ?? key).timestamp)
   const target = reached.reduce((latest, time) => Math.max(latest, time), key.timestamp)
   return {
     packets: run.map(({ data, sideData, timestamp }) => ({
@@ -325,12 +329,12 @@ async function keyPacketAt(
 async function packetsUpTo(
   sink: EncodedPacketSink,
   key: EncodedPacket,
-  wanted: EncodedPacket | null,
+  wantedPacket: EncodedPacket | null,
 ): Promise<readonly EncodedPacket[] | Failure> {
   const run = [key]
   let bytes = key.byteLength
   let last = key
-  while (wanted !== null && last.sequenceNumber < wanted.sequenceNumber) {
+  while (wantedPacket !== null && last.sequenceNumber < wantedPacket.sequenceNumber) {
     const next = await sink.getNextPacket(last)
     if (next === null) break
     bytes += next.byteLength

@@ -11,11 +11,11 @@ import { findFaces } from './find-faces.ts'
 export async function towardsFaces(
   layout: Layout,
   source: Size,
-  looked: RawImage,
+  sample: RawImage,
 ): Promise<Layout | Failure> {
-  const found = await findFaces(looked)
+  const found = await findFaces(sample)
   if (isFailure(found)) return found
-  const scale = source.width / looked.width
+  const scale = source.width / sample.width
   const faces = found.map(({ left, top, width, height }) => ({
     ...{ left: left * scale, top: top * scale },
     ...{ width: width * scale, height: height * scale },

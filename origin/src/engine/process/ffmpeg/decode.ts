@@ -33,16 +33,16 @@ export async function decodeRuns(
   if (!hasElementaryForm(video.codec)) return fail('undecodable', `${video.codec} has no elementary form`)
   const joined = joinRuns(video.codec, runs)
   if (joined === undefined) return fail('undecodable', 'runs that lean on what was before')
-  const { run, wanted, ownOf } = joined
+  const { run, selected, ownOf } = joined
   const stream = elementaryStream(video.codec, run, video)
   if (isFailure(stream)) return stream
   const alpha = video.hasAlpha ? alphaStream(video.codec, run, video) : undefined
   const channels = alpha === undefined ? 3 : 4
   const frameBytes = size.width * size.height * channels
-  if (wanted.length > 1 && wanted.length * frameBytes > MAX_JOINED_BYTES)
+  if (selected.length > 1 && selected.length * frameBytes > MAX_JOINED_BYTES)
     return fail('undecodable', 'too large together')
   const chain = colourChain(ffmpeg, options)
-  const select = `select=${wanted.map((index) => `eq(n\\,${index})`).join('+')}`
+  const select = `select=${selected.map((index) => `eq(n\\,${index})`).join('+')}`
   const input = (demuxer: string, pipe: number) => [
     ...['-protocol_whitelist', 'pipe', '-codec_whitelist', FFMPEG_DECODERS, '-max_pixels', String(maxPixels)],
     ...[...STREAM_PROBING, '-f', demuxer, '-i', `pipe:${pipe}`],
@@ -59,7 +59,7 @@ export async function decodeRuns(
     ],
     inputs: alpha === undefined ? [stream.chunks] : [stream.chunks, alpha.chunks],
     channels,
-    frames: wanted.length,
+    frames: selected.length,
   })
   if (isFailure(decoded)) return decoded
   return runs.map((own, index) => {
@@ -128,8 +128,8 @@ export interface FileInput {
  * nearest frame. Streams without an index are searched by their timestamps, and shown from the next key frame
  * on.
  */
-const LOOK_BACK_SECONDS = 1
-const LOOK_BACK_WITHOUT_INDEX_SECONDS = 10
+const SEEK_BACK_SECONDS = 1
+const SEEK_BACK_WITHOUT_INDEX_SECONDS = 10
 const WITHOUT_INDEX: ReadonlySet<FileInput['demuxer']> = new Set(['mpegts', 'mpeg'])
 
 /**
@@ -142,7 +142,7 @@ export async function decodeFile(
   options: DecodeOptions,
 ): Promise<Frame | Failure> {
   const { atSeconds = 0, demuxer } = file
-  const back = WITHOUT_INDEX.has(demuxer) ? LOOK_BACK_WITHOUT_INDEX_SECONDS : LOOK_BACK_SECONDS
+  const back = WITHOUT_INDEX.has(demuxer) ? SEEK_BACK_WITHOUT_INDEX_SECONDS : SEEK_BACK_SECONDS
   const from = Math.max(0, atSeconds - back)
   const frame = await decodeFrom(ffmpeg, file, from, options)
   const early = !isFailure(frame) && frame.timestampSeconds <= atSeconds + TICK_SECONDS
@@ -166,7 +166,7 @@ async function decodeFrom(
   const chain = colourChain(ffmpeg, options)
   // The output does not contain a frame's timestamp. This prints it to standard error before the frame is
   // written.
-  const tellTime = [
+  const exposeTimestamps = [
     'metadata=mode=add:key=shown:value=1',
     'metadata=mode=print:key=shown:direct=1:file=pipe\\\\:2',
   ]
@@ -188,7 +188,7 @@ async function decodeFrom(
       ...(video.hasAlpha ? ['-c:v', alphaDecoder] : []),
       ...(from === 0 ? [] : ['-ss', from.toFixed(6)]),
       ...['-f', demuxer, '-i', `file:${path}`, '-map', `0:v:${track}`, '-an', '-sn', '-dn'],
-      ...['-vf', [...tellTime, ...select, ...chain].join(',')],
+      ...['-vf', [...exposeTimestamps, ...select, ...chain].join(',')],
     ],
     inputs: [],
     channels,

@@ -47,8 +47,8 @@ const COMMON_ARGS = ['-nostdin', '-hide_banner', '-v', 'error', '-threads', '1',
 /**
  * The characters of standard error that are kept: error messages come first, and details of the output last.
  */
-const MAX_STDERR_TAIL = 2048
-const KEPT_END = 2048
+const STDERR_HEAD_LENGTH = 2048
+const STDERR_TAIL_LENGTH = 2048
 
 export function createFfmpeg({ binary, memoryBytes }: FfmpegOptions): Ffmpeg {
   return {
@@ -127,9 +127,9 @@ function collectMessages(stream: Readable | null): Promise<string> {
   let end = ''
   const finish = () => resolve(`${begin}${end}`.trim())
   stream?.setEncoding('utf8').on('data', (chunk: string) => {
-    const taken = chunk.slice(0, MAX_STDERR_TAIL - begin.length)
+    const taken = chunk.slice(0, STDERR_HEAD_LENGTH - begin.length)
     begin += taken
-    end = (end + chunk.slice(taken.length)).slice(-KEPT_END)
+    end = (end + chunk.slice(taken.length)).slice(-STDERR_TAIL_LENGTH)
   })
   stream?.once('close', finish)
   stream?.once('error', finish)

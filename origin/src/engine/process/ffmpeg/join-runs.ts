@@ -11,7 +11,7 @@ export interface JoinedRuns {
   /** All packets to decode, in order. */
   readonly run: Pick<PacketRun, 'packets' | 'description'>
   /** The indices of the wanted frames among the decoded ones, in presentation order, without duplicates. */
-  readonly wanted: readonly number[]
+  readonly selected: readonly number[]
   /** For each run, the position of its frame in `wanted`. */
   readonly ownOf: readonly number[]
 }
@@ -29,13 +29,13 @@ export function joinRuns(codec: VideoInfo['codec'], runs: readonly PacketRun[]):
   }
   const groups = [...longest].sort(([a], [b]) => a - b)
   if (groups.slice(1).some(([, run]) => !resetsDecoder(codec, run))) return undefined
-  const wantedTimes = new Set(runs.map(({ timestampSeconds }) => timestampSeconds))
+  const requestedTimes = new Set(runs.map(({ timestampSeconds }) => timestampSeconds))
   const packets: CodedFrame[] = []
   const indexOf = new Map<number, number>()
   for (const [, { packets: group, description }] of groups) {
     const needed = group.filter(
       ({ data, timestampSeconds }, index) =>
-        index === 0 || wantedTimes.has(timestampSeconds) || !isDisposable(codec, data, description),
+        index === 0 || requestedTimes.has(timestampSeconds) || !isDisposable(codec, data, description),
     )
     const shown = needed.map(({ timestampSeconds }) => timestampSeconds).sort((a, b) => a - b)
     for (const [index, time] of shown.entries()) {
@@ -44,11 +44,11 @@ export function joinRuns(codec: VideoInfo['codec'], runs: readonly PacketRun[]):
     packets.push(...needed)
   }
   const indexes = runs.map(({ timestampSeconds }) => indexOf.get(timestampSeconds) ?? 0)
-  const wanted = [...new Set(indexes)].sort((a, b) => a - b)
+  const selected = [...new Set(indexes)].sort((a, b) => a - b)
   return {
     run: { packets, description: runs[0]?.description },
-    wanted,
-    ownOf: indexes.map((index) => wanted.indexOf(index)),
+    selected,
+    ownOf: indexes.map((index) => selected.indexOf(index)),
   }
 }
 

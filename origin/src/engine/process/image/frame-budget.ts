@@ -23,8 +23,8 @@ export function affordableDecodes(
  * until their cost is affordable; at worst the farthest affordable frame. Each is decoded again from the
  * first frame.
  */
-export function reachableFrames(wanted: readonly number[], decodes: number): readonly number[] {
-  let left = wanted
+export function reachableFrames(requested: readonly number[], decodes: number): readonly number[] {
+  let left = requested
   while (left.length > 1 && decodesOf(left) > decodes) left = left.filter((_, at) => at % 2 === 1)
   return decodesOf(left) <= decodes ? left : [decodes - 1]
 }

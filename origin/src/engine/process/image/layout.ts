@@ -129,13 +129,13 @@ function scaledCrop({ x, y, width, height }: Crop, scale: number): Crop {
  * trimmed.
  */
 export function largestPlan(geometry: RenderOptions['geometry'], source: Size): Plan {
-  const wanted =
+  const requested =
     geometry.kind === 'transformation'
       ? geometry
       : { width: geometry.size, height: geometry.route === 'stickers' ? geometry.size : undefined }
   return {
-    width: Math.min(source.width, wanted.width ?? source.width),
-    height: Math.min(source.height, wanted.height ?? source.height),
+    width: Math.min(source.width, requested.width ?? source.width),
+    height: Math.min(source.height, requested.height ?? source.height),
     mode: 'exact',
     gravity: 'centre',
   }

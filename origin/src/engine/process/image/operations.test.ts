@@ -84,7 +84,7 @@ function turned(rows: Rows, rotate: number, flip: string): Rows {
   return flip === 'v' ? result.toReversed() : result
 }
 
-const TURNS = [0, 90, 180, 270].flatMap((rotate) => ['', 'h', 'v'].map((flip) => ({ rotate, flip })))
+const ROTATIONS = [0, 90, 180, 270].flatMap((rotate) => ['', 'h', 'v'].map((flip) => ({ rotate, flip })))
 const queryOf = ({ rotate, flip }: { rotate: number; flip: string }) =>
   `${rotate === 0 ? '' : `rotate=${rotate}&`}${flip === '' ? '' : `flip=${flip}`}`
 
@@ -94,22 +94,24 @@ describe('a rotation', () => {
     [GREY, WHITE, RED],
   ]
 
-  it.each(TURNS)('by $rotate and flip "$flip" moves every block to its place', async (turn) => {
-    const shown = await render(mosaic(rows, 8), queryOf(turn))
-    expect(blocksOf(shown, 8)).toEqual(turned(rows, turn.rotate, turn.flip))
+  it.each(ROTATIONS)('by $rotate and flip "$flip" moves every block to its place', async (rotation) => {
+    const shown = await render(mosaic(rows, 8), queryOf(rotation))
+    expect(blocksOf(shown, 8)).toEqual(turned(rows, rotation.rotate, rotation.flip))
   })
 
-  it.each(TURNS)('by $rotate and flip "$flip" comes before the requested size', async (turn) => {
-    const shown = await render(mosaic(rows, 16), queryOf(turn), { width: turn.rotate % 180 === 0 ? 24 : 16 })
-    expect(blocksOf(shown, 8)).toEqual(turned(rows, turn.rotate, turn.flip))
+  it.each(ROTATIONS)('by $rotate and flip "$flip" comes before the requested size', async (rotation) => {
+    const shown = await render(mosaic(rows, 16), queryOf(rotation), {
+      width: rotation.rotate % 180 === 0 ? 24 : 16,
+    })
+    expect(blocksOf(shown, 8)).toEqual(turned(rows, rotation.rotate, rotation.flip))
   })
 
   it.each(
-    TURNS.flatMap((turn) =>
-      (['north', 'east', 'south', 'west'] as const).map((gravity) => ({ ...turn, gravity })),
+    ROTATIONS.flatMap((rotation) =>
+      (['north', 'east', 'south', 'west'] as const).map((gravity) => ({ ...rotation, gravity })),
     ),
-  )('by $rotate and flip "$flip" does not change gravity $gravity', async ({ gravity, ...turn }) => {
-    const whole = turned(rows, turn.rotate, turn.flip)
+  )('by $rotate and flip "$flip" does not change gravity $gravity', async ({ gravity, ...rotation }) => {
+    const whole = turned(rows, rotation.rotate, rotation.flip)
     const [across, down] = [whole[0]?.length ?? 0, whole.length]
     // One block is cut off, at the side opposite to the gravity.
     const isVertical = gravity === 'north' || gravity === 'south'
@@ -117,7 +119,7 @@ describe('a rotation', () => {
       ? whole.slice(gravity === 'south' ? 1 : 0, gravity === 'south' ? undefined : -1)
       : whole.map((row) => row.slice(gravity === 'east' ? 1 : 0, gravity === 'east' ? undefined : -1))
     const size = { width: 8 * (isVertical ? across : across - 1), height: 8 * (isVertical ? down - 1 : down) }
-    const shown = await render(mosaic(rows, 8), queryOf(turn), { ...size, gravity })
+    const shown = await render(mosaic(rows, 8), queryOf(rotation), { ...size, gravity })
     expect(blocksOf(shown, 8)).toEqual(kept)
   })
 })

@@ -19,7 +19,7 @@ interface Pixels {
 
 export interface SharedPixels {
   /** Whether another job will need this image, or its pixels are kept already. */
-  readonly wanted: boolean
+  readonly isNeeded: boolean
   /**
    * Returns the kept pixels, or the result of `decode` when there are none. The pixels of one source always
    * have the same type, because only one decoder decodes it.
@@ -50,7 +50,7 @@ export function createPixelCache(): PixelCache {
     begin({ id, shared }) {
       if (kept?.id !== id) forget()
       return {
-        wanted: shared || kept !== undefined,
+        isNeeded: shared || kept !== undefined,
         async read<P extends Pixels>(decode: () => Promise<P | Failure>) {
           // The kept pixels are of this source, so they have its type.
           if (kept !== undefined) return kept.pixels as P

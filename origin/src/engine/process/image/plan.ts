@@ -29,11 +29,11 @@ export interface PlanSource extends Size {
 
 /** Returns the size at which a drawing is rasterised so that the wanted size is no enlargement. */
 export function drawnSize(drawing: Size, geometry: Geometry): Size {
-  const wanted =
+  const requested =
     geometry.kind === 'transformation'
       ? geometry
       : { width: geometry.size, height: geometry.route === 'stickers' ? geometry.size : undefined }
-  const scale = Math.max(1, (wanted.width ?? 0) / drawing.width, (wanted.height ?? 0) / drawing.height)
+  const scale = Math.max(1, (requested.width ?? 0) / drawing.width, (requested.height ?? 0) / drawing.height)
   return { width: drawing.width * scale, height: drawing.height * scale }
 }
 
@@ -44,7 +44,7 @@ export function planAsset(route: AssetRoute, source: Size, size: number): Plan {
     : exact(scaleToWidth(source, size))
 }
 
-export interface WantedSize {
+export interface RequestedSize {
   readonly width?: number
   readonly height?: number
   readonly fit: Fit
@@ -52,7 +52,7 @@ export interface WantedSize {
 }
 
 /** Returns the plan of an attachment or of external media. */
-export function planTransformation(source: Size, { width, height, fit, gravity }: WantedSize): Plan {
+export function planTransformation(source: Size, { width, height, fit, gravity }: RequestedSize): Plan {
   if (width !== undefined && height !== undefined) return planBox(source, { width, height }, fit, gravity)
   if (width !== undefined) return exact(scaleToWidth(source, width))
   if (height !== undefined) return exact(swapped(scaleToWidth(swapped(source), height)))
@@ -64,10 +64,10 @@ export function keepsSize(plan: Plan, source: Size): boolean {
   return plan.width === source.width && plan.height === source.height
 }
 
-function planBox(source: Size, wanted: Size, fit: Fit, gravity: Gravity): Plan {
+function planBox(source: Size, requested: Size, fit: Fit, gravity: Gravity): Plan {
   const box = {
-    width: side(Math.min(wanted.width, source.width)),
-    height: side(Math.min(wanted.height, source.height)),
+    width: side(Math.min(requested.width, source.width)),
+    height: side(Math.min(requested.height, source.height)),
   }
   const inside = scaleInside(source, box)
   // There is nothing to crop or pad when the aspect ratios agree.

@@ -132,7 +132,7 @@ async function renderStill(
   }
   const coarse = coarseSize(info, render)
   if (coarse !== undefined) return renderCoarse(bytes, info, render, coarse)
-  if (kept?.wanted !== true || bytesToKeep(info, render) === 0)
+  if (kept?.isNeeded !== true || bytesToKeep(info, render) === 0)
     return finish(openStill(bytes, info, render), info, render, deferBackground(render, info))
   // Kept as a file: libvips scales raw pixels in other regions at a time, and rounds some of its sums
   // differently. At one of sixty widths that changes one in a thousand samples by one level.

@@ -164,7 +164,7 @@ export async function pixelsOf(pipeline: Sharp): Promise<RawImage | Failure> {
 }
 
 /** The properties of an animation that its pixels do not contain. */
-export interface Moving {
+export interface RawAnimation {
   readonly timing: AnimationTiming
   /** The height of one frame, in pixels. */
   readonly pageHeight: number
@@ -178,7 +178,7 @@ export async function run(
   pipeline: Sharp,
   info: SourceImageInfo,
   render: Render,
-  moving?: Moving,
+  moving?: RawAnimation,
 ): Promise<Uint8Array | Failure> {
   const { format, quality, maxBytes } = render
   const flattened = flatten(pipeline, info, render)

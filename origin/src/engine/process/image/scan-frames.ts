@@ -26,8 +26,8 @@ const USUAL_COUNT = 5
 export function scanDecodes(info: ImageInfo, most: number, limits: MediaLimits): number {
   const { format, frames, hidesDefault } = info
   if (frames === 1) return hidesDefault === true ? 2 : 1
-  const wanted = format === 'png' ? frames + 1 : (Math.min(most, USUAL_COUNT) / 2 + 1) * frames
-  return 1 + Math.min(wanted, affordableDecodes(info, limits))
+  const decodes = format === 'png' ? frames + 1 : (Math.min(most, USUAL_COUNT) / 2 + 1) * frames
+  return 1 + Math.min(decodes, affordableDecodes(info, limits))
 }
 
 /**
@@ -45,17 +45,17 @@ export async function decodeScanFrames(
   const still = info.hidesDefault === true ? (await pagedFrames(bytes, info, [0])).decodedFrames : []
   if (info.frames === 1) return still
   const decodes = affordableDecodes(info, limits)
-  const look = (frames: number) => {
-    const wanted = framesToScan(times.slice(0, frames + 1), frames, most)
+  const decodeFrames = (frames: number) => {
+    const selected = framesToScan(times.slice(0, frames + 1), frames, most)
     return info.format === 'png'
       ? playedFrames(
           bytes,
           info,
-          wanted.filter((frame) => frame < decodes),
+          selected.filter((frame) => frame < decodes),
         )
-      : pagedFrames(bytes, info, reachableFrames(wanted, decodes))
+      : pagedFrames(bytes, info, reachableFrames(selected, decodes))
   }
-  const { decodedFrames, whole, broken } = await look(info.frames)
+  const { decodedFrames, whole, broken } = await decodeFrames(info.frames)
   if (broken === undefined) return [...still, ...coarseFirst(decodedFrames)]
   // Browsers play only the frames before it, so the scan takes its frames from those.
   const decodesFrame = async (frame: number) => !isFailure(await decodePaged(bytes, info, frame, 1))
@@ -63,7 +63,7 @@ export async function decodeScanFrames(
     info.format === 'png'
       ? broken
       : await countWholeFrames(decodesFrame, { from: whole, to: broken, decodes })
-  const played = frames > 1 ? (await look(frames)).decodedFrames : []
+  const played = frames > 1 ? (await decodeFrames(frames)).decodedFrames : []
   return [...still, ...coarseFirst([...played, ...decodedFrames].slice(0, most + 1))]
 }
 
@@ -89,8 +89,8 @@ export function framesToScan(times: readonly number[], frames: number, most: num
     { length: count },
     (_, part) => 1 + Math.floor(((part + 0.5) * (frames - 1)) / count),
   )
-  const wanted = [...byTime, ...byIndex].filter((frame) => frame > 0)
-  return [...new Set([...new Set(wanted)].slice(0, count).concat(frames - 1))].toSorted((a, b) => a - b)
+  const selected = [...byTime, ...byIndex].filter((frame) => frame > 0)
+  return [...new Set([...new Set(selected)].slice(0, count).concat(frames - 1))].toSorted((a, b) => a - b)
 }
 
 /**
@@ -99,16 +99,16 @@ export function framesToScan(times: readonly number[], frames: number, most: num
 async function playedFrames(
   bytes: Uint8Array,
   info: ImageInfo,
-  wanted: readonly number[],
+  selected: readonly number[],
 ): Promise<DecodedFrames> {
   const apng = readApng(bytes)
   if (isFailure(apng)) return { decodedFrames: [], whole: 0 }
   const decodedFrames: RawImage[] = []
-  const last = wanted.at(-1) ?? 0
+  const last = selected.at(-1) ?? 0
   let index = 0
   for await (const shown of playApng(apng, info.orientation)) {
     if (isFailure(shown)) return { decodedFrames, whole: index - 1, broken: index }
-    if (wanted.includes(index)) {
+    if (selected.includes(index)) {
       const image = await shrink({ ...shown, data: Buffer.from(shown.data) }, SIDE_PIXELS)
       if (!isFailure(image)) decodedFrames.push(image)
     }
@@ -121,12 +121,12 @@ async function playedFrames(
 async function pagedFrames(
   bytes: Uint8Array,
   info: ImageInfo,
-  wanted: readonly number[],
+  selected: readonly number[],
 ): Promise<DecodedFrames> {
   const decodedFrames: RawImage[] = []
   let whole = 0
   let broken: number | undefined
-  for (const frame of wanted) {
+  for (const frame of selected) {
     const image = await decodePaged(bytes, info, frame, SIDE_PIXELS)
     if (isFailure(image)) {
       broken ??= frame

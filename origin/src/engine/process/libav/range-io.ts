@@ -55,8 +55,8 @@ export function openRangeIo({ pool, constants }: Libav, source: RangeSource): Ra
   /** The fetched parts, the most recent first. */
   let fetched: readonly Part[] = []
 
-  function read(wanted: number): Buffer | number {
-    const end = Math.min(at + wanted, source.sizeBytes)
+  function read(byteCount: number): Buffer | number {
+    const end = Math.min(at + byteCount, source.sizeBytes)
     if (end <= at) return constants.AVERROR_EOF
     if (failure !== undefined) return constants.AVERROR_EIO
     const part = readAhead(at, end)
@@ -72,15 +72,15 @@ export function openRangeIo({ pool, constants }: Libav, source: RangeSource): Ra
   function readAhead(start: number, end: number): Uint8Array | Failure {
     const known = fetched.find((part) => start >= part.start && start < endOf(part))
     if (known !== undefined) return known.bytes.subarray(start - known.start, end - known.start)
-    const wanted = end - start
-    if (wanted > left) return fail('undecodable', 'too much to read for the answer')
+    const byteCount = end - start
+    if (byteCount > left) return fail('undecodable', 'too much to read for the answer')
     const before = fetched.find((part) => endOf(part) === start)
     const more = before === undefined ? 0 : Math.min(2 * before.bytes.length, MAX_AHEAD_BYTES, left)
-    const bytes = source.read(start, Math.min(start + Math.max(wanted, more), source.sizeBytes))
+    const bytes = source.read(start, Math.min(start + Math.max(byteCount, more), source.sizeBytes))
     if (isFailure(bytes)) return bytes
     left -= bytes.length
     fetched = [{ start, bytes }, ...fetched.filter((part) => part !== before)].slice(0, KEPT_PARTS)
-    return bytes.subarray(0, wanted)
+    return bytes.subarray(0, byteCount)
   }
 
   function peek(start: number, end: number): Uint8Array | Failure {

@@ -12,7 +12,7 @@ import { type StreamPlace, seekToStart, startOf } from './stream-start.ts'
  * How far before the moment the search for a key frame starts, in seconds, tried in order. A container
  * without an index seeks to any frame, and a decoder yields none before the next key frame.
  */
-export const LOOK_BACK_SECONDS = [0, 2, 8, 32] as const
+export const SEEK_BACK_SECONDS = [0, 2, 8, 32] as const
 
 export interface VideoPosition extends StreamPlace {
   /** Whether the file cannot be searched, because its timestamps go back. */
@@ -35,7 +35,7 @@ export function seekToFrame(libav: Libav, place: VideoPosition, decoder: Decoder
   const first = stream.startTime === libav.constants.AV_NOPTS_VALUE ? start : stream.startTime
   const secondsPerTick = stream.timeBase.num / stream.timeBase.den
   let hasSought = false
-  for (const back of place.isEdited ? [] : LOOK_BACK_SECONDS) {
+  for (const back of place.isEdited ? [] : SEEK_BACK_SECONDS) {
     const target = tick - BigInt(Math.ceil(back / secondsPerTick))
     if (target <= start || tick < first) break
     hasSought = true
@@ -59,7 +59,7 @@ function canStartHere(
   tick: bigint,
 ): boolean {
   let isPlace: boolean | undefined
-  let keySeen = false
+  let hasKeyFrame = false
   const look = (frame: Frame) => {
     const time = frame.bestEffortTimestamp
     isPlace ??= !dependsOnOthers(constants, frame) && (time === constants.AV_NOPTS_VALUE || time <= tick)
@@ -67,14 +67,14 @@ function canStartHere(
   using packet = new library.Packet()
   packet.alloc()
   while (isPlace === undefined && context.readFrameSync(packet) >= 0) {
-    if (packet.streamIndex === stream.index && (keySeen || packet.isKeyframe)) {
-      if (!keySeen && packet.pts > tick) isPlace = false
+    if (packet.streamIndex === stream.index && (hasKeyFrame || packet.isKeyframe)) {
+      if (!hasKeyFrame && packet.pts > tick) isPlace = false
       else decoder.decode(packet, look)
-      keySeen = true
+      hasKeyFrame = true
     }
     packet.unref()
   }
-  if (isPlace === undefined && keySeen) decoder.drain(look)
+  if (isPlace === undefined && hasKeyFrame) decoder.drain(look)
   decoder.restart()
   return isPlace === true
 }

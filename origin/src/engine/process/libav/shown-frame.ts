@@ -8,7 +8,7 @@ import type { DecodeOptions, Frame } from '../container/video-decoder.ts'
 import type { Decoder } from './decoder.ts'
 import type { Libav } from './load.ts'
 import { createPainter } from './painter.ts'
-import { dependsOnOthers, LOOK_BACK_SECONDS } from './seek-to-frame.ts'
+import { dependsOnOthers, SEEK_BACK_SECONDS } from './seek-to-frame.ts'
 import { type StreamPlace, seekToStart, startOf } from './stream-start.ts'
 import { openVideoDecoder } from './video-decoder.ts'
 
@@ -157,7 +157,7 @@ class SeekingReader implements ShownFrameReader {
     }
     // A moment far past the end is no useful position to search back from.
     const from = this.#endTick === undefined || lastTick < this.#endTick ? lastTick : this.#endTick
-    for (const back of this.#options.isEdited ? [] : LOOK_BACK_SECONDS) {
+    for (const back of this.#options.isEdited ? [] : SEEK_BACK_SECONDS) {
       const target = from - BigInt(Math.ceil(back / this.#secondsPerTick))
       if (target <= this.#startTicks) break
       if (this.#findFrom(decoder, target, lastTick, toleranceSeconds)) return

@@ -159,8 +159,8 @@ function aspectOf({ num, den }: Rational): number | undefined {
 }
 
 const MATRIX_BYTES = 36
-const QUARTER_TURN = 90
-const TURNS: readonly VideoInfo['rotation'][] = [0, 90, 180, 270]
+const RIGHT_ANGLE = 90
+const ROTATIONS: readonly VideoInfo['rotation'][] = [0, 90, 180, 270]
 
 /**
  * Returns how a frame is rotated, and then mirrored. The display matrix (ISO/IEC 14496-12, section 6.2.2, in
@@ -178,6 +178,6 @@ function orientationOf(
     return { rotation: 0, mirrored: false }
   const mirrored = a * d - b * c < 0
   const degrees = (Math.atan2(b, mirrored ? -a : a) * 180) / Math.PI
-  const turns = (Math.round(degrees / QUARTER_TURN) + TURNS.length) % TURNS.length
-  return { rotation: TURNS[turns] ?? 0, mirrored }
+  const steps = (Math.round(degrees / RIGHT_ANGLE) + ROTATIONS.length) % ROTATIONS.length
+  return { rotation: ROTATIONS[steps] ?? 0, mirrored }
 }

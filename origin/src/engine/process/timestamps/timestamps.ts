@@ -23,9 +23,9 @@ export function threeTimestamps(durationSeconds: number): readonly [number, numb
  * Returns three of `frames` frames: those at the wanted indices (in order), moved apart where two are the
  * same. Fewer than three when there are no more.
  */
-export function threeFrames(wanted: readonly number[], frames: number): readonly number[] {
+export function threeFrames(requested: readonly number[], frames: number): readonly number[] {
   if (frames <= 3) return Array.from({ length: frames }, (_, frame) => frame)
-  const [first = 0, second = 0, third = 0] = wanted
+  const [first = 0, second = 0, third = 0] = requested
   const last = Math.min(frames - 1, Math.max(third, second + 1, first + 2))
   const middle = Math.min(last - 1, Math.max(second, first + 1))
   return [Math.min(middle - 1, first), middle, last]

@@ -16,7 +16,12 @@ const NONE = -1
  * Decodes up to `wanted` pixels, or up to the first invalid code. Writes them to `output` when it is given.
  * The last run may extend past `wanted`.
  */
-export function readLzw(data: Uint8Array, codeBits: number, wanted: number, output?: Uint8Array): LzwReach {
+export function readLzw(
+  data: Uint8Array,
+  codeBits: number,
+  pixelCount: number,
+  output?: Uint8Array,
+): LzwReach {
   if (codeBits < 1 || codeBits > 8) return { pixels: 0, isEnded: false }
   const clear = 1 << codeBits
   const end = clear + 1
@@ -64,7 +69,7 @@ export function readLzw(data: Uint8Array, codeBits: number, wanted: number, outp
         }
       pixels += length
       previous = code
-      if (pixels > wanted) return { pixels: wanted, isEnded: true }
+      if (pixels > pixelCount) return { pixels: pixelCount, isEnded: true }
     }
   }
   return { pixels, isEnded: false }

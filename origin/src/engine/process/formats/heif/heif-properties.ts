@@ -23,9 +23,9 @@ export function transformsOf(properties: readonly HeifProperty[], coded: Size): 
       filters.push(`crop=${crop.width}:${crop.height}:${crop.x}:${crop.y}:exact=1`)
       ;({ width, height } = crop)
     } else if (type === 'irot') {
-      const turns = (data[0] ?? 0) & 3
-      filters.push(...(ANTICLOCKWISE[turns] ?? []))
-      if (turns % 2 === 1) [width, height] = [height, width]
+      const steps = (data[0] ?? 0) & 3
+      filters.push(...(ANTICLOCKWISE[steps] ?? []))
+      if (steps % 2 === 1) [width, height] = [height, width]
     } else if (type === 'imir') {
       filters.push(((data[0] ?? 0) & 1) === 0 ? 'vflip' : 'hflip')
     }

@@ -137,8 +137,8 @@ it.each([
   expect(read?.size).toEqual(isSideways ? { width: 43, height: 61 } : { width: 61, height: 43 })
   const video = Buffer.from(read?.asVideo() ?? [])
   const at = video.indexOf('tkhd') + 4 + 40
-  const told = [0, 4, 12, 16].map((offset) => video.readInt32BE(at + offset) / 65_536)
-  expect(told).toEqual(matrix)
+  const writtenMatrix = [0, 4, 12, 16].map((offset) => video.readInt32BE(at + offset) / 65_536)
+  expect(writtenMatrix).toEqual(matrix)
 })
 
 it('a track is rotated only once when its matrix declares the rotation too', () => {

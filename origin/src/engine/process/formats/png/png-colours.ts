@@ -207,7 +207,7 @@ function isGrey(chunks: Chunks): boolean {
   return ((viewOf(chunks, 'IHDR')?.getUint8(COLOUR_TYPE_AT) ?? 0) & COLOURED) === 0
 }
 
-function viewOf(chunks: Chunks, wanted: string): DataView | undefined {
-  const data = chunks.get(wanted)
+function viewOf(chunks: Chunks, chunk: string): DataView | undefined {
+  const data = chunks.get(chunk)
   return data && new DataView(data.buffer, data.byteOffset, data.byteLength)
 }

@@ -50,11 +50,11 @@ it('replaces the chunks that declare the colours by a profile, and keeps the oth
   if (header === undefined) throw new Error('no header')
   const gamma = encodePngChunk('gAMA', Buffer.of(0, 0, 0x27, 0x10))
   const idsOf = (png: Uint8Array) => [...pngChunks(png)].map(({ id }) => id)
-  const told = await withDeclaredProfile(
+  const profiled = await withDeclaredProfile(
     Buffer.concat([PNG_SIGNATURE, header, ...rest.slice(0, 1), gamma, ...rest.slice(1)]),
   )
   const plain = Buffer.concat([PNG_SIGNATURE, header, ...rest])
-  expect(idsOf(told ?? plain)).toEqual(idsOf(plain).toSpliced(1, 0, 'iCCP'))
+  expect(idsOf(profiled ?? plain)).toEqual(idsOf(plain).toSpliced(1, 0, 'iCCP'))
 })
 
 it('ignores transparency with a wrong checksum, as browsers do', async () => {

@@ -28,9 +28,9 @@ const alphaOf = async (webp: Uint8Array) => (await sharp(webp).ensureAlpha().raw
 it('sets the alpha flag of a lossless image whose header lacks it', async () => {
   const plain = underPlainHeader(await image().webp({ lossless: true }).toBuffer())
   expect(await alphaOf(plain)).toBe(255)
-  const told = withTransparencyFlag(plain)
-  expect(await alphaOf(told ?? plain)).toBe(0)
-  expect(withTransparencyFlag(told ?? plain)).toBeUndefined()
+  const flagged = withTransparencyFlag(plain)
+  expect(await alphaOf(flagged ?? plain)).toBe(0)
+  expect(withTransparencyFlag(flagged ?? plain)).toBeUndefined()
 })
 
 it('leaves an image unchanged that has no alpha or no such header', async () => {
@@ -48,6 +48,6 @@ it.each([true, false])('sets the alpha flag for a frame with alpha, lossless: %s
     .toBuffer()
   const flags = moving.indexOf('VP8X') + 8
   moving[flags] = (moving[flags] ?? 0) & ~0x10
-  const told = withTransparencyFlag(moving)
-  expect((told?.[flags] ?? 0) & 0x10).toBe(0x10)
+  const flagged = withTransparencyFlag(moving)
+  expect((flagged?.[flags] ?? 0) & 0x10).toBe(0x10)
 })

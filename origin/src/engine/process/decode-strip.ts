@@ -8,7 +8,7 @@ import { playSequence } from './video/play-sequence.ts'
 import type { VideoTools } from './video/video.ts'
 
 /** Decodes the frames of an animation to pixels, for an encoder outside Sharp. Fails with `undecodable`. */
-export async function movingStrip(
+export async function decodeStrip(
   bytes: Uint8Array,
   info: ImageInfo,
   render: Render,

@@ -21,8 +21,12 @@ const PRESET = 6
  */
 const KEY_INTERVAL = 1000
 
-/** Encodes an animation with the delays of its frames. Its sides are at least `MOVING_AVIF_SIDE` pixels. */
-export function encodeMovingAvif(libav: Libav, strip: Strip, quality: Exclude<Quality, 'lossless'>): Buffer {
+/** Encodes an animation with the delays of its frames. Its sides are at least `ANIMATED_AVIF_SIDE` pixels. */
+export function encodeAnimatedAvif(
+  libav: Libav,
+  strip: Strip,
+  quality: Exclude<Quality, 'lossless'>,
+): Buffer {
   const { constants } = libav
   const { width, height, timing } = strip
   using muxer = openMuxer(libav, 'avif', { loop: Math.min(timing.loop ?? 0, MAX_LOOPS) })
@@ -62,7 +66,7 @@ export function encodeMovingAvif(libav: Libav, strip: Strip, quality: Exclude<Qu
 const MAX_LOOPS = 2 ** 31 - 1
 
 /** The smallest side that the encoder accepts, in pixels. */
-export const MOVING_AVIF_SIDE = 16
+export const ANIMATED_AVIF_SIDE = 16
 
 interface Track extends Disposable {
   readonly encoder: Encoder
