@@ -155,7 +155,7 @@ function compare(
   return failed(
     check,
     `${found}: they differ`,
-    `give both doors the same ${variable} (worker: wrangler secret put ${variable})`,
+    `give the worker and the origin the same ${variable} (worker: wrangler secret put ${variable})`,
   )
 }
 
@@ -177,7 +177,7 @@ function compareSettings(edge: Config, origin: Config): readonly Finding[] {
       warning(
         `worker ${name}`,
         `worker ${atEdge || 'none'}, origin ${atOrigin || 'none'}`,
-        `give both doors the same ${name}`,
+        `give the worker and the origin the same ${name}`,
       ),
     )
 }

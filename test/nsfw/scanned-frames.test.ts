@@ -177,12 +177,12 @@ describe.each([
   it('sees each entry of an icon', async () => {
     const grey = entryOf(plainIcon(64, 64, [128, 128, 128]), 64)
     const red = entryOf(plainIcon(16, 16, [255, 0, 0]), 16)
-    const door = await openFilesystemOrigin(settings)
+    const service = await openFilesystemOrigin(settings)
     try {
-      expect(await verdictOn(door, 'grey.ico', iconOf([grey, grey]))).toMatchObject({ nsfw: false })
-      expect(await verdictOn(door, 'both.ico', iconOf([red, grey]))).toMatchObject({ nsfw: true })
+      expect(await verdictOn(service, 'grey.ico', iconOf([grey, grey]))).toMatchObject({ nsfw: false })
+      expect(await verdictOn(service, 'both.ico', iconOf([red, grey]))).toMatchObject({ nsfw: true })
     } finally {
-      await door.close()
+      await service.close()
     }
   })
 
