@@ -63,7 +63,7 @@ export async function inspectClip(clip: Buffer, decoder?: string): Promise<ClipF
   }
 }
 
-/** Returns all of its frames as RGBA. */
+/** Returns all of its frames as RGBA, scaled to the given size. */
 export async function framesOf(
   clip: Buffer,
   { width, height }: Pick<ClipFacts, 'width' | 'height'>,
@@ -73,6 +73,7 @@ export async function framesOf(
   const { stdout } = await withFile(clip, (path) =>
     ffmpeg([
       ...['-v', 'error', ...chosen, '-i', path, '-map', '0:v', '-fps_mode', 'passthrough'],
+      ...['-s', `${width}x${height}`],
       ...['-f', 'rawvideo', '-pix_fmt', 'rgba', '-'],
     ]),
   )

@@ -147,6 +147,15 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('clips (need FFmpeg
       expect(facts.seconds).toBeCloseTo(seconds, 2)
     })
 
+    // 24 megapixels are decoded at a time, which is twelve of these frames.
+    it('has every frame of a large GIF in order', async () => {
+      const body = await clip('large.gif', await greys(14), 'format=mp4')
+      const facts = await inspectClip(body)
+      expect(facts.times.map((time) => Math.round(time * 10))).toEqual([...Array(14).keys()])
+      const levels = (await framesOf(body, { width: 16, height: 16 })).map((frame) => frame[0] ?? 0)
+      for (const [index, level] of levels.entries()) expect(Math.abs(level - 10 * index)).toBeLessThan(5)
+    })
+
     it('is rejected for a still image and for audio', async () => {
       const still = await sharp(await animations[0][1]())
         .png()
@@ -464,4 +473,10 @@ function starts(delays: readonly number[]): readonly number[] {
 
 function even(pixels: number): number {
   return Math.max(2, 2 * Math.floor(Math.round(pixels) / 2))
+}
+
+/** Makes a GIF of 2000 x 1500 pixels with ten frames per second, each ten levels lighter than the last. */
+function greys(frames: number): Promise<Buffer> {
+  const drawn = 'color=c=black:s=20x15:r=10,format=rgba,geq=r=10*N:g=10*N:b=10*N:a=255'
+  return makeVideo('gif', `${drawn},scale=2000:1500:flags=neighbor`, [], frames / 10)
 }

@@ -449,6 +449,11 @@ const CASES: readonly {
     options: options('webp', 320, { animated: true, rotate: 180, sharpen: 2, maxBytes: 50_000 }),
   },
   {
+    name: 'a long animated WebP to a small one',
+    source: async () => ({ format: 'webp', bytes: await longWebp() }),
+    options: options('webp', 100, { animated: true }),
+  },
+  {
     name: 'an animated WebP to an animated PNG',
     source: async () => ({
       format: 'webp',
@@ -522,3 +527,13 @@ describe.skipIf(process.platform !== 'linux')('the cost model of real jobs', () 
     },
   )
 })
+
+/** Makes 120 frames of 600 x 400 pixels: 115 MB of decoded pixels, which is more than libvips keeps by default. */
+function longWebp(): Promise<Buffer> {
+  const [width, height, frames] = [600, 400, 120]
+  const data = Buffer.alloc(width * height * frames * 3)
+  for (let frame = 0; frame < frames; frame += 1)
+    data.fill(frame, frame * width * height * 3, (frame + 1) * width * height * 3)
+  const raw = { width, height: height * frames, channels: 3, pageHeight: height } as const
+  return sharp(data, { raw, limitInputPixels: false }).webp({ effort: 0 }).toBuffer()
+}

@@ -161,6 +161,8 @@ function workBytes(source: CostSource, render: CostRender): number {
   const histogram = Math.min(renderedPixels, HISTOGRAM_PIXELS) * (encoder.histogram?.bytesPerPixel ?? 0)
   const cut = source.cut === 'late' || (source.cut && source.rotated && render.frames > 1)
   const pixels = cut ? sourcePixels * source.frames * HELD_BYTES_PER_PIXEL : 0
+  // libvips decodes all frames of a WebP before the first one is used, unless the codec scales them.
+  const decodedFrames = source.format === 'webp' && source.frames > 1 ? 4 * sourcePixels * source.frames : 0
   // When an animation may be encoded again, all frames are kept, and copied for each attempt.
   const stripBytes = STRIP_BYTES_PER_PIXEL * (render.encodes > 1 ? 2 : 1)
   const frames =
@@ -172,7 +174,7 @@ function workBytes(source: CostSource, render: CostRender): number {
     heldPixels * decoder.bytesPerPixel,
     heldPixels * decoder.keptPerPixel + renderedPixels * encoding + histogram,
   )
-  return (decoder.startBytes ?? 0) + rows + passes + frames + pixels + peak
+  return (decoder.startBytes ?? 0) + rows + passes + frames + pixels + decodedFrames + peak
 }
 
 /**

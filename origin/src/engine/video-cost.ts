@@ -180,26 +180,48 @@ export interface AnimationClipCost {
   readonly format: ClipFormat
   readonly source: Size & { readonly format: SourceFormat }
   readonly size: Size
-  readonly frames: number
+  readonly frames: {
+    /** The number of frames that are held in memory. */
+    readonly held: number
+    /** The number of decoded frames. It counts the frames before each batch, which are decoded again. */
+    readonly decoded: number
+    readonly encoded: number
+  }
 }
 
-/**
- * Predicts the cost of a clip of an animated image: all frames are held in memory, then encoded one by one.
- */
+/** The pixels of an animation that are decoded at a time for a clip: 96 MiB. */
+const BATCH_PIXELS = 24 * MIB
+
+/** Returns the number of frames that are decoded at a time for a clip of the given size. */
+export function animationBatchFrames(
+  source: Size & { readonly format: SourceFormat; readonly frames: number },
+  size: Size,
+): number {
+  const { width, height } = isDecodedWhole(source) ? source : size
+  return Math.min(source.frames, Math.max(1, Math.floor(BATCH_PIXELS / (width * height))))
+}
+
+/** Whether libvips decodes all requested frames before the first one is scaled. */
+function isDecodedWhole({ format }: { readonly format: SourceFormat }): boolean {
+  return format === 'webp'
+}
+
+/** Predicts the cost of a clip of an animated image: its frames are decoded in batches, then encoded one by one. */
 export function predictAnimationClip({ format, source, size, frames }: AnimationClipCost): Cost {
-  const [sourceMegapixels, megapixels] = [source, size].map(
-    ({ width, height }) => (width * height) / 1e6,
-  ) as [number, number]
+  const [sourcePixels, pixels] = [source.width * source.height, size.width * size.height]
   const { secondsPerDrawnMegapixel, bytesPerPixel } = CLIP_ENCODERS[format]
   return {
     memoryBytes: Math.ceil(
       CLIP_BASE_BYTES +
-        megapixels * 1e6 * (STRIP_BYTES_PER_PIXEL * frames + bytesPerPixel) +
-        sourceMegapixels * 1e6 * (source.format === 'png' ? PLAYED_BYTES_PER_PIXEL : HELD_BYTES_PER_PIXEL),
+        pixels * (STRIP_BYTES_PER_PIXEL * frames.held + bytesPerPixel) +
+        sourcePixels * (source.format === 'png' ? PLAYED_BYTES_PER_PIXEL : HELD_BYTES_PER_PIXEL) +
+        (isDecodedWhole(source) ? 4 * sourcePixels * frames.held : 0),
     ),
     cpuSeconds:
       BASE_SECONDS +
-      frames * (sourceMegapixels * FRAME_SECONDS_PER_MEGAPIXEL + megapixels * secondsPerDrawnMegapixel),
+      (frames.decoded * sourcePixels * FRAME_SECONDS_PER_MEGAPIXEL +
+        frames.encoded * pixels * secondsPerDrawnMegapixel) /
+        1e6,
   }
 }
 

@@ -1,22 +1,39 @@
 import { type Failure, failOpenly, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { readSequence } from './formats/heif/sequence.ts'
+import { animationDelays, shownMilliseconds } from './image/animation-frames.ts'
 import type { ImageInfo } from './image/inspect.ts'
-import { animationStrip, playedStrip } from './image/render-animation.ts'
+import { animationStrip, type FrameRange, playedStrip } from './image/render-animation.ts'
 import type { Render } from './image/render-stages.ts'
 import type { Strip } from './pixels/strip.ts'
 import { playSequence } from './video/play-sequence.ts'
 import type { VideoTools } from './video/video.ts'
 
-/** Decodes the frames of an animation to pixels, for an encoder outside Sharp. Fails with `undecodable`. */
+/**
+ * Decodes frames of an animation to pixels, for an encoder outside Sharp. Frames from the first broken one on
+ * are missing. Fails with `undecodable`.
+ */
 export async function decodeStrip(
   bytes: Uint8Array,
   info: ImageInfo,
   render: Render,
   tools: VideoTools,
+  range: FrameRange = { from: 0, to: info.frames },
 ): Promise<Strip | Failure> {
-  if (info.format !== 'avif') return animationStrip(bytes, info, render)
+  if (info.format !== 'avif') return animationStrip(bytes, info, render, range)
   const sequence = readSequence(bytes)
   if (sequence === undefined) return failOpenly('not-visual', 'the image is not animated')
-  const played = await playSequence(tools, sequence, info)
-  return isFailure(played) ? played : playedStrip(played, info, render)
+  const played = await playSequence(tools, sequence, info, range.to)
+  return isFailure(played) ? played : playedStrip(played, info, render, range.from)
+}
+
+/** Returns for how long browsers show each frame, in milliseconds. */
+export async function frameDurations(
+  bytes: Uint8Array,
+  { format, frames }: ImageInfo,
+): Promise<readonly number[]> {
+  const delays =
+    format === 'avif'
+      ? (readSequence(bytes)?.timing(frames).delay ?? [])
+      : await animationDelays(bytes, format)
+  return Array.from({ length: frames }, (_, index) => shownMilliseconds(delays[index]))
 }

@@ -6,15 +6,15 @@ import type { ImageFormat as SourceFormat, VideoFormat } from '../../media/kinds
 import type { SourceLimits } from '../../media/limits.ts'
 import type { Cost, RenderJob } from '../jobs.ts'
 import type { RenderOptions } from '../render-options.ts'
-import { predictAnimationClip, predictCopy, predictVideoClip } from '../video-cost.ts'
+import { animationBatchFrames, predictAnimationClip, predictCopy, predictVideoClip } from '../video-cost.ts'
 import { type Admission, admit, type Reports } from './admit.ts'
-import { encodeAnimation } from './clip/animation-clip.ts'
+import { encodeAnimation, framesToShow, rangesOf } from './clip/animation-clip.ts'
 import { clipSize, maxFramesOf, reducedRate, spanOf, startSecondsOf } from './clip/clip-plan.ts'
-import { asFailure } from './clip/libav-rejection.ts'
+import { asFailureLater } from './clip/libav-rejection.ts'
 import { openVideoInput, type VideoInput } from './clip/open-video.ts'
 import { isPlayableEverywhere, remuxVideo } from './clip/remux.ts'
 import { encodeVideoClip } from './clip/video-clip.ts'
-import { decodeStrip } from './decode-strip.ts'
+import { decodeStrip, frameDurations } from './decode-strip.ts'
 import { type ImageInfo, validateInfo } from './image/inspect.ts'
 import { keepsSize, type Plan, planOf } from './image/plan.ts'
 import type { Render } from './image/render-stages.ts'
@@ -141,30 +141,41 @@ async function transcodeAnimation(
     maxBytes: limits.sourceBytes,
     validate(info) {
       if (info.frames < 2) return failOpenly('not-visual', 'the image is not animated')
+      const size = planFor(info)
+      // The frames of the part that is shown are counted once the file is read.
+      const frames = { held: animationBatchFrames(info, size), decoded: 0, encoded: 0 }
       return (
         validateInfo(info, { limits, animated: true }) ??
-        reject(
-          predictAnimationClip({ format, source: info, size: planFor(info), frames: info.frames }),
-          admission,
-        )
+        reject(predictAnimationClip({ format, source: info, size, frames }), admission)
       )
     },
   })
   if (isFailure(opened)) return opened
   if (!('info' in opened)) return fail('defect', 'a clip was deferred')
   const { bytes, info } = opened
-  const { quality, blur, fps } = options
+  const { quality, blur, fps, time } = options
+  const plan = planFor(info)
+  const size = { width: plan.width, height: plan.height }
+  const held = animationBatchFrames(info, size)
+  const shown = framesToShow(await frameDurations(bytes, info), {
+    ...{ time, seconds: secondsOf(options, limits), fps },
+  })
+  const ranges = rangesOf(shown, held)
+  const decodes = ranges.reduce((sum, { to }) => sum + to, 0)
+  // Frames of a WebM are searched for transparency before the first one is encoded.
+  const passes = format === 'webm' && ranges.length > 1 ? 2 : 1
+  const frames = { held, decoded: passes * decodes, encoded: shown.length }
+  const rejected = reject(predictAnimationClip({ format, source: info, size, frames }), admission)
+  if (rejected !== undefined) return rejected
   // Raw pixels with alpha.
   const render: Render = {
-    ...{ plan: planFor(info), format: 'png', quality, animated: true },
+    ...{ plan, format: 'png', quality, animated: true },
     ...(blur === undefined ? {} : { blur }),
-    ...(fps === undefined ? {} : { fps }),
   }
-  const strip = await decodeStrip(bytes, info, render, tools)
-  if (isFailure(strip)) return strip
-  return asFailure(() =>
-    encodeAnimation(libav, strip, {
-      ...{ format, quality, time: options.time, seconds: secondsOf(options, limits) },
+  return asFailureLater(() =>
+    encodeAnimation(libav, {
+      ...{ format, quality, size, shown, ranges },
+      decode: (range) => decodeStrip(bytes, info, render, tools, range),
       ...{ maxBytes: limits.clipBytes, reportProgress },
     }),
   )

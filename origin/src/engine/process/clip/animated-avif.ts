@@ -30,7 +30,7 @@ export function encodeAnimatedAvif(
   const { constants } = libav
   const { width, height, timing } = strip
   using muxer = openMuxer(libav, 'avif', { loop: Math.min(timing.loop ?? 0, MAX_LOOPS) })
-  const kinds = isTransparent(strip) ? (['colour', 'alpha'] as const) : (['colour'] as const)
+  const kinds = isTransparent(strip.data) ? (['colour', 'alpha'] as const) : (['colour'] as const)
   using stack = new DisposableStack()
   const tracks = kinds.map((kind) => {
     const track = stack.use(openTrack(libav, strip, kind, quality))

@@ -1,8 +1,11 @@
-/** A silent clip of an animated image: the same number of frames, each shown as long as in a browser. */
+/** A silent clip of an animated image: the same frames, each shown as long as in a browser. */
 
 import type { ClipFormat } from '@media-proxy/shared/formats.ts'
 import type { MediaTime, Quality } from '@media-proxy/shared/request/media-request.ts'
-import { shownMilliseconds } from '../image/animation-frames.ts'
+import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
+import type { Size } from '../../../media/size.ts'
+import type { FrameRange } from '../image/render-animation.ts'
+import { selectFrames, type TimedFrame } from '../image/thin-frames.ts'
 import { frameOfPixels } from '../libav/frame-of-pixels.ts'
 import type { Libav } from '../libav/load.ts'
 import { framesOf, isTransparent, type Strip } from '../pixels/strip.ts'
@@ -12,13 +15,29 @@ import type { Encoder } from './encoder.ts'
 import { openMuxer } from './muxer.ts'
 import { createDurations, openVideoEncoder } from './video-encoder.ts'
 
-export interface AnimationClipOptions {
-  readonly format: ClipFormat
-  readonly quality: Quality
+export interface AnimationSpan {
   /** Where the clip starts. */
   readonly time: MediaTime | undefined
   /** The longest duration, in seconds. */
   readonly seconds: number
+  /** The highest frame rate. Undefined keeps all frames. */
+  readonly fps: number | undefined
+}
+
+export interface AnimationClipOptions {
+  readonly format: ClipFormat
+  readonly quality: Quality
+  /** The size of the frames. Both sides are even. */
+  readonly size: Size
+  /** The frames to show, as `framesToShow` returns them. */
+  readonly shown: readonly TimedFrame[]
+  /** The ranges in which they are decoded, as `rangesOf` returns them. */
+  readonly ranges: readonly FrameRange[]
+  /**
+   * Decodes frames of the animation. A result with fewer frames than requested ends the clip, and so does a
+   * failure, except at the first frame.
+   */
+  readonly decode: (range: FrameRange) => Promise<Strip | Failure>
   readonly maxBytes: number
   /** Called with the encoded share, from 0 to 1. */
   readonly reportProgress: (share: number) => void
@@ -28,14 +47,18 @@ export interface AnimationClipOptions {
 const TICKS_PER_SECOND = 1000
 const UNIT = { num: 1, den: TICKS_PER_SECOND }
 
-/** Encodes an animation. Its sides are already even. */
-export function encodeAnimation(libav: Libav, strip: Strip, options: AnimationClipOptions): Buffer {
+/** Encodes an animation. Fails with the failures of decoding its first frame. Throws what libav rejects. */
+export async function encodeAnimation(
+  libav: Libav,
+  animation: AnimationClipOptions,
+): Promise<Buffer | Failure> {
   const { constants } = libav
-  const { width, height } = strip
-  const { format, quality, maxBytes } = options
-  const hasAlpha = format === 'webm' && isTransparent(strip)
-  const shown = framesToShow(strip, options)
-  const totalMs = shown.reduce((sum, { milliseconds }) => sum + milliseconds, 0)
+  const options = await withKeptFrames(animation)
+  const { format, quality, size, shown, maxBytes } = options
+  const { width, height } = size
+  const hasAlpha = format === 'webm' && (await hasTransparency(options))
+  if (isFailure(hasAlpha)) return hasAlpha
+  const totalMs = shown.reduce((sum, { shownMs }) => sum + shownMs, 0)
   using muxer = openMuxer(libav, format)
   using encoder = openVideoEncoder(libav, {
     ...{ format, quality, hasAlpha, size: { width, height }, timeBase: UNIT },
@@ -59,46 +82,111 @@ export function encodeAnimation(libav: Libav, strip: Strip, options: AnimationCl
     muxed.write(packet, UNIT)
   }
   let at = 0
-  for (const { pixels, milliseconds } of shown) {
+  for await (const batch of batches(options)) {
+    if (isFailure(batch)) {
+      if (at === 0) return batch
+      break
+    }
+    for (const { pixels, shownMs } of batch) {
+      if (muxer.sizeBytes >= maxBytes) break
+      using frame = frameOfPixels(libav, hasAlpha ? pixels : onWhite(pixels), {
+        ...{ width, height, format: constants.AV_PIX_FMT_RGBA, timeBase: UNIT },
+      })
+      frame.pts = BigInt(at)
+      durations.set(BigInt(at), BigInt(shownMs))
+      chain.push(frame, (converted) => encoder.encode(converted, write))
+      at += shownMs
+      options.reportProgress(at / totalMs)
+    }
     if (muxer.sizeBytes >= maxBytes) break
-    using frame = frameOfPixels(libav, hasAlpha ? pixels : onWhite(pixels), {
-      ...{ width, height, format: constants.AV_PIX_FMT_RGBA, timeBase: UNIT },
-    })
-    frame.pts = BigInt(at)
-    durations.set(BigInt(at), BigInt(milliseconds))
-    chain.push(frame, (converted) => encoder.encode(converted, write))
-    at += milliseconds
-    options.reportProgress(at / totalMs)
   }
   encoder.drain(write)
   return muxer.finish()
 }
 
-interface ShownFrame {
-  readonly pixels: Buffer
-  readonly milliseconds: number
-}
-
-/** Returns the frames of the requested part. The first and the last one are shortened to it. */
-function framesToShow(
-  strip: Strip,
-  { time, seconds }: Pick<AnimationClipOptions, 'time' | 'seconds'>,
-): readonly ShownFrame[] {
-  const frames = framesOf(strip)
-  const delays = frames.map((_, index) => shownMilliseconds(strip.timing.delay?.[index]))
-  const durationSeconds = delays.reduce((sum, delay) => sum + delay, 0) / 1000
+/**
+ * Returns the frames of the requested part, and how long each is shown in it. `durations` are those of all
+ * frames, in milliseconds. The first and the last frame are shortened to the part.
+ */
+export function framesToShow(
+  durations: readonly number[],
+  { time, seconds, fps }: AnimationSpan,
+): readonly TimedFrame[] {
+  const durationSeconds = durations.reduce((sum, milliseconds) => sum + milliseconds, 0) / 1000
   const span = spanOf({ startSeconds: startSecondsOf(time, durationSeconds), seconds, durationSeconds })
   const [startMs, endMs] = [span.startSeconds * 1000, span.endSeconds * 1000]
-  const shown: ShownFrame[] = []
+  const shown: TimedFrame[] = []
   let at = 0
-  for (const [index, frame] of frames.entries()) {
+  for (const { index, shownMs } of selectFrames(durations, fps)) {
     const from = Math.max(at, startMs)
-    at += delays[index] ?? 0
-    const milliseconds = Math.round(Math.min(at, endMs) - from)
-    const pixels = Buffer.from(frame.buffer, frame.byteOffset, frame.byteLength)
-    if (milliseconds > 0) shown.push({ pixels, milliseconds })
+    at += shownMs
+    const inPart = Math.round(Math.min(at, endMs) - from)
+    if (inPart > 0) shown.push({ index, shownMs: inPart })
   }
   return shown
+}
+
+/** Divides frames into the ranges in which they are decoded, each of at most `maxFrames` frames. */
+export function rangesOf(shown: readonly TimedFrame[], maxFrames: number): readonly FrameRange[] {
+  const ranges: FrameRange[] = []
+  for (const { index } of shown) {
+    const last = ranges.at(-1)
+    if (last !== undefined && index < last.from + maxFrames)
+      ranges[ranges.length - 1] = { from: last.from, to: index + 1 }
+    else ranges.push({ from: index, to: index + 1 })
+  }
+  return ranges
+}
+
+type BatchOptions = Pick<AnimationClipOptions, 'shown' | 'ranges' | 'decode'>
+
+/** Decodes a single range at once, because its frames may be read twice. */
+async function withKeptFrames(options: AnimationClipOptions): Promise<AnimationClipOptions> {
+  const [range, ...others] = options.ranges
+  if (range === undefined || others.length > 0) return options
+  const kept = await options.decode(range)
+  return { ...options, decode: async () => kept }
+}
+
+interface ShownFrame {
+  readonly pixels: Buffer
+  readonly shownMs: number
+}
+
+/** Decodes the shown frames, as many at a time as fit in memory. Ends after a failure or a missing frame. */
+async function* batches({
+  shown,
+  ranges,
+  decode,
+}: BatchOptions): AsyncGenerator<readonly ShownFrame[] | Failure, void, void> {
+  for (const range of ranges) {
+    const strip = await decode(range)
+    if (isFailure(strip)) {
+      yield strip
+      return
+    }
+    const frames = framesOf(strip)
+    const requested = shown.filter(({ index }) => index >= range.from && index < range.to)
+    const decoded = requested.flatMap(({ index, shownMs }) => {
+      const frame = frames[index - range.from]
+      return frame === undefined
+        ? []
+        : { pixels: Buffer.from(frame.buffer, frame.byteOffset, frame.byteLength), shownMs }
+    })
+    yield decoded
+    if (decoded.length < requested.length) return
+  }
+}
+
+/** Returns whether any shown pixel is transparent. A GIF only declares that its pixels may be. */
+async function hasTransparency(options: BatchOptions): Promise<boolean | Failure> {
+  let isFirst = true
+  for await (const batch of batches(options)) {
+    if (isFailure(batch)) return isFirst ? batch : false
+    if (batch.some(({ pixels }) => isTransparent(pixels))) return true
+    isFirst = false
+  }
+  return false
 }
 
 /**
@@ -107,8 +195,8 @@ function framesToShow(
  */
 const EVEN_RATIO = 1.5
 
-function isUneven(shown: readonly ShownFrame[]): boolean {
-  const times = shown.map(({ milliseconds }) => milliseconds)
+function isUneven(shown: readonly TimedFrame[]): boolean {
+  const times = shown.map(({ shownMs }) => shownMs)
   return Math.max(...times) > EVEN_RATIO * Math.min(...times)
 }
 

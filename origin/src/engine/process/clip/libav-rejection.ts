@@ -15,7 +15,20 @@ export function asFailure<T>(work: () => T): T | Failure {
   try {
     return work()
   } catch (error) {
-    if (error instanceof LibavRejection) return fail('undecodable', error.message)
-    throw error
+    return rejection(error)
   }
+}
+
+/** Runs some work that waits. Returns `undecodable` when libav rejects the data. */
+export async function asFailureLater<T>(work: () => Promise<T>): Promise<T | Failure> {
+  try {
+    return await work()
+  } catch (error) {
+    return rejection(error)
+  }
+}
+
+function rejection(error: unknown): Failure {
+  if (error instanceof LibavRejection) return fail('undecodable', error.message)
+  throw error
 }

@@ -18,12 +18,23 @@ export async function animationTimes(
   bytes: Uint8Array,
   { format, frames }: Pick<ImageInfo, 'format' | 'frames'>,
 ): Promise<readonly number[]> {
-  const delays = format === 'png' ? apngDelays(bytes) : await sharpDelays(bytes)
+  const delays = await animationDelays(bytes, format)
   const times = [0]
   for (let frame = 0; frame < frames; frame += 1) {
     times.push((times.at(-1) ?? 0) + shownMilliseconds(delays[frame]) / 1000)
   }
   return times
+}
+
+/**
+ * Returns the declared delay of each frame of a GIF, WebP or animated PNG, in milliseconds. Empty when none is
+ * declared.
+ */
+export async function animationDelays(
+  bytes: Uint8Array,
+  format: ImageInfo['format'],
+): Promise<readonly number[]> {
+  return format === 'png' ? apngDelays(bytes) : await sharpDelays(bytes)
 }
 
 /** Returns for how long browsers show a frame with the given delay, in milliseconds. */

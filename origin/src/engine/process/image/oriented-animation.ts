@@ -14,15 +14,21 @@ import type { Played } from './render-animation.ts'
 import type { Render } from './render-stages.ts'
 import { readingOptions } from './shrink-on-load.ts'
 
-/** Plays a file in display orientation. Throws the exceptions of Sharp. */
-export async function playOriented(bytes: Uint8Array, info: ImageInfo, render: Render): Promise<Played> {
+/** Plays a file in display orientation, from the given frame on. Throws the exceptions of Sharp. */
+export async function playOriented(
+  bytes: Uint8Array,
+  info: ImageInfo,
+  render: Render,
+  from: number,
+): Promise<Played> {
   const { plan, part } = render
   // The used part is given in pixels of the full size.
   const upright = part === undefined ? filled(info, plan) : info
   const { width, height } = isSideways(info.orientation)
     ? { width: upright.height, height: upright.width }
     : upright
-  const opened = sharp(bytes, { ...UNLIMITED_PIXELS, ...TOLERANT_OPTIONS, pages: info.frames })
+  const pages = { page: from, pages: info.frames - from }
+  const opened = sharp(bytes, { ...UNLIMITED_PIXELS, ...TOLERANT_OPTIONS, ...pages })
   const { loop = 0, delay } = await opened.metadata()
   const data = await opened
     .resize(width, height, { fit: 'fill', ...readingOptions(info, render) })
@@ -34,7 +40,8 @@ export async function playOriented(bytes: Uint8Array, info: ImageInfo, render: R
   const frames = framesOf({ data, width, height, timing })
   return {
     frames: orientFrames(frames, { width, height }, info.orientation),
-    count: frames.length,
+    firstIndex: from,
+    count: from + frames.length,
     timing,
   }
 }

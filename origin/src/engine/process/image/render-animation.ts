@@ -36,8 +36,18 @@ import { countWholeFrames } from './whole-frames.ts'
 /** Frames that a decoder other than Sharp returns one by one. */
 export interface Played {
   readonly frames: Iterable<RawImage> | AsyncIterable<RawImage | Failure>
+  /** The index of the first of these frames in the animation. Default: 0. */
+  readonly firstIndex?: number
+  /** The index after the last of these frames. */
   readonly count: number
+  /** The timing of the animation, with all its frames. */
   readonly timing: AnimationTiming
+}
+
+/** A part of an animation: the index of its first frame, and the index after its last one. */
+export interface FrameRange {
+  readonly from: number
+  readonly to: number
 }
 
 /** Renders an animation. Fails with `undecodable` when the first frame is broken, or all but the first. */
@@ -46,67 +56,80 @@ export function renderAnimation(
   source: ImageInfo,
   render: Render,
 ): Promise<Uint8Array | Failure> {
-  return renderWholeFrames(bytes, source, async (info) => {
-    const played = await playedOf(bytes, info, render)
+  return renderWholeFrames(bytes, source, allFrames(source), async (info) => {
+    const played = await playedOf(bytes, info, render, 0)
     if (isFailure(played)) return played
     if (played !== undefined) return await renderPlayed(played, info, render)
-    const scaled = await scaleFrames(bytes, info, render)
+    const scaled = await scaleFrames(bytes, info, render, 0)
     if (render.format !== 'png' && !takesFrames(render)) return await run(scaled, info, render)
-    return await encodeFrames(await stripOf(scaled, bytes, info), info, render)
+    return await encodeFrames(await stripOf(scaled, bytes, { from: 0, to: info.frames }), info, render)
   })
 }
 
 /**
- * Returns the frames of an animation, scaled and filtered, with their timing. Fails as `renderAnimation` does.
+ * Returns frames of an animation, scaled and filtered, with their timing. Frames from the first broken one on
+ * are missing. Fails with `undecodable` when the first frame of the range is broken, or all but the first of
+ * the animation.
  */
 export function animationStrip(
   bytes: Uint8Array,
   source: ImageInfo,
   render: Render,
+  range: FrameRange = allFrames(source),
 ): Promise<Strip | Failure> {
-  return renderWholeFrames(bytes, source, async (info) => {
-    const played = await playedOf(bytes, info, render)
+  const { from } = range
+  return renderWholeFrames(bytes, source, range, async (info) => {
+    const played = await playedOf(bytes, info, render, from)
     if (isFailure(played)) return played
-    if (played !== undefined) return await playedStrip(played, info, render)
-    return await finishFrames(
-      await stripOf(await scaleFrames(bytes, info, render), bytes, info),
-      info,
-      render,
-    )
+    if (played !== undefined) return await playedStrip(played, info, render, from)
+    const scaled = await scaleFrames(bytes, info, render, from)
+    return await finishFrames(await stripOf(scaled, bytes, { from, to: info.frames }), info, render)
   })
+}
+
+function allFrames({ frames }: ImageInfo): FrameRange {
+  return { from: 0, to: frames }
 }
 
 /** The number of times that all frames may be decoded to find the first broken one. */
 const SEARCH_PASSES = 4
 
-/** Renders all frames or, when one is broken, those before it if there are several. */
+/**
+ * Renders the frames of a range or, when one is broken, those before it. The first frame alone is no
+ * animation.
+ */
 async function renderWholeFrames<T>(
   bytes: Uint8Array,
   info: ImageInfo,
+  { from, to }: FrameRange,
   make: (info: ImageInfo) => Promise<T | Failure>,
 ): Promise<T | Failure> {
-  const attempt = async (seen: ImageInfo): Promise<T | Failure> => {
+  const attempt = async (frames: number): Promise<T | Failure> => {
     try {
-      return await make(seen)
+      return await make({ ...info, frames })
     } catch (error) {
       return decodingFailure(error)
     }
   }
-  const made = await attempt(info)
+  const made = await attempt(to)
   if (!isFailure(made) || made.code !== 'undecodable' || info.format === 'png') return made
   const decodesFrame = async (frame: number) => !isFailure(await decodePaged(bytes, info, frame, 1))
-  const frames = await countWholeFrames(decodesFrame, {
-    from: 0,
-    to: info.frames,
-    decodes: SEARCH_PASSES * info.frames,
-  })
-  return frames > 1 && frames < info.frames ? attempt({ ...info, frames }) : made
+  const frames = await countWholeFrames(decodesFrame, { from, to, decodes: SEARCH_PASSES * to })
+  return frames > 1 && frames < to ? attempt(frames) : made
 }
 
-/** Returns the scaled and filtered frames of an animation of which Sharp decodes only the first frame. */
-export async function playedStrip(played: Played, info: ImageInfo, render: Render): Promise<Strip | Failure> {
+/**
+ * Returns the scaled and filtered frames of an animation of which Sharp decodes only the first frame, from the
+ * given index on.
+ */
+export async function playedStrip(
+  played: Played,
+  info: ImageInfo,
+  render: Render,
+  from: number,
+): Promise<Strip | Failure> {
   try {
-    const strip = await scalePlayed(played, info, render)
+    const strip = await scalePlayed(played, info, render, from)
     return isFailure(strip) ? strip : await finishFrames(strip, info, render)
   } catch (error) {
     return decodingFailure(error)
@@ -120,24 +143,35 @@ export async function renderPlayed(
   render: Render,
 ): Promise<Uint8Array | Failure> {
   try {
-    const strip = await scalePlayed(played, info, render)
+    const strip = await scalePlayed(played, info, render, 0)
     return isFailure(strip) ? strip : await encodeFrames(strip, info, render)
   } catch (error) {
     return decodingFailure(error)
   }
 }
 
-/** Returns the frames of an animation that Sharp does not decode. Undefined when it does. */
+/**
+ * Returns the frames of an animation that Sharp does not decode, or does not rotate. Undefined when Sharp does.
+ */
 async function playedOf(
   bytes: Uint8Array,
   info: ImageInfo,
   render: Render,
+  from: number,
 ): Promise<Played | Failure | undefined> {
-  if (info.format !== 'png') return info.orientation > 1 ? playOriented(bytes, info, render) : undefined
+  if (info.format !== 'png') {
+    if (info.orientation === 1) return undefined
+    // All frames are cropped as the first one is.
+    return playOriented(bytes, info, render, seeksInterest(render) ? 0 : from)
+  }
   const apng = readApng(bytes)
   if (isFailure(apng)) return apng
   const timing = { loop: apng.loop, delay: apng.frames.map(({ delayMs }) => delayMs) }
-  return { frames: playApng(apng, info.orientation), count: apng.frames.length, timing }
+  return {
+    frames: playApng(apng, info.orientation),
+    count: Math.min(apng.frames.length, info.frames),
+    timing,
+  }
 }
 
 async function encodeFrames(
@@ -149,37 +183,44 @@ async function encodeFrames(
   return render.format === 'png' ? encodeApng(strip) : encodeStrip(strip, info, render)
 }
 
-/** Scales all frames of a file that Sharp decodes. */
-async function scaleFrames(bytes: Uint8Array, info: ImageInfo, render: Render): Promise<Sharp> {
-  const opened = withColourBands(openFile(bytes, info, { pages: info.frames }), info, render)
+/** Scales the frames of a file that Sharp decodes, from the given index on. */
+async function scaleFrames(bytes: Uint8Array, info: ImageInfo, render: Render, from: number): Promise<Sharp> {
+  const pages = { page: from, pages: info.frames - from }
+  const opened = withColourBands(openFile(bytes, info, pages), info, render)
   if (!seeksInterest(render)) return scale(opened, info, render)
   const crop = await cropOf(openFile(bytes, info, { pages: 1 }), info, render)
   return crop(opened)
 }
 
-/** Scales each frame and stacks them in one strip. */
+/** Scales each frame from the given index on, and stacks them in one strip. */
 async function scalePlayed(
-  { frames, count, timing }: Played,
+  { frames, firstIndex = 0, count, timing }: Played,
   info: SourceImageInfo,
   render: Render,
+  from: number,
 ): Promise<Strip | Failure> {
   const { width, height } = render.plan
   const frameBytes = width * height * 4
-  const data = Buffer.alloc(frameBytes * count)
+  const data = Buffer.alloc(frameBytes * (count - from))
   let scaled = (pipeline: Sharp) => scale(pipeline, info, render)
+  let index = firstIndex
   let at = 0
   for await (const shown of frames) {
+    if (index === count) break
     if (isFailure(shown)) {
       // The file is truncated or broken from here on, so the frames before are the animation.
       if (at === 0 || shown.code !== 'undecodable') return shown
       break
     }
-    if (at === 0 && seeksInterest(render)) scaled = await cropOf(openRaw(shown), info, render)
-    data.set(await scaled(openRaw(shown)).ensureAlpha().raw().toBuffer(), at)
-    at += frameBytes
+    if (index === 0 && seeksInterest(render)) scaled = await cropOf(openRaw(shown), info, render)
+    if (index >= from) {
+      data.set(await scaled(openRaw(shown)).ensureAlpha().raw().toBuffer(), at)
+      at += frameBytes
+    }
+    index += 1
   }
-  const played = { ...timing, ...(timing.delay && { delay: timing.delay.slice(0, at / frameBytes) }) }
-  return { data: data.subarray(0, at), width, height, timing: played }
+  const delay = timing.delay?.slice(from, from + at / frameBytes)
+  return { data: data.subarray(0, at), width, height, timing: { ...timing, ...(delay && { delay }) } }
 }
 
 function seeksInterest({ plan }: Render): boolean {
@@ -217,14 +258,14 @@ async function cropOf(
       .extract(part)
 }
 
-async function stripOf(pipeline: Sharp, bytes: Uint8Array, { frames }: ImageInfo): Promise<Strip> {
+async function stripOf(pipeline: Sharp, bytes: Uint8Array, { from, to }: FrameRange): Promise<Strip> {
   const { loop = 0, delay } = await sharp(bytes, { ...UNLIMITED_PIXELS, ...TOLERANT_OPTIONS }).metadata()
   const { data, info } = await pipeline
     .toColourspace('srgb')
     .ensureAlpha()
     .raw({ depth: 'uchar' })
     .toBuffer({ resolveWithObject: true })
-  const timing = { loop, ...(delay === undefined ? {} : { delay: delay.slice(0, frames) }) }
+  const timing = { loop, ...(delay === undefined ? {} : { delay: delay.slice(from, to) }) }
   return { data, width: info.width, height: info.pageHeight ?? info.height, timing }
 }
 

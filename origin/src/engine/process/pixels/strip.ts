@@ -24,8 +24,8 @@ export function framesOf({ data, width, height }: Strip): readonly Uint8Array[] 
 
 const OPAQUE = 255
 
-/** Whether any pixel is transparent. A GIF only declares that its pixels may be. */
-export function isTransparent({ data }: Strip): boolean {
-  for (let at = 3; at < data.length; at += 4) if (data[at] !== OPAQUE) return true
+/** Returns whether any of some RGBA pixels is transparent. */
+export function isTransparent(rgba: Uint8Array): boolean {
+  for (let at = 3; at < rgba.length; at += 4) if (rgba[at] !== OPAQUE) return true
   return false
 }
