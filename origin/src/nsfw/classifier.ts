@@ -225,7 +225,7 @@ function predictionsOf(ended: Ended, count: number): readonly Predictions[] | Fa
   const { result } = ended
   if (isFailure(result)) return result
   if (result.kind !== 'scanned' || result.predictions.length !== count * CLASSES.length)
-    return fail('scan-failed', 'not as many predictions as pictures')
+    return fail('scan-failed', 'not as many predictions as images')
   const { predictions } = result
   return Array.from({ length: count }, (_, index) => {
     const at = index * CLASSES.length

@@ -96,5 +96,5 @@ async function scanInRounds(
         ? scoreViews([first, ...rest], score)
         : scoreFrames([first, ...rest], score)
   }
-  return verdict ?? fail('scan-failed', 'no pictures')
+  return verdict ?? fail('scan-failed', 'no frames')
 }

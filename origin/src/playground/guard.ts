@@ -12,7 +12,7 @@ import type { Exchange } from '../routes/exchange.ts'
 /** Fails with `forbidden` when a request does not come from a page on one of the service's own hosts. */
 export function validatePage(exchange: Exchange, publicUrls: readonly string[]): Failure | undefined {
   const host = askedHost(exchange)
-  if (!isOwnHost(host, publicUrls)) return fail('forbidden', 'a host that is not the playground’s')
+  if (!isOwnHost(host, publicUrls)) return fail('forbidden', 'the Host header does not name the playground')
   const origin = exchange.headers.get('origin') ?? ''
   if (!URL.canParse(origin) || new URL(origin).host !== host) {
     return fail('forbidden', 'a page of another origin')
@@ -25,7 +25,7 @@ export function validatePage(exchange: Exchange, publicUrls: readonly string[]):
 export function validateHost(exchange: Exchange, publicUrls: readonly string[]): Failure | undefined {
   return isOwnHost(askedHost(exchange), publicUrls)
     ? undefined
-    : fail('forbidden', 'a host that is not the playground’s')
+    : fail('forbidden', 'the Host header does not name the playground')
 }
 
 /** Whether the request comes from this machine without a proxy in between, as far as the headers show. */

@@ -26,7 +26,7 @@ export async function render(
   const admission = { allowance: job.allowance, reportCost }
   if (options.imagesOnly && kind?.kind !== 'image') return fail('undecodable', `content is ${kind?.format}`)
   if (options.sprite !== undefined && kind?.kind === 'image')
-    return failOpenly('not-visual', 'a sprite sheet is made of a video, and this is a picture')
+    return failOpenly('not-visual', 'a sprite sheet is made of a video, and this is an image')
   if (isClipFormat(options.format))
     return renderClip(source, options.format, { ...job, reportProgress }, tools, admission)
   switch (kind?.kind) {

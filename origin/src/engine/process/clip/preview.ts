@@ -110,7 +110,7 @@ function createSampler(painter: Painter, span: Span, frameRate: number): Sampler
       takeUntil(span.endSeconds)
       // A preview that starts at the end of the video still has one frame.
       if (taken.length === 0) takeUntil(Number.POSITIVE_INFINITY)
-      return failure ?? (taken.length === 0 ? fail('undecodable', 'no picture decodes') : taken)
+      return failure ?? (taken.length === 0 ? fail('undecodable', 'no frame could be decoded') : taken)
     },
     [Symbol.dispose]() {
       shown?.free()

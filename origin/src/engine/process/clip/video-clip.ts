@@ -82,6 +82,6 @@ function encode(libav: Libav, input: OpenedStreams, options: VideoClipOptions): 
   if (isFailure(failed)) return failed
   videoTrack.end()
   audio?.end()
-  if (videoTrack.count === 0) return fail('undecodable', 'no picture decodes')
+  if (videoTrack.count === 0) return fail('undecodable', 'no frame could be decoded')
   return muxer.finish()
 }

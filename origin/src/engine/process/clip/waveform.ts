@@ -103,7 +103,7 @@ function decodeAudio(
   { onSamples, onPiece }: WaveformHandlers,
 ): Failure | undefined {
   const decoder = openAudioDecoder(libav, track)
-  if (decoder === undefined) return fail('unsupported-codec', 'sound')
+  if (decoder === undefined) return fail('unsupported-codec', 'no decoder for the audio')
   using opened = decoder
   const { timeBase } = track.stream
   const unit = timeBase.num / timeBase.den

@@ -90,7 +90,7 @@ export function validateAudioCodecs(
     codec !== undefined && (holder === 'video' || !ONLY_WITH_VIDEO.has(codec))
   return tracks.length === 0 || tracks.some(isAccepted)
     ? undefined
-    : failOpenly('unsupported-codec', 'no track of sound is coded as one that is taken')
+    : failOpenly('unsupported-codec', 'no audio track has a supported codec')
 }
 
 /** Audio codecs that cameras and discs use with video. The contract accepts them nowhere else. */

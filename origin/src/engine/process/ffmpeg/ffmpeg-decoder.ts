@@ -26,7 +26,7 @@ async function* playSequence(
   const opened = await openContainer(memorySource(sequence.asVideo(), undefined), 'mp4')
   if (isFailure(opened)) return yield opened
   opened.close()
-  if (opened.info.video === undefined) return yield fail('undecodable', 'no pictures')
+  if (opened.info.video === undefined) return yield fail('undecodable', 'no frames')
   const video = { ...opened.info.video, hasAlpha: sequence.hasAlpha }
   const decoded = await decodeSequence(ffmpeg, sequence.asVideo('with alpha'), count, {
     video,

@@ -63,7 +63,7 @@ async function decodePrimary(bytes: Uint8Array, width: number, height: number): 
   const read = libheif.heif_context_read_from_memory(context, bytes)
   if (read.code !== libheif.heif_error_code.heif_error_Ok) throw new Error(String(read.message))
   const handle = libheif.heif_js_context_get_primary_image_handle(context)
-  if (!handle || handle.code) throw new Error('no primary picture')
+  if (!handle || handle.code) throw new Error('no primary image')
   // The decoder applies rotation, mirroring and cropping. EXIF orientation repeats them and is ignored.
   const decoded = await libheif.heif_js_decode_image2(
     handle,

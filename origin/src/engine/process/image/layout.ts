@@ -83,7 +83,7 @@ export function partOf(crop: Crop, { width, height }: Size): Part | Failure {
   const bottom = Math.min(height, Math.max(top + 1, Math.round((crop.y + crop.height) * down)))
   return left < right && top < bottom
     ? { left, top, width: right - left, height: bottom - top }
-    : fail('bad-request', 'the crop lies outside of the picture')
+    : fail('bad-request', 'the crop lies outside the image')
 }
 
 const TEN_THOUSAND = 10_000

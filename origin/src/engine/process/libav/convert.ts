@@ -44,7 +44,7 @@ export function createConverter(libav: Libav, { filtersFor, pixels }: ConverterO
         chain = startChain(libav, frame, [...filtersFor(frame), `format=${pixels}`])
         kind = seen
       }
-      if (chain === undefined) return fail('undecodable', 'no filters for the picture')
+      if (chain === undefined) return fail('undecodable', 'no filters for the frame')
       try {
         const given = chain.source.buffersrcAddFrameSync(frame, constants.AV_BUFFERSRC_FLAG_KEEP_REF)
         const taken = given < 0 ? given : chain.sink.buffersinkGetFrameSync(converted)

@@ -28,7 +28,7 @@ import { layoutOf, place, planarBytes } from './yuv-canvas.ts'
  */
 export function decodeHeifStill(libav: Libav, bytes: Uint8Array, maxPixels: number): DecodedStill | Failure {
   const file = readHeif(bytes)
-  if (file === undefined) return fail('undecodable', 'no HEIF with a primary picture')
+  if (file === undefined) return fail('undecodable', 'no HEIF with a primary image')
   const primary = shownItem(file)
   const decoded = decodeItem(libav, { file, item: primary, maxPixels })
   if (isFailure(decoded)) return decoded
@@ -145,7 +145,7 @@ function assembleGrid(
         return fail('undecodable', 'tiles of several kinds')
       // A tile outside the image shows nothing and only costs time.
       if ((grid.columns - 1) * tile.width >= grid.width || (grid.rows - 1) * tile.height >= grid.height)
-        return fail('undecodable', 'more tiles than the picture has room for')
+        return fail('undecodable', 'more tiles than fit in the image')
       const [x, y] = [(index % grid.columns) * tile.width, Math.floor(index / grid.columns) * tile.height]
       place(canvas.data, layout, grid, { data: tile.toBuffer(), size: tile, x, y })
     }
@@ -209,7 +209,7 @@ function decodeCoded(libav: Libav, { file, item, maxPixels }: ItemOptions): Fram
   }
   decoder.decode(packet, onFrame)
   decoder.drain(onFrame)
-  return frame ?? fail('undecodable', 'a picture does not decode')
+  return frame ?? fail('undecodable', 'an image cannot be decoded')
 }
 
 /**

@@ -45,7 +45,7 @@ export function* playFrames(
     const failed = openInput(libav, { context, bytes, demuxer, ignoresEditList: true })
     if (failed !== undefined) return yield failed
     const [colourTrack, masks] = openTracks(libav, { context, maxPixels, tracks })
-    if (colourTrack === undefined) return yield fail('undecodable', 'no pictures')
+    if (colourTrack === undefined) return yield fail('undecodable', 'no frames')
     if (sequence.hasAlpha && masks === undefined) return yield fail('undecodable', 'no alpha')
     const info = videoInfo(libav, colourTrack.stream)
     const video = { ...info, hasAlpha: sequence.hasAlpha }

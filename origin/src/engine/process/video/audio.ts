@@ -34,7 +34,7 @@ export async function readAudio(
   }
   const info = await readInfo(tools, bytes, format)
   if (isFailure(info)) return info
-  if (info.audio.length === 0) return fail('undecodable', 'no stream of sound')
+  if (info.audio.length === 0) return fail('undecodable', 'no audio stream')
   return validateAudioCodecs(info.audio, 'audio file') ?? info
 }
 
