@@ -24,6 +24,7 @@ const SECRET = 'a-secret-for-tests'
 const libav = await loadLibav()
 const VP8 = ['-c:v', 'libvpx', '-b:v', '1M', '-deadline', 'realtime', '-cpu-used', '8']
 const H264 = ['-c:v', 'libx264', '-pix_fmt', 'yuv420p', '-preset', 'ultrafast', '-crf', '12']
+const COUNTING = 'testsrc2=s=320x192:r=25'
 const SINE = ['-f', 'lavfi', '-i', 'sine=r=48000:d=3', '-map', '0:v', '-map', '1:a']
 
 describe.skipIf(FFMPEG === undefined || libav === undefined)('clips (need FFmpeg and libav)', () => {
@@ -219,6 +220,28 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('clips (need FFmpeg
       expect(await packetsOf(body)).toEqual(await packetsOf(video))
       expect((await inspectClip(body)).seconds).toBeCloseTo(3, 1)
       expect(body.indexOf('moov')).toBeLessThan(body.indexOf('mdat'))
+    })
+
+    it('contains the complete frames of a truncated video, and nothing else', async () => {
+      const video = await makeVideo('mp4', COUNTING, [...H264, '-bf', '0', '-movflags', '+faststart'])
+      const end = video.indexOf('mdat') + Math.round(video.length / 2)
+      const body = await clip('truncated.mp4', video.subarray(0, end), 'format=mp4')
+      const whole = (await packetsOf(video))['0'] ?? []
+      const copied = (await packetsOf(body))['0'] ?? []
+      expect(copied.length).toBeGreaterThan(10)
+      expect(copied).toEqual(whole.slice(0, copied.length))
+      expect((await inspectClip(body)).times).toHaveLength(copied.length)
+    })
+
+    it('is encoded again when a frame is damaged, because a player would stop there', async () => {
+      const video = await makeVideo('mp4', COUNTING, [...H264, '-bf', '0', '-g', '5'])
+      let at = video.indexOf('mdat') + 4
+      for (let unit = 0; unit < 40; unit += 1) at += 4 + video.readUInt32BE(at)
+      video.writeUInt32BE(video.readUInt32BE(at) - 4, at)
+      video.writeUInt32BE(0, at + 4 + video.readUInt32BE(at))
+      const facts = await inspectClip(await clip('damaged.mp4', video, 'format=mp4'))
+      expect(facts.seconds).toBeCloseTo(3, 1)
+      expect(facts.times.length).toBeGreaterThan(70)
     })
 
     it.each([

@@ -40,6 +40,18 @@ function withVbri(frames: Buffer, count: number): Buffer {
   return Buffer.concat([header, frames])
 }
 
+/** Adds an ID3 tag (version 2.3) with a PNG cover before the frames. */
+function withCover(frames: Buffer, png: Buffer): Buffer {
+  const description = Buffer.from('\0image/png\0\x03\0', 'latin1')
+  const picture = Buffer.alloc(10)
+  picture.write('APIC', 'latin1')
+  picture.writeUInt32BE(description.length + png.length, 4)
+  const tag = Buffer.from('ID3\x03\0\0\0\0\0\0', 'latin1')
+  const size = picture.length + description.length + png.length
+  for (const [index, shift] of [21, 14, 7, 0].entries()) tag[6 + index] = (size >> shift) & 0x7f
+  return Buffer.concat([tag, picture, description, png, frames])
+}
+
 /** Returns an Ogg without the pages in its middle third. */
 function withGap(file: Buffer): Buffer {
   const starts: number[] = []
@@ -102,6 +114,15 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
           ),
       ],
       ['AAC of an increasing bit rate', 'aac', () => makeVideo('aac', GROWING, ['-c:a', 'aac'], SECONDS)],
+      [
+        'AAC with a cover in its ID3 tag',
+        'aac',
+        async () =>
+          withCover(
+            await makeVideo('aac', GROWING, ['-c:a', 'aac'], SECONDS),
+            await makeVideo('png', 'color=red:s=16x16', ['-frames:v', '1']),
+          ),
+      ],
       ['Vorbis', 'ogg', () => makeVideo('ogg', GROWING, ['-c:a', 'libvorbis'], SECONDS)],
       [
         'Vorbis with a gap',

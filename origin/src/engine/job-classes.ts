@@ -20,6 +20,8 @@ export interface JobClass {
    * The CPU time until the header is read, in seconds, and the limit of a job that does not report its cost.
    */
   readonly headerCpuSeconds: number
+  /** The factor by which a job may exceed its predicted CPU time. */
+  readonly cpuMargin: number
   /** Whether a job that takes longer starts again in another class, instead of being rejected. */
   readonly isQuick: boolean
 }
@@ -50,6 +52,12 @@ export interface JobClasses {
 const HEADER_CPU_SECONDS = 2
 /** A job that takes longer starts again in the slow class, where it does not delay quick jobs. */
 const QUICK_CPU_SECONDS = 0.15
+const CPU_MARGIN = 2
+/**
+ * Clips are long, so a slow or busy machine exceeds a prediction by seconds: the same clip took 1.6 times the CPU
+ * time when other programs shared the cores. The deadline of a clip still bounds it.
+ */
+const CLIP_CPU_MARGIN = 4
 /** The memory that is admitted for a slow header, in bytes, because its real memory use is unknown. */
 const SLOW_HEADER_BYTES = 384 * 1024 * 1024
 
@@ -60,6 +68,7 @@ export function createJobClasses(lanes: EngineLanes, pools: EnginePools, mostOfC
     allowance: SMALL_JOB,
     weightBytes: 0,
     headerCpuSeconds: QUICK_CPU_SECONDS,
+    cpuMargin: CPU_MARGIN,
     isQuick: true,
   }
   const video: JobClass = {
@@ -82,7 +91,13 @@ export function createJobClasses(lanes: EngineLanes, pools: EnginePools, mostOfC
     allowance,
     weightBytes,
   })
-  const clip: JobClass = { ...video, lane: lanes.clips, pool: pools.clips, allowance: mostOfClip }
+  const clip: JobClass = {
+    ...video,
+    lane: lanes.clips,
+    pool: pools.clips,
+    allowance: mostOfClip,
+    cpuMargin: CLIP_CPU_MARGIN,
+  }
   const slow = heavy(SMALL_JOB, SLOW_HEADER_BYTES)
   return {
     slow,

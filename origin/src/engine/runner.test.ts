@@ -128,7 +128,7 @@ function runner(endings: readonly Ending[]) {
   }
   const jobClass: JobClass = {
     ...{ lane: createLane({ concurrency: 1, queue: 1 }), pool: pool as Pool, allowance: COST },
-    ...{ weightBytes: 0, headerCpuSeconds: 1, isQuick: false },
+    ...{ weightBytes: 0, headerCpuSeconds: 1, cpuMargin: 2, isQuick: false },
   }
   const run = createRunner({
     classes: { first: () => jobClass, clip: jobClass, slow: jobClass, admitted: () => jobClass },

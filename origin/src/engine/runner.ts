@@ -175,7 +175,7 @@ async function runOn<J extends SourceJob>(
   events: EngineEvents,
 ): Promise<Ended<J['kind']>> {
   const startedAt = performance.now()
-  const watch = watchOver(process, signal, jobClass.headerCpuSeconds)
+  const watch = watchOver(process, signal, jobClass)
   let cpuSeconds = 0
   let outcome = 'error'
   let inspected = false

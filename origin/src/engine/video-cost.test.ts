@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import type { CostRender } from './cost.ts'
-import { predictPreview, predictSheet } from './video-cost.ts'
+import { predictPreview, predictSheet, predictVideoClip } from './video-cost.ts'
 
 const MIB = 1024 * 1024
 const RENDER: CostRender = {
@@ -28,4 +28,20 @@ it('a sprite sheet needs memory for its concurrent frames and for itself', () =>
   expect(sheet(4) - sheet(1)).toBe(3 * frameBytes)
   expect(sheet(100) - sheet(1)).toBe(49 * frameBytes)
   expect(sheet(1)).toBeGreaterThan(9640 * 2710 * 4 + 100 * MIB)
+})
+
+it('a clip of an HDR video needs time and memory for tone mapping, and a high bit rate needs time', () => {
+  const [sdr, hdr, detailed] = [
+    { toneMaps: false, codedBytes: MIB },
+    { toneMaps: true, codedBytes: MIB },
+    { toneMaps: false, codedBytes: 10 * MIB },
+  ].map((source) =>
+    predictVideoClip({
+      ...{ format: 'mp4', seconds: 10, coded: FULL_HD, size: FULL_HD, sourceRate: 30, frameRate: 30 },
+      ...source,
+    }),
+  )
+  expect(hdr?.cpuSeconds).toBeGreaterThan(1.5 * (sdr?.cpuSeconds ?? 0))
+  expect((hdr?.memoryBytes ?? 0) - (sdr?.memoryBytes ?? 0)).toBeGreaterThan(3 * 12 * 1920 * 1080)
+  expect((detailed?.cpuSeconds ?? 0) - (sdr?.cpuSeconds ?? 0)).toBeGreaterThan(1)
 })

@@ -83,6 +83,10 @@ export interface VideoClipCost {
   readonly format: ClipFormat
   readonly seconds: number
   readonly coded: Size
+  /** The size of the part of the source that the clip shows. */
+  readonly codedBytes: number
+  /** Whether the frames are tone mapped, because the source is HDR. */
+  readonly toneMaps: boolean
   /** The frames per second that are decoded, and that are encoded. */
   readonly sourceRate: number
   readonly frameRate: number
@@ -95,6 +99,8 @@ export function predictVideoClip({
   format,
   seconds,
   coded,
+  codedBytes,
+  toneMaps,
   sourceRate,
   frameRate,
   size,
@@ -104,14 +110,18 @@ export function predictVideoClip({
     number,
   ]
   const { secondsPerMegapixel, bytesPerPixel } = CLIP_ENCODERS[format]
+  const toneMap = toneMaps ? TONE_MAP : NO_TONE_MAP
   return {
     memoryBytes: Math.ceil(
-      CLIP_BASE_BYTES + codedMegapixels * 1e6 * VIDEO_BYTES_PER_PIXEL + megapixels * 1e6 * bytesPerPixel,
+      CLIP_BASE_BYTES +
+        codedMegapixels * 1e6 * VIDEO_BYTES_PER_PIXEL +
+        megapixels * 1e6 * (bytesPerPixel + toneMap.bytesPerPixel),
     ),
     cpuSeconds:
       BASE_SECONDS +
       seconds * sourceRate * codedMegapixels * DECODE_SECONDS_PER_MEGAPIXEL +
-      seconds * frameRate * megapixels * secondsPerMegapixel,
+      (codedBytes / MIB) * DECODE_SECONDS_PER_MIB +
+      seconds * frameRate * megapixels * (secondsPerMegapixel + toneMap.secondsPerMegapixel),
   }
 }
 
@@ -227,6 +237,11 @@ export function predictAnimationClip({ format, source, size, frames }: Animation
 
 /** The CPU seconds to decode one megapixel of video, measured on HEVC and AV1. H.264 takes half of it. */
 const DECODE_SECONDS_PER_MEGAPIXEL = 0.008
+/** The CPU seconds that a mebibyte adds to this, measured on HEVC of 10 bits and 10 to 20 Mbit/s. */
+const DECODE_SECONDS_PER_MIB = 0.15
+/** Measured on HLG and PQ at full size. The filters hold a few frames of 32-bit floating-point RGB. */
+const TONE_MAP = { secondsPerMegapixel: 0.025, bytesPerPixel: 48 }
+const NO_TONE_MAP: typeof TONE_MAP = { secondsPerMegapixel: 0, bytesPerPixel: 0 }
 /** The CPU seconds to decode and scale one megapixel of an animation's frame. */
 const FRAME_SECONDS_PER_MEGAPIXEL = 0.06
 /** Audio, the index, and the bytes that have been written. */

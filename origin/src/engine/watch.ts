@@ -1,6 +1,7 @@
 /** Ends a process whose job takes too much CPU time, exceeds its deadline, or has no caller left. */
 
 import type { EngineProcess } from './engine-process.ts'
+import type { JobClass } from './job-classes.ts'
 import type { Cost } from './jobs.ts'
 
 export interface Watch {
@@ -9,8 +10,6 @@ export interface Watch {
   end(): void
 }
 
-/** The factor by which a job may exceed its predicted CPU time. */
-const CPU_MARGIN = 2
 /**
  * A job without callers is ended once it has run this long, which is the cost of starting a new process. A
  * shorter job runs to its end.
@@ -23,7 +22,11 @@ const MIN_CHECK_MS = 50
  * reason is then a `TimeoutError`), or soon after the last caller has left. The limit is CPU time instead of
  * elapsed time, because on a busy machine every job takes long.
  */
-export function watchOver(process: EngineProcess, signal: AbortSignal, headerCpuSeconds: number): Watch {
+export function watchOver(
+  process: EngineProcess,
+  signal: AbortSignal,
+  { headerCpuSeconds, cpuMargin }: Pick<JobClass, 'headerCpuSeconds' | 'cpuMargin'>,
+): Watch {
   const startedAt = performance.now()
   let limitSeconds = headerCpuSeconds
   let timer: NodeJS.Timeout | undefined
@@ -49,7 +52,7 @@ export function watchOver(process: EngineProcess, signal: AbortSignal, headerCpu
   return {
     extend(cost) {
       // A job may report the cost of a later stage too, so the larger limit is kept.
-      limitSeconds = Math.max(limitSeconds, CPU_MARGIN * cost.cpuSeconds)
+      limitSeconds = Math.max(limitSeconds, cpuMargin * cost.cpuSeconds)
     },
     end() {
       clearTimeout(timer)

@@ -14,6 +14,7 @@ import { asFailureLater } from './clip/libav-rejection.ts'
 import { openVideoInput, type VideoInput } from './clip/open-video.ts'
 import { isPlayableEverywhere, remuxVideo } from './clip/remux.ts'
 import { encodeVideoClip } from './clip/video-clip.ts'
+import { isHdr } from './container/filters.ts'
 import { decodeStrip, frameDurations } from './decode-strip.ts'
 import { type ImageInfo, validateInfo } from './image/inspect.ts'
 import { keepsSize, type Plan, planOf } from './image/plan.ts'
@@ -102,13 +103,16 @@ function transcodeVideo(
   const size = clipSize(planOf(options.geometry, video), options.geometry)
   const sourceRate = input.frameRate
   const frameRate = reducedRate(options.fps, sourceRate)
-  const costOf = (endSeconds: number) =>
-    predictVideoClip({
-      ...{ format, size, sourceRate },
-      seconds: endSeconds - span.startSeconds,
+  const costOf = (endSeconds: number) => {
+    const seconds = endSeconds - span.startSeconds
+    return predictVideoClip({
+      ...{ format, size, sourceRate, seconds },
+      codedBytes: source.sizeBytes * Math.min(1, seconds / (durationSeconds ?? seconds)),
+      toneMaps: isHdr(video.colours),
       coded: { width: video.codedWidth, height: video.codedHeight },
       frameRate: frameRate ?? sourceRate,
     })
+  }
   const rejected = reject(costOf(span.endSeconds), admission)
   if (rejected !== undefined) return rejected
   return encodeVideoClip(libav, input, {

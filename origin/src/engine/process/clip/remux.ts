@@ -8,6 +8,7 @@ import type { AudioTrack } from '../libav/stream-info.ts'
 import { seekToStart, startOf } from '../libav/stream-start.ts'
 import { asFailure } from './libav-rejection.ts'
 import { type MuxedStream, openMuxer } from './muxer.ts'
+import { hasWholeUnits, unitLengthBytes } from './nal-units.ts'
 
 export interface RemuxOptions {
   readonly audio: AudioTrack | undefined
@@ -42,7 +43,7 @@ export function isPlayableEverywhere(
 
 /**
  * Returns the video from its start as MP4. Undefined when it cannot be copied, because it starts in the
- * middle of its coded frames, or has timestamps that MP4 cannot hold. Fails as the source does.
+ * middle of its coded frames, has timestamps that MP4 cannot hold, or a damaged frame. Fails as the source does.
  */
 export function remuxVideo(
   libav: Libav,
@@ -72,6 +73,7 @@ function copyPackets(
     })
   for (const other of context.streams) if (!outputs.has(other.index)) other.discard = constants.AVDISCARD_ALL
   muxer.begin()
+  const lengthBytes = unitLengthBytes(stream.codecpar.extradata)
   // A seek in the video stream skips the audio before its first frame.
   if (!input.isAtStart) seekToStart(place, libav)
   using packet = new library.Packet()
@@ -79,8 +81,13 @@ function copyPackets(
   let frames = 0
   while (![...outputs.values()].every(({ isOver }) => isOver) && context.readFrameSync(packet) >= 0) {
     const output = outputs.get(packet.streamIndex)
-    if (output !== undefined && !output.isOver) {
+    // The last packet of a truncated file is incomplete, and players would reject the whole clip for it.
+    const isWhole = !packet.hasFlags(constants.AV_PKT_FLAG_CORRUPT)
+    if (output !== undefined && !output.isOver && isWhole) {
       const isVideo = output.source.index === stream.index
+      // A decoder leaves such a frame out, but a player stops at it.
+      if (isVideo && lengthBytes !== undefined && !hasWholeUnits(packet.data ?? EMPTY, lengthBytes))
+        return undefined
       // Frames that are decoded but not shown, because of an edit list, would be shown in the copy.
       if (isVideo && packet.hasFlags(constants.AV_PKT_FLAG_DISCARD)) return undefined
       const dts = decodingTime(packet, output, constants.AV_NOPTS_VALUE)
@@ -110,6 +117,7 @@ function copyPackets(
   return frames === 0 ? undefined : muxer.finish()
 }
 
+const EMPTY = Buffer.alloc(0)
 /** How far frames that are decoded out of order may be shown after the end of a clip. */
 const MAX_LATE_SECONDS = 0.25
 

@@ -149,9 +149,9 @@ interface Scanned {
  */
 function scan({ library, constants }: Libav, context: FormatContext, demuxer: Demuxer): Scanned {
   const units = context.streams.map(({ timeBase }) => timeBase.num / timeBase.den)
+  const isAudio = context.streams.map(({ codecpar }) => codecpar.codecType === constants.AVMEDIA_TYPE_AUDIO)
   const plays = context.streams.map(
-    ({ codecpar: { codecType } }) =>
-      codecType === constants.AVMEDIA_TYPE_VIDEO || codecType === constants.AVMEDIA_TYPE_AUDIO,
+    ({ codecpar }, index) => isAudio[index] || codecpar.codecType === constants.AVMEDIA_TYPE_VIDEO,
   )
   const hertz = context.streams.map(({ codecpar }) => codecpar.sampleRate)
   /**
@@ -176,7 +176,8 @@ function scan({ library, constants }: Libav, context: FormatContext, demuxer: De
   packet.alloc()
   while (context.readFrameSync(packet) >= 0) {
     packets += 1
-    if (demuxer.name === 'aac') frameSeconds ??= adtsSeconds(packet.data)
+    // An ID3 tag may hold a cover, whose packet comes first.
+    if (demuxer.name === 'aac' && isAudio[packet.streamIndex]) frameSeconds ??= adtsSeconds(packet.data)
     const unit = units[packet.streamIndex] ?? 0
     const span = spans[packet.streamIndex]
     if (span !== undefined && plays[packet.streamIndex]) {
