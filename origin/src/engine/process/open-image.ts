@@ -30,6 +30,21 @@ export interface OpenImageOptions {
    * be overwritten.
    */
   readonly intact?: boolean
+  /** Whether the compressed data of a PNG is checked and repaired (`withDataRepair`). */
+  readonly checksData: boolean
+}
+
+/**
+ * Runs a job that opens an image. Runs it again with `checksData` when the decoder has found an error in a PNG:
+ * checking the data of every PNG would take as long as decoding it.
+ */
+export async function withDataRepair<T>(
+  format: SourceFormat,
+  job: (checksData: boolean) => Promise<T | Failure>,
+): Promise<T | Failure> {
+  const result = await job(false)
+  const isDamaged = isFailure(result) && result.code === 'undecodable'
+  return isDamaged && (format === 'png' || format === 'ico') ? job(true) : result
 }
 
 /**
@@ -45,7 +60,7 @@ const HEAD_BYTES = 256 * 1024
  */
 export async function openImage(
   source: MediaSource,
-  { format, maxBytes, validate, intact }: OpenImageOptions,
+  { format, maxBytes, validate, intact, checksData }: OpenImageOptions,
 ): Promise<OpenedImage | Failure | Deferred> {
   if (source.isRanged && source.sizeBytes > HEAD_BYTES) {
     const head = source.read(0, HEAD_BYTES)
@@ -60,17 +75,19 @@ export async function openImage(
   if (!intact) hideUnusedParts(bytes, format)
   const read = repairHeader(bytes, format)
   if (isFailure(read)) return read
-  const info = await readInfo(read.bytes, format)
-  if (isFailure(info)) return info
+  const declared = await readInfo(read.bytes, format)
+  if (isFailure(declared)) return declared
+  const checked = checksData ? ({ checksData } as const) : {}
+  const info = { ...declared, ...checked }
   const ended = validate(info, { bytes: read.bytes, sizeBytes: read.bytes.length })
   if (ended !== undefined) return ended
   if (intact && info.frames === 1) return { bytes, info, damaged: false }
-  const repaired = await repair(read.bytes, format)
+  const repaired = await repair(read.bytes, format, { checksData })
   if (isFailure(repaired)) return repaired
   // A repaired drawing declares its size in pixels, so the size of the original is kept.
   const isSame = repaired.bytes === read.bytes || info.drawing !== undefined
   const repairedInfo = isSame ? info : await readInfo(repaired.bytes, format)
   return isFailure(repairedInfo)
     ? repairedInfo
-    : { ...repaired, damaged: read.damaged || repaired.damaged, info: repairedInfo }
+    : { ...repaired, damaged: read.damaged || repaired.damaged, info: { ...repairedInfo, ...checked } }
 }

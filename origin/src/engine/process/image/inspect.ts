@@ -54,6 +54,11 @@ export interface ImageInfo {
   readonly ownDecoder?: 'sequence' | 'colours' | 'inks' | 'grey' | 'luma'
   /** Animated PNG only: whether the default image, which Sharp decodes, is not one of its frames. */
   readonly hidesDefault?: true
+  /**
+   * PNG, also in an icon: whether its compressed data is checked and repaired before it is decoded. This is done
+   * only after the decoder has found an error.
+   */
+  readonly checksData?: true
   /** The exact size of a drawing before rounding. Undefined for images with pixels. */
   readonly drawing?: Size
 }

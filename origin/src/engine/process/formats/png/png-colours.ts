@@ -5,6 +5,8 @@
  */
 
 import { deflateSync } from 'node:zlib'
+import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
+import type { SharpOptions } from 'sharp'
 import type { Colours } from '../../colours/colours.ts'
 import { coloursOf } from '../../colours/colours.ts'
 import { curveOf, type DeclaredColours, declaredColours } from '../../colours/declared-colours.ts'
@@ -23,9 +25,13 @@ import { encodePngChunk, PNG_SIGNATURE, pngChunks, unpackProfile } from './png-c
 /**
  * Returns the image with a profile in place of its colour chunks, or without a profile that has no effect.
  * Undefined when neither is needed. A grey image with a profile that Sharp would not convert is changed to a
- * form that Sharp does convert: 8 bits, and RGB when the profile is an RGB profile. Throws what Sharp throws.
+ * form that Sharp does convert: 8 bits, and RGB when the profile is an RGB profile. Fails with `undecodable`
+ * when that image does not decode with the given options.
  */
-export async function withDeclaredProfile(bytes: Uint8Array): Promise<Uint8Array | undefined> {
+export async function withDeclaredProfile(
+  bytes: Uint8Array,
+  options: SharpOptions,
+): Promise<Uint8Array | Failure | undefined> {
   const declared = withProfile(bytes)
   const profiled = declared ?? bytes
   const chunks = chunksBeforeData(profiled)
@@ -35,13 +41,17 @@ export async function withDeclaredProfile(bytes: Uint8Array): Promise<Uint8Array
   const isOfColours = spaceOfProfile(profileIn(chunks)) === 'RGB '
   const isDeep = viewOf(chunks, 'IHDR')?.getUint8(BIT_DEPTH_AT) === 16
   if (!isDeep && !isOfColours) return declared
-  const png = await sharp(profiled, { ...UNLIMITED_PIXELS, failOn: 'none', ignoreIcc: true })
-    .toColourspace(isOfColours ? 'srgb' : 'b-w')
-    .png({ compressionLevel: 1 })
-    .toBuffer()
-  const [header] = pngChunks(png)
-  const at = header?.end ?? 0
-  return Buffer.concat([png.subarray(0, at), encodePngChunk('iCCP', profile), png.subarray(at)])
+  try {
+    const png = await sharp(profiled, { ...UNLIMITED_PIXELS, ...options, ignoreIcc: true })
+      .toColourspace(isOfColours ? 'srgb' : 'b-w')
+      .png({ compressionLevel: 1 })
+      .toBuffer()
+    const [header] = pngChunks(png)
+    const at = header?.end ?? 0
+    return Buffer.concat([png.subarray(0, at), encodePngChunk('iCCP', profile), png.subarray(at)])
+  } catch (error) {
+    return fail('undecodable', error instanceof Error ? error.message : String(error))
+  }
 }
 
 const BIT_DEPTH_AT = 8
