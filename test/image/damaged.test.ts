@@ -79,6 +79,12 @@ function withUnknownFilter(data: Buffer): Buffer {
   return deflateSync(rows)
 }
 
+async function withInvalidName(): Promise<Buffer> {
+  const bytes = await png()
+  const headEnd = [...pngChunks(bytes)][0]?.end ?? 0
+  return Buffer.concat([bytes.subarray(0, headEnd), encodePngChunk('a CD'), bytes.subarray(headEnd)])
+}
+
 /** Builds a JPEG with faults that libjpeg warns about: an unknown revision, and corrupt data. */
 async function withFaults(): Promise<Buffer> {
   const application = Buffer.from('\xff\xe0\0\x10JFIF\0\xff\x01\0\0\x01\0\x01\0\0', 'latin1')
@@ -119,6 +125,7 @@ const SHOWN: Readonly<Record<string, readonly [() => Promise<Buffer>, number]>> 
   'PNG with broken data': [async () => flipped(await png()), 0.3],
   'PNG with a wrong sum of its data': [() => brokenPng(withWrongSum), 1],
   'PNG with an unknown filter': [() => brokenPng(withUnknownFilter), 0.5],
+  'PNG with an ancillary chunk whose name is invalid': [withInvalidName, 1],
   'PNG with an unknown chunk for its end': [() => brokenPng((data) => data, { end: 'kEND' }), 1],
   'PNG with correct checksums and a wrong sum of its data': [
     () => brokenPng(withWrongSum, { checksums: 'correct' }),

@@ -1,7 +1,7 @@
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { ImageFormat as SourceFormat } from '../../media/kinds.ts'
 import type { Deferred } from '../jobs.ts'
-import { hideUnusedParts } from './formats/png/hide-unused-parts.ts'
+import { hideInvalidParts, hideUnusedParts } from './formats/png/hide-unused-parts.ts'
 import { type Repaired, repair, repairHeader } from './formats/repair.ts'
 import { type ImageInfo, readInfo } from './image/inspect.ts'
 import type { AvailableBytes } from './predict.ts'
@@ -26,7 +26,7 @@ export interface OpenImageOptions {
   readonly maxBytes: number
   readonly validate: Validate
   /**
-   * Whether a still image is returned unchanged. Otherwise data that is not part of the displayed image may
+   * Whether a still image is returned unchanged, except for chunk names that decoders reject. Otherwise data that is not part of the displayed image may
    * be overwritten.
    */
   readonly intact?: boolean
@@ -72,7 +72,8 @@ export async function openImage(
   }
   const bytes = source.whole(maxBytes)
   if (isFailure(bytes)) return bytes
-  if (!intact) hideUnusedParts(bytes, format)
+  if (intact) hideInvalidParts(bytes, format)
+  else hideUnusedParts(bytes, format)
   const read = repairHeader(bytes, format)
   if (isFailure(read)) return read
   const declared = await readInfo(read.bytes, format)
