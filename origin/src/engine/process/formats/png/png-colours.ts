@@ -59,13 +59,25 @@ const BIT_DEPTH_AT = 8
 function withProfile(bytes: Uint8Array): Uint8Array | undefined {
   const chunks = chunksBeforeData(bytes)
   const declared = declaredBy(chunks)
-  if (declared === 'hdr' || declared === 'profile') return undefined
-  const icc = declared === 'srgb' ? undefined : declared.icc
+  if (declared === 'hdr') return undefined
+  if (declared === 'profile')
+    return hasLateProfile(chunks) ? replaceColours(bytes, chunks.get('iCCP')) : undefined
   // Sharp would apply a profile that browsers ignore.
-  if (icc === undefined && !chunks.has('iCCP')) return undefined
-  const profile = icc === undefined ? [] : [encodePngChunk('iCCP', PROFILE_HEAD, deflateSync(icc))]
+  if (declared === 'srgb') return chunks.has('iCCP') ? replaceColours(bytes) : undefined
+  return replaceColours(bytes, Buffer.concat([PROFILE_HEAD, deflateSync(declared.icc)]))
+}
+
+/** Whether the profile follows the palette, where browsers read it and libpng does not. */
+function hasLateProfile(chunks: Chunks): boolean {
+  const ids = [...chunks.keys()]
+  return ids.includes('PLTE') && ids.indexOf('iCCP') > ids.indexOf('PLTE')
+}
+
+/** Replaces the colour chunks by a profile, given as the data of its chunk, or removes them. */
+function replaceColours(bytes: Uint8Array, profile?: Uint8Array): Uint8Array {
   const [head = bytes, ...rest] = withoutColours(bytes)
-  return Buffer.concat([head, ...profile, ...rest])
+  const chunk = profile === undefined ? [] : [encodePngChunk('iCCP', profile)]
+  return Buffer.concat([head, ...chunk, ...rest])
 }
 
 /**
@@ -111,7 +123,7 @@ const CHUNK_BYTES: ReadonlyMap<string, number> = new Map([
   ['cHRM', 32],
 ])
 
-/** The data of the first valid chunk of each type. */
+/** The data of the first valid chunk of each type, in the order of the file. */
 type Chunks = ReadonlyMap<string, Uint8Array>
 
 const START_OF_DATA: ReadonlySet<string> = new Set(['IDAT', 'fcTL'])
