@@ -8,7 +8,7 @@ import { iconBitmap, iconOf } from '../media/icons.test-data.ts'
 import { type CostRender, type CostSource, predictRender } from './cost.ts'
 import { type MeteredSource, meterRender } from './job-meter.ts'
 import { SMALL_JOB } from './lanes.ts'
-import { greyProfile } from './process/colours/icc-profile.ts'
+import { BT709, greyProfile, rgbProfile } from './process/colours/icc-profile.ts'
 import { encodeApng } from './process/formats/png/apng-encode.ts'
 import { pngChunks } from './process/formats/png/png-chunks.ts'
 import type { RenderOptions } from './render-options.ts'
@@ -218,6 +218,13 @@ async function deepGrey(width: number, height: number): Promise<Buffer> {
   return tiff
 }
 
+async function greyJpeg(width: number, height: number): Promise<Buffer> {
+  const jpeg = await noise(width, height).toColourspace('b-w').jpeg().toBuffer()
+  const data = Buffer.concat([Buffer.from('ICC_PROFILE\0\x01\x01', 'latin1'), rgbProfile(BT709, 1.8)])
+  const start = Buffer.of(0xff, 0xd8, 0xff, 0xe2, (data.length + 2) >> 8, (data.length + 2) & 0xff)
+  return Buffer.concat([start, data, jpeg.subarray(2)])
+}
+
 const CASES: readonly {
   readonly name: string
   readonly source: () => Promise<MeteredSource>
@@ -346,6 +353,11 @@ const CASES: readonly {
       ),
     }),
     options: options('webp', 64),
+  },
+  {
+    name: 'a grey JPEG with an RGB profile',
+    source: async () => ({ format: 'jpeg', bytes: await greyJpeg(4000, 3000) }),
+    options: options('webp', 550),
   },
   {
     name: 'a TIFF of 16-bit grey with a profile',
