@@ -10,7 +10,7 @@ import { type MeteredSource, meterRender } from './job-meter.ts'
 import { SMALL_JOB } from './lanes.ts'
 import { BT709, greyProfile, rgbProfile } from './process/colours/icc-profile.ts'
 import { encodeApng } from './process/formats/png/apng-encode.ts'
-import { pngChunks } from './process/formats/png/png-chunks.ts'
+import { encodePngChunk, PNG_SIGNATURE, pngChunks } from './process/formats/png/png-chunks.ts'
 import type { RenderOptions } from './render-options.ts'
 import { encodeSetup } from './setup.ts'
 import { predictStill } from './video-cost.ts'
@@ -309,6 +309,19 @@ const CASES: readonly {
     source: async () => {
       const bytes = await noise(3000, 2000).png({ compressionLevel: 1 }).toBuffer()
       return { format: 'png', bytes: bytes.subarray(0, bytes.length / 2) }
+    },
+    options: options('jpeg', 200),
+  },
+  {
+    name: 'a PNG with correct checksums and half of its data',
+    source: async () => {
+      const [header, ...rest] = [
+        ...pngChunks(await noise(3000, 2000).png({ compressionLevel: 1 }).toBuffer()),
+      ]
+      const data = Buffer.concat(rest.filter(({ id }) => id === 'IDAT').map((chunk) => chunk.data))
+      const half = encodePngChunk('IDAT', data.subarray(0, data.length / 2))
+      const chunks = [encodePngChunk('IHDR', header?.data ?? Buffer.alloc(0)), half, encodePngChunk('IEND')]
+      return { format: 'png', bytes: Buffer.concat([PNG_SIGNATURE, ...chunks]) }
     },
     options: options('jpeg', 200),
   },
