@@ -167,6 +167,7 @@ const chrm = (...values: readonly number[]) => encodePngChunk('cHRM', ...values.
 const iccp = (profile: Uint8Array) =>
   encodePngChunk('iCCP', Buffer.from('name\0\0', 'latin1'), deflateSync(profile))
 const withWrongChecksum = (chunk: Uint8Array) => Buffer.from(chunk).fill(7, chunk.length - 4)
+const palette = encodePngChunk('PLTE', Uint8Array.of(0, 0, 0))
 const P3 = chrm(31270, 32900, 68000, 32000, 26500, 69000, 15000, 6000)
 
 function uint32(value: number): Buffer {
@@ -230,9 +231,18 @@ const DECLARED: Readonly<
     RED,
   ],
   'gAMA of linear light with a wrong checksum': [() => declaredPng([withWrongChecksum(gama(100000))]), RED],
-  'cICP of linear light behind a palette': [
-    () => declaredPng([encodePngChunk('PLTE', Uint8Array.of(0, 0, 0)), cicp(1, 8)]),
-    RED,
+  'cICP of linear light behind a palette': [() => declaredPng([palette, cicp(1, 8)]), RED],
+  'gAMA of linear light behind a palette': [() => declaredPng([palette, gama(100000)]), [239, 95, 95]],
+  'profile of linear light behind a palette': [
+    () => declaredPng([palette, iccp(rgbProfile(BT709, 1))]),
+    [239, 95, 95],
+  ],
+  'profile of linear light behind sRGB and a palette, 16 bits': [
+    () =>
+      declaredPng([encodePngChunk('sRGB', Uint8Array.of(0)), palette, iccp(rgbProfile(BT709, 1))], {
+        deep: true,
+      }),
+    [239, 95, 95],
   ],
   'what is no profile, 16 bits': [
     () => declaredPng([iccp(Buffer.from('no profile '.repeat(20)))], { deep: true }),

@@ -43,13 +43,22 @@ async function wrongChecksum(id: 'IHDR' | 'IDAT'): Promise<Buffer> {
   return Buffer.concat([PNG_SIGNATURE, ...encoded])
 }
 
+interface BrokenPngOptions {
+  readonly end?: string
+  readonly progressive?: boolean
+  /** Whether the chunks have correct checksums. Corruption leaves wrong ones. */
+  readonly checksums?: 'correct' | 'wrong'
+}
+
 /** Builds a PNG whose chunks are complete, but whose data or end is invalid. */
-async function brokenPng(damage: (data: Buffer) => Buffer, end = 'IEND'): Promise<Buffer> {
-  const [header, ...rest] = [...pngChunks(await png())]
+async function brokenPng(
+  damage: (data: Buffer) => Buffer,
+  { end = 'IEND', progressive = false, checksums = 'wrong' }: BrokenPngOptions = {},
+): Promise<Buffer> {
+  const [header, ...rest] = [...pngChunks(await png(progressive))]
   const data = damage(Buffer.concat(rest.filter(({ id }) => id === 'IDAT').map((chunk) => chunk.data)))
   const chunk = Buffer.from(encodePngChunk('IDAT', data))
-  // With a wrong checksum, as corruption leaves it.
-  chunk.writeUInt32BE(1, chunk.length - 4)
+  if (checksums === 'wrong') chunk.writeUInt32BE(1, chunk.length - 4)
   return Buffer.concat([
     PNG_SIGNATURE,
     encodePngChunk('IHDR', header?.data ?? Buffer.alloc(0)),
@@ -57,6 +66,8 @@ async function brokenPng(damage: (data: Buffer) => Buffer, end = 'IEND'): Promis
     encodePngChunk(end),
   ])
 }
+
+const firstHalf = (data: Buffer) => start(data, 0.5)
 
 /** Corrupts the last four bytes, a checksum over the pixels. */
 const withWrongSum = (data: Buffer) => Buffer.from(data).fill(7, data.length - 4)
@@ -66,6 +77,12 @@ function withUnknownFilter(data: Buffer): Buffer {
   const rows = inflateSync(data)
   rows[(HEIGHT / 2) * (1 + 3 * WIDTH)] = 9
   return deflateSync(rows)
+}
+
+async function withInvalidName(): Promise<Buffer> {
+  const bytes = await png()
+  const headEnd = [...pngChunks(bytes)][0]?.end ?? 0
+  return Buffer.concat([bytes.subarray(0, headEnd), encodePngChunk('a CD'), bytes.subarray(headEnd)])
 }
 
 /** Builds a JPEG with faults that libjpeg warns about: an unknown revision, and corrupt data. */
@@ -108,7 +125,28 @@ const SHOWN: Readonly<Record<string, readonly [() => Promise<Buffer>, number]>> 
   'PNG with broken data': [async () => flipped(await png()), 0.3],
   'PNG with a wrong sum of its data': [() => brokenPng(withWrongSum), 1],
   'PNG with an unknown filter': [() => brokenPng(withUnknownFilter), 0.5],
-  'PNG with an unknown chunk for its end': [() => brokenPng((data) => data, 'kEND'), 1],
+  'PNG with an ancillary chunk whose name is invalid': [withInvalidName, 1],
+  'PNG with an unknown chunk for its end': [() => brokenPng((data) => data, { end: 'kEND' }), 1],
+  'PNG with correct checksums and a wrong sum of its data': [
+    () => brokenPng(withWrongSum, { checksums: 'correct' }),
+    1,
+  ],
+  'PNG with correct checksums and an unknown filter': [
+    () => brokenPng(withUnknownFilter, { checksums: 'correct' }),
+    0.5,
+  ],
+  'PNG with correct checksums and corrupt data': [
+    () => brokenPng((data) => Buffer.from(data).fill(0x77, data.length >> 1), { checksums: 'correct' }),
+    0.3,
+  ],
+  'PNG with correct checksums and half of its data': [
+    () => brokenPng(firstHalf, { checksums: 'correct' }),
+    0.3,
+  ],
+  'PNG with correct checksums and half of its rows': [
+    () => brokenPng((data) => deflateSync(firstHalf(inflateSync(data))), { checksums: 'correct' }),
+    0.49,
+  ],
   'JPEG with several faults': [withFaults, 0.45],
   'GIF of 50 %': [async () => start(await gif(), 0.5), 0.3],
   'GIF with a code that cannot be': [async () => overwritten(await gif()), 0.5],
@@ -174,7 +212,7 @@ describe('damaged images', () => {
   it.each(Object.entries(SHOWN))('%s is shown up to the damage', async (name, [, share]) => {
     const file = files.get(name)
     for (const path of [
-      `/attachments/1/${file}?format=png`,
+      `/attachments/1/${file}?format=png&quality=lossless`,
       `/avatars/1/${file}.png?size=256`,
       `/avatars/1/${file}.jpg?size=256`,
       `/avatars/1/${file}.gif?size=256`,
@@ -199,17 +237,77 @@ describe('damaged images', () => {
     expect([frames.status, JSON.parse(frames.body.toString()).frames.length]).toEqual([200, 1])
   })
 
-  it('missing rows of a PNG are transparent, as in browsers', async () => {
-    const { body } = await get(`/attachments/1/${files.get('PNG of 50 %')}?format=png`)
+  it.each([
+    'PNG of 50 %',
+    'PNG with correct checksums and an unknown filter',
+    'PNG with correct checksums and corrupt data',
+    'PNG with correct checksums and half of its data',
+    'PNG with correct checksums and half of its rows',
+  ])('%s has transparent pixels where rows are missing, as in browsers', async (name) => {
+    const { body } = await get(`/attachments/1/${files.get(name)}?format=png&quality=lossless`)
     const data = await sharp(body).raw().toBuffer()
     expect([data[3], data.at(-1)]).toEqual([255, 0])
+  })
+
+  it('an interlaced PNG with correct checksums and 97 % of its data is shown', async () => {
+    const bytes = await brokenPng((data) => start(data, 0.97), { progressive: true, checksums: 'correct' })
+    await service.put('attachments/1/interlaced', bytes)
+    const { body } = await get('/attachments/1/interlaced?format=png&quality=lossless')
+    const data = await sharp(body).removeAlpha().raw().toBuffer()
+    const shown = (HEIGHT / 2) * WIDTH * 3
+    expect(meanDifference(data.subarray(0, shown), PIXELS)).toBeLessThan(20)
+  })
+
+  it('an icon with such a PNG has transparent pixels where rows are missing', async () => {
+    const entry = await brokenPng(firstHalf, { checksums: 'correct' })
+    const directory = Buffer.alloc(22)
+    directory.set([0, 0, 1, 0, 1, 0, WIDTH, HEIGHT, 0, 0, 1, 0, 32])
+    directory.writeUInt32LE(entry.length, 14)
+    directory.writeUInt32LE(22, 18)
+    await service.put('attachments/1/icon', Buffer.concat([directory, entry]))
+    const { body } = await get('/attachments/1/icon?format=png')
+    const data = await sharp(body).raw().toBuffer()
+    expect([data[3], data.at(-1)]).toEqual([255, 0])
+  })
+
+  it('an animated PNG whose first frame is broken is a still image on every route', async () => {
+    const chunks = [...pngChunks(await movingPng(80, 60))].map(({ id, data }) =>
+      encodePngChunk(id, id === 'IDAT' ? deflateSync(firstHalf(inflateSync(data))) : data),
+    )
+    await service.put('attachments/1/moving', Buffer.concat([PNG_SIGNATURE, ...chunks]))
+    await service.put('moving', Buffer.concat([PNG_SIGNATURE, ...chunks]), undefined, 'uploads')
+    const { body } = await get('/attachments/1/moving?animated=true&format=webp&quality=lossless')
+    expect(framesOf(body, await sharp(body).metadata())).toBe(1)
+    const data = await sharp(body).raw().toBuffer()
+    expect([data[0], data[3], data.at(-1)]).toEqual([255, 255, 0])
+    const [metadata, frames] = [await post('/_metadata', 'moving'), await post('/_frames', 'moving')]
+    expect(JSON.parse(metadata.body.toString())).toMatchObject({ width: 80, height: 60, animated: false })
+    expect(JSON.parse(frames.body.toString()).frames).toHaveLength(1)
+  })
+
+  it('a large PNG with half of its rows is admitted again for its repair', async () => {
+    const [width, height] = [4000, 3000]
+    const header = Buffer.of(0, 0, width >> 8, width & 255, 0, 0, height >> 8, height & 255, 8, 2, 0, 0, 0)
+    const rows = Buffer.alloc((height / 2) * (1 + 3 * width))
+    for (let row = 0; row < height / 2; row += 1)
+      rows.fill(200, row * (1 + 3 * width) + 1, (row + 1) * (1 + 3 * width))
+    const chunks = [
+      encodePngChunk('IHDR', header),
+      encodePngChunk('IDAT', deflateSync(rows)),
+      encodePngChunk('IEND'),
+    ]
+    await service.put('attachments/1/large', Buffer.concat([PNG_SIGNATURE, ...chunks]))
+    const { status, body } = await get('/attachments/1/large?width=40&format=png')
+    expect(status).toBe(200)
+    const data = await sharp(body).raw().toBuffer()
+    expect([data[0], data[3], data.at(-1)]).toEqual([200, 255, 0])
   })
 
   it.each(Object.keys(EMPTY))('%s is rejected in the same way on every route', async (name) => {
     const file = String(files.get(name))
     const statuses = []
     for (const path of [
-      `/attachments/1/${file}?format=png`,
+      `/attachments/1/${file}?format=png&quality=lossless`,
       `/attachments/1/${file}?width=${WIDTH}`,
       `/attachments/1/${file}?format=webp`,
       `/avatars/1/${file}.png?size=256`,

@@ -71,9 +71,10 @@ export const DECODERS: Readonly<Record<DecoderName, Decoder>> = {
     secondsPerMib: 0.016,
   },
   'jpeg in passes': { bytesPerPixel: 0, keptPerPixel: 0, secondsPerMegapixel: 0.02, secondsPerMib: 0.04 },
-  // Four bytes per pixel, copied once, and converted to three.
+  // Four bytes per pixel, copied once, and converted to three. Or grey of 8 bits with an RGB profile: three bytes
+  // per pixel, copied once, and converted.
   inks: { bytesPerPixel: 9, keptPerPixel: 4, secondsPerMegapixel: 0.05, secondsPerMib: 0.04 },
-  // Grey with a profile, or HDR: at most eight bytes per pixel, copied twice, and converted to four.
+  // Grey of 16 bits with a profile, or HDR: at most eight bytes per pixel, copied twice, and converted to four.
   deep: { bytesPerPixel: 28, keptPerPixel: 4, secondsPerMegapixel: 0.1, secondsPerMib: 0 },
   png: { bytesPerPixel: 0, keptPerPixel: 0, secondsPerMegapixel: 0.02, secondsPerMib: 0.008 },
   'png in passes': { bytesPerPixel: 0, keptPerPixel: 0, secondsPerMegapixel: 0.03, secondsPerMib: 0.008 },

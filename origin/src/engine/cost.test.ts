@@ -8,9 +8,9 @@ import { iconBitmap, iconOf } from '../media/icons.test-data.ts'
 import { type CostRender, type CostSource, predictRender } from './cost.ts'
 import { type MeteredSource, meterRender } from './job-meter.ts'
 import { SMALL_JOB } from './lanes.ts'
-import { greyProfile } from './process/colours/icc-profile.ts'
+import { BT709, greyProfile, rgbProfile } from './process/colours/icc-profile.ts'
 import { encodeApng } from './process/formats/png/apng-encode.ts'
-import { pngChunks } from './process/formats/png/png-chunks.ts'
+import { encodePngChunk, PNG_SIGNATURE, pngChunks } from './process/formats/png/png-chunks.ts'
 import type { RenderOptions } from './render-options.ts'
 import { encodeSetup } from './setup.ts'
 import { predictStill } from './video-cost.ts'
@@ -218,6 +218,13 @@ async function deepGrey(width: number, height: number): Promise<Buffer> {
   return tiff
 }
 
+async function greyJpeg(width: number, height: number): Promise<Buffer> {
+  const jpeg = await noise(width, height).toColourspace('b-w').jpeg().toBuffer()
+  const data = Buffer.concat([Buffer.from('ICC_PROFILE\0\x01\x01', 'latin1'), rgbProfile(BT709, 1.8)])
+  const start = Buffer.of(0xff, 0xd8, 0xff, 0xe2, (data.length + 2) >> 8, (data.length + 2) & 0xff)
+  return Buffer.concat([start, data, jpeg.subarray(2)])
+}
+
 const CASES: readonly {
   readonly name: string
   readonly source: () => Promise<MeteredSource>
@@ -306,6 +313,19 @@ const CASES: readonly {
     options: options('jpeg', 200),
   },
   {
+    name: 'a PNG with correct checksums and half of its data',
+    source: async () => {
+      const [header, ...rest] = [
+        ...pngChunks(await noise(3000, 2000).png({ compressionLevel: 1 }).toBuffer()),
+      ]
+      const data = Buffer.concat(rest.filter(({ id }) => id === 'IDAT').map((chunk) => chunk.data))
+      const half = encodePngChunk('IDAT', data.subarray(0, data.length / 2))
+      const chunks = [encodePngChunk('IHDR', header?.data ?? Buffer.alloc(0)), half, encodePngChunk('IEND')]
+      return { format: 'png', bytes: Buffer.concat([PNG_SIGNATURE, ...chunks]) }
+    },
+    options: options('jpeg', 200),
+  },
+  {
     name: 'a plain PNG that is cut off',
     source: async () => {
       const plain = sharp({ create: { width: 3000, height: 2000, channels: 3, background: '#0a0' } })
@@ -346,6 +366,11 @@ const CASES: readonly {
       ),
     }),
     options: options('webp', 64),
+  },
+  {
+    name: 'a grey JPEG with an RGB profile',
+    source: async () => ({ format: 'jpeg', bytes: await greyJpeg(4000, 3000) }),
+    options: options('webp', 550),
   },
   {
     name: 'a TIFF of 16-bit grey with a profile',

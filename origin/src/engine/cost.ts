@@ -189,8 +189,9 @@ function holdsStrip({ format, rotated }: CostSource, render: CostRender): boolea
 }
 
 function decoderOf(source: CostSource): DecoderName {
-  const { format, interlaced, lossless, filtered, cut, played, ownDecoder } = source
-  if (ownDecoder === 'inks' || ownDecoder === 'luma') return 'inks'
+  const { format, bytesPerSample, interlaced, lossless, filtered, cut, played, ownDecoder } = source
+  const isShallowGrey = ownDecoder === 'grey' && bytesPerSample === 1
+  if (ownDecoder === 'inks' || ownDecoder === 'luma' || isShallowGrey) return 'inks'
   if (ownDecoder === 'grey' || (ownDecoder === 'colours' && format === 'png')) return 'deep'
   if (format === 'png' && played) return 'png played'
   // Decoding at full size takes as long as decoding in passes.

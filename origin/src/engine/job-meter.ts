@@ -20,7 +20,7 @@ export interface MeteredSource {
 }
 
 export interface MeteredRender {
-  /** The cost that the process predicted before it decoded anything. */
+  /** The cost that the process predicted, and that it was admitted at. */
   readonly predicted: Cost
   /** The measured cost: the peak of resident memory above that of an idle process, and CPU seconds. */
   readonly used: Cost
@@ -53,14 +53,18 @@ export async function meterRender(
     const idle = statusOf(started.pid)
     // Resets the peak of resident memory (proc_pid_clear_refs(5)).
     writeFileSync(`/proc/${started.pid}/clear_refs`, '5')
-    const first = await renderOn(started, source, jobOptions(options, limits, NO_COST))
-    if (isFailure(first.result)) return first.result
-    if (first.result.kind !== 'deferred') throw new Error('a source that is its own rendition costs nothing')
-    const done = await renderOn(started, source, jobOptions(options, limits, ANY_COST))
+    let predicted = NO_COST
+    let done = await renderOn(started, source, jobOptions(options, limits, predicted))
+    // A job may predict a larger cost once it has decoded a part.
+    while (!isFailure(done.result) && done.result.kind === 'deferred') {
+      predicted = done.result.cost
+      done = await renderOn(started, source, jobOptions(options, limits, predicted))
+    }
     if (isFailure(done.result)) return done.result
+    if (predicted === NO_COST) throw new Error('a source that is its own rendition costs nothing')
     const peak = statusOf(started.pid)
     return {
-      predicted: first.result.cost,
+      predicted,
       used: { memoryBytes: peak.peakBytes - idle.residentBytes, cpuSeconds: done.usedCpuSeconds },
       mappedBytes: peak.maxMappedBytes - idle.mappedBytes,
       renditionBytes: done.body.length,

@@ -31,6 +31,13 @@ const oggPage = (payload: string): Buffer =>
   ])
 
 describe('images encoded by Sharp', () => {
+  it('recognises a PNG with an invalid chunk length', async () => {
+    const png = await pixels().png().toBuffer()
+    const headEnd = 33
+    png.writeUInt32BE(0xff002000, headEnd)
+    expect(await formatOf(png)).toBe('png')
+  })
+
   it.each(['png', 'jpeg', 'gif', 'webp', 'avif', 'tiff'] as const)(
     '%s is detected by its content',
     async (format) => {

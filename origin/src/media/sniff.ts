@@ -35,6 +35,8 @@ const sniffFormat = async (
   const iso = sniffIsoMedia(bytes, named)
   if (iso !== undefined) return iso === 'other' ? undefined : iso
   if (startsWith(bytes, 'OggS')) return sniffOgg(bytes)
+  // The library does not recognise a PNG with an invalid chunk length.
+  if (startsWith(bytes, '\x89PNG\r\n\x1a\n')) return 'png'
   if (startsWith(bytes, 'GIF')) return /^GIF8[79]a/.test(latin1(bytes, 0, 6)) ? 'gif' : undefined
   if (isRiffWave64(bytes)) return 'wav'
   if (isIcon(bytes)) return 'ico'
@@ -79,8 +81,6 @@ const ID3_VERSIONS: ReadonlySet<number> = new Set([2, 3, 4])
  * accepted.
  */
 const FORMAT_OF_DETECTED: ReadonlyMap<string, MediaFormat> = new Map([
-  ['png', 'png'],
-  ['apng', 'png'],
   ['jpg', 'jpeg'],
   ['webp', 'webp'],
   ['tif', 'tiff'],

@@ -39,8 +39,8 @@ export async function decodePngSamples(bytes: Uint8Array, info: ImageInfo): Prom
 }
 
 /**
- * Decodes the samples of 16-bit grey without colour conversion, together with the profile that defines them.
- * Fails with `undecodable`.
+ * Decodes the samples of grey without colour conversion, together with the profile that defines them. Fails
+ * with `undecodable`.
  */
 export async function decodeGreySamples(
   bytes: Uint8Array,
@@ -48,14 +48,15 @@ export async function decodeGreySamples(
 ): Promise<ProfiledImage | Failure> {
   const header = await readHeader(bytes)
   if (isFailure(header)) return header
+  const deep = info.bytesPerSample === 2
   try {
     const { data, info: decoded } = await openFile(bytes, info, { ignoreIcc: true })
-      .toColourspace('rgb16')
-      .raw({ depth: 'ushort' })
+      .toColourspace(deep ? 'rgb16' : 'srgb')
+      .raw({ depth: deep ? 'ushort' : 'uchar' })
       .toBuffer({ resolveWithObject: true })
     const { width, height, channels } = decoded
     if (channels !== 3 && channels !== 4) return fail('undecodable', `${channels} channels`)
-    return { data, width, height, channels, bitsPerSample: 16, isGrey: true, icc: header.icc }
+    return { data, width, height, channels, bitsPerSample: deep ? 16 : 8, isGrey: true, icc: header.icc }
   } catch (error) {
     return decodingFailure(error)
   }

@@ -18,7 +18,7 @@ import { decodeImage, shrink } from './image/decode.ts'
 import { type ImageInfo, validateInfo } from './image/inspect.ts'
 import { sizeWithin } from './image/plan.ts'
 import { decodeScanFrames, scanDecodes } from './image/scan-frames.ts'
-import { openImage } from './open-image.ts'
+import { openImage, withDataRepair } from './open-image.ts'
 import type { RawImage } from './pixels/raw-image.ts'
 import { predictThumbnails, predictVideoStill } from './predict.ts'
 import { cutIntoParts, partsOf } from './scan/long-image.ts'
@@ -82,7 +82,9 @@ export async function examine(
     case undefined:
       return fail('unsupported-format', 'the first bytes are of no accepted type')
     case 'image':
-      return examineImage(source, kind, options)
+      return withDataRepair(kind.format, (checksData) =>
+        examineImage(source, kind, { ...options, checksData }),
+      )
     case 'video':
       return examineVideo(source, kind, options)
     case 'audio':
@@ -103,13 +105,13 @@ interface ExamineOptions {
 async function examineImage(
   source: MediaSource,
   kind: MediaKind & { readonly kind: 'image' },
-  options: ExamineOptions,
+  options: ExamineOptions & { readonly checksData: boolean },
 ): Promise<Examined | Deferred | Failure> {
-  const { tools, scan, scanFrames, admission } = options
+  const { tools, scan, scanFrames, checksData, admission } = options
   const { limits } = tools
   const isSequence = (info: ImageInfo) => info.format === 'avif' || info.format === 'heic'
   const opened = await openImage(source, {
-    format: kind.format,
+    ...{ format: kind.format, checksData },
     maxBytes: limits.sourceBytes,
     // Only single frames are decoded, also of a sequence, so the number of frames is not checked.
     validate: (info, available) => {

@@ -16,7 +16,7 @@ import { affordableDecodes, reachableFrames } from './image/frame-budget.ts'
 import { type ImageInfo, validateInfo } from './image/inspect.ts'
 import { type Render, renderRaw } from './image/render-image.ts'
 import { countWholeFrames } from './image/whole-frames.ts'
-import { openImage } from './open-image.ts'
+import { openImage, withDataRepair } from './open-image.ts'
 import type { RawImage } from './pixels/raw-image.ts'
 import { type AvailableBytes, MAX_SECONDS, predictImage, predictVideoStill } from './predict.ts'
 import type { MediaSource } from './source/media-source.ts'
@@ -51,7 +51,9 @@ export async function readFrameFiles(
     case 'audio':
       return fail('undecodable', `content is ${kind?.format}`)
     case 'image':
-      return imageFiles(source, kind, tools, admission)
+      return withDataRepair(kind.format, (checksData) =>
+        imageFiles(source, kind, { tools, admission, checksData }),
+      )
     case 'video':
       return videoFiles(source, kind, tools, admission)
   }
@@ -79,15 +81,20 @@ async function filesOf(video: Video): Promise<readonly FrameFile[] | Failure> {
   return jpegFiles(frames.map((frame) => ({ frame, timestampSeconds: frame.timestampSeconds })))
 }
 
+interface ImageFilesOptions {
+  readonly tools: VideoTools
+  readonly admission: Admission
+  readonly checksData: boolean
+}
+
 async function imageFiles(
   source: MediaSource,
   kind: MediaKind & { readonly kind: 'image' },
-  tools: VideoTools,
-  admission: Admission,
+  { tools, admission, checksData }: ImageFilesOptions,
 ): Promise<readonly FrameFile[] | Deferred | Failure> {
   const { limits } = tools
   const opened = await openImage(source, {
-    format: kind.format,
+    ...{ format: kind.format, checksData },
     maxBytes: limits.sourceBytes,
     // A still image is returned unchanged.
     intact: true,
@@ -128,7 +135,8 @@ async function imageFiles(
   // One frame is broken, and browsers play those before it.
   const decodesFrame = async (frame: number) => !isFailure(await decode(frame, 1))
   const whole = await countWholeFrames(decodesFrame, { from: 0, to: info.frames, decodes })
-  return jpegFiles(await decodeFrames(reachable(whole)))
+  const wholeFrames = await decodeFrames(reachable(whole))
+  return wholeFrames.length === 0 ? fail('undecodable', 'no whole frame') : jpegFiles(wholeFrames)
 }
 
 const FRAMES = 3

@@ -1,7 +1,7 @@
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { ImageFormat as SourceFormat } from '../../media/kinds.ts'
 import type { Deferred } from '../jobs.ts'
-import { hideUnusedParts } from './formats/png/hide-unused-parts.ts'
+import { hideInvalidParts, hideUnusedParts } from './formats/png/hide-unused-parts.ts'
 import { type Repaired, repair, repairHeader } from './formats/repair.ts'
 import { type ImageInfo, readInfo } from './image/inspect.ts'
 import type { AvailableBytes } from './predict.ts'
@@ -26,10 +26,25 @@ export interface OpenImageOptions {
   readonly maxBytes: number
   readonly validate: Validate
   /**
-   * Whether a still image is returned unchanged. Otherwise data that is not part of the displayed image may
+   * Whether a still image is returned unchanged, except for chunk names that decoders reject. Otherwise data that is not part of the displayed image may
    * be overwritten.
    */
   readonly intact?: boolean
+  /** Whether the compressed data of a PNG is checked and repaired (`withDataRepair`). */
+  readonly checksData: boolean
+}
+
+/**
+ * Runs a job that opens an image. Runs it again with `checksData` when the decoder has found an error in a PNG:
+ * checking the data of every PNG would take as long as decoding it.
+ */
+export async function withDataRepair<T>(
+  format: SourceFormat,
+  job: (checksData: boolean) => Promise<T | Failure>,
+): Promise<T | Failure> {
+  const result = await job(false)
+  const isDamaged = isFailure(result) && result.code === 'undecodable'
+  return isDamaged && (format === 'png' || format === 'ico') ? job(true) : result
 }
 
 /**
@@ -45,7 +60,7 @@ const HEAD_BYTES = 256 * 1024
  */
 export async function openImage(
   source: MediaSource,
-  { format, maxBytes, validate, intact }: OpenImageOptions,
+  { format, maxBytes, validate, intact, checksData }: OpenImageOptions,
 ): Promise<OpenedImage | Failure | Deferred> {
   if (source.isRanged && source.sizeBytes > HEAD_BYTES) {
     const head = source.read(0, HEAD_BYTES)
@@ -57,20 +72,23 @@ export async function openImage(
   }
   const bytes = source.whole(maxBytes)
   if (isFailure(bytes)) return bytes
-  if (!intact) hideUnusedParts(bytes, format)
+  if (intact) hideInvalidParts(bytes, format)
+  else hideUnusedParts(bytes, format)
   const read = repairHeader(bytes, format)
   if (isFailure(read)) return read
-  const info = await readInfo(read.bytes, format)
-  if (isFailure(info)) return info
+  const declared = await readInfo(read.bytes, format)
+  if (isFailure(declared)) return declared
+  const checked = checksData ? ({ checksData } as const) : {}
+  const info = { ...declared, ...checked }
   const ended = validate(info, { bytes: read.bytes, sizeBytes: read.bytes.length })
   if (ended !== undefined) return ended
   if (intact && info.frames === 1) return { bytes, info, damaged: false }
-  const repaired = await repair(read.bytes, format)
+  const repaired = await repair(read.bytes, format, { checksData })
   if (isFailure(repaired)) return repaired
   // A repaired drawing declares its size in pixels, so the size of the original is kept.
   const isSame = repaired.bytes === read.bytes || info.drawing !== undefined
   const repairedInfo = isSame ? info : await readInfo(repaired.bytes, format)
   return isFailure(repairedInfo)
     ? repairedInfo
-    : { ...repaired, damaged: read.damaged || repaired.damaged, info: repairedInfo }
+    : { ...repaired, damaged: read.damaged || repaired.damaged, info: { ...repairedInfo, ...checked } }
 }

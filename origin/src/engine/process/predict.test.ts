@@ -47,3 +47,18 @@ it('the memory of an HDR PNG includes its decoded samples', async () => {
   // Measured: 16 bytes per pixel.
   expect((of?.memoryBytes ?? 0) - (beside?.memoryBytes ?? 0)).toBeGreaterThan(16 * 12_000_000)
 })
+
+it('the memory of a PNG whose data is checked includes its repair', async () => {
+  const bytes = await sharp({ create: { width: 400, height: 300, channels: 3, background: 'red' } })
+    .png()
+    .toBuffer()
+  const info = await readInfo(bytes, 'png')
+  if (isFailure(info)) throw new Error(info.detail)
+  const costOfInfo = (header: typeof info) =>
+    predictImage(header, render, { frames: 1, cutLate: false }, { bytes, sizeBytes: bytes.length })
+  const large = { ...info, width: 4000, height: 3000 }
+  const [checked, unchecked] = [costOfInfo({ ...large, checksData: true }), costOfInfo(large)]
+  // Unpacked, padded, packed, in a file, decoded, and in another file.
+  expect(checked.memoryBytes - unchecked.memoryBytes).toBeGreaterThan(20 * 12_000_000)
+  expect(checked.cpuSeconds).toBeGreaterThan(unchecked.cpuSeconds)
+})

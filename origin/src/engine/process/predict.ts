@@ -74,10 +74,13 @@ function bufferedWebpPixels(info: ImageInfo, render: Render): CostSource['held']
 }
 
 /** Predicts the cost of repairing a file before or while it is decoded. */
-function predictRepair({ format, width, height }: ImageInfo, { bytes, sizeBytes }: AvailableBytes): Cost {
+function predictRepair(
+  { format, width, height, checksData }: ImageInfo,
+  { bytes, sizeBytes }: AvailableBytes,
+): Cost {
   // A file of which only the start is available cannot be checked.
   const png = bytes.length === sizeBytes ? pngIn(bytes, format) : undefined
-  if (png !== undefined && !isWholePng(png)) {
+  if (png !== undefined && (checksData || !isWholePng(png))) {
     const pixels = width * height
     const bytesPerPixel = REPAIRED_PNG_BYTES_PER_PIXEL + (format === 'ico' ? DECODED_ICON_BYTES_PER_PIXEL : 0)
     return {

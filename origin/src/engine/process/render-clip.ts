@@ -143,6 +143,8 @@ async function transcodeAnimation(
   const opened = await openImage(source, {
     format: sourceFormat,
     maxBytes: limits.sourceBytes,
+    // Repairing the first frame would leave a still.
+    checksData: false,
     validate(info) {
       if (info.frames < 2) return failOpenly('not-visual', 'the image is not animated')
       const size = planFor(info)

@@ -20,7 +20,7 @@ import { openFile } from './image/open-file.ts'
 import { bytesToKeep, type SharedPixels } from './image/pixel-cache.ts'
 import { keepsAnimation, type Render, renderImage, renderPlayed } from './image/render-image.ts'
 import { pixelsOf } from './image/render-stages.ts'
-import { openImage } from './open-image.ts'
+import { openImage, withDataRepair } from './open-image.ts'
 import { type FormatOptions, outputFormat, writtenFormat } from './output-format.ts'
 import { type AvailableBytes, predictImage, predictThumbnails, withKeptPixels } from './predict.ts'
 import {
@@ -41,10 +41,27 @@ import type { VideoTools } from './video/video.ts'
  * Makes a rendition of an image, or returns its cost when that exceeds the admitted cost. Fails with the
  * failures of the image.
  */
-export async function renderImageJob(
+export function renderImageJob(
   source: MediaSource,
   sourceFormat: SourceFormat,
   job: RenderRequest,
+  tools: VideoTools,
+  admission: Admission,
+): Promise<Rendered | Deferred | Failure> {
+  return withDataRepair(sourceFormat, (checksData) =>
+    openAndRender(source, { sourceFormat, checksData, job }, tools, admission),
+  )
+}
+
+interface ImageTask {
+  readonly sourceFormat: SourceFormat
+  readonly checksData: boolean
+  readonly job: RenderRequest
+}
+
+async function openAndRender(
+  source: MediaSource,
+  { sourceFormat, checksData, job }: ImageTask,
   tools: VideoTools,
   admission: Admission,
 ): Promise<Rendered | Deferred | Failure> {
@@ -55,7 +72,7 @@ export async function renderImageJob(
   const canAnimateAvif = mayAnimate && (await tools.libav()) !== undefined
   const planFor = (info: ImageInfo) => planRender(info, job, { limits, canAnimateAvif })
   const opened = await openImage(source, {
-    format: sourceFormat,
+    ...{ format: sourceFormat, checksData },
     maxBytes: limits.sourceBytes,
     validate(info, available) {
       const target = planFor(info)

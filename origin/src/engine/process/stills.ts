@@ -57,7 +57,7 @@ export function createStillDecoder(tools: VideoTools): DecodeStill {
 async function decodeIcon(
   tools: VideoTools,
   bytes: Uint8Array,
-  { width, height }: ImageInfo,
+  { width, height, checksData }: ImageInfo,
 ): Promise<RawImage | Failure> {
   const icon = shownIcon(bytes)
   if (icon === undefined) return fail('undecodable', 'no image in the icon')
@@ -69,11 +69,11 @@ async function decodeIcon(
   const stored = declared.orientation > 4 ? { width: declared.height, height: declared.width } : declared
   if (stored.width !== width || stored.height !== height)
     return fail('undecodable', `a PNG of ${stored.width}x${stored.height} instead of ${width}x${height}`)
-  const png = await repair(icon.bytes, 'png')
+  const png = await repair(icon.bytes, 'png', { checksData: checksData === true })
   if (isFailure(png)) return png
   const info = png.bytes === icon.bytes ? declared : await readInfo(png.bytes, 'png')
   if (isFailure(info)) return info
-  const upright = { ...info, orientation: 1 }
+  const upright = { ...info, orientation: 1, ...(checksData ? { checksData } : {}) }
   const options = { frame: 0, maxSidePixels: MAX_SIDE_PIXELS }
   return decodeImage(png.bytes, upright, options, createStillDecoder(tools))
 }

@@ -10,7 +10,7 @@ import { withTransparency } from './gif/gif-transparency.ts'
 import { normalizeGif } from './gif/normalize-gif.ts'
 import { repairGif } from './gif/repair-gif.ts'
 import { withDeclaredProfile } from './png/png-colours.ts'
-import { repairPng } from './png/repair-png.ts'
+import { type PngRepairOptions, repairPng } from './png/repair-png.ts'
 import { repairJpeg } from './repair-jpeg.ts'
 import { withSupportedImages } from './svg/svg-images.ts'
 import { withScreenRules } from './svg/svg-media.ts'
@@ -26,6 +26,12 @@ import { withTransparencyFlag } from './webp/webp-transparency.ts'
  * part.
  */
 export const TOLERANT_OPTIONS = { failOn: 'none' } as const
+
+/**
+ * A Sharp option: a PNG is rejected at the first error, so that the job runs again with its data repaired.
+ * Libvips would paint the missing rows black.
+ */
+export const STRICT_OPTIONS = { failOn: 'truncated' } as const
 
 export interface Repaired {
   readonly bytes: Uint8Array
@@ -52,15 +58,21 @@ export function repairHeader(bytes: Uint8Array, format: SourceFormat): Repaired 
 
 /**
  * Returns a file that decoders show as browsers do, repairing it when they would show the source differently.
- * The header must have been validated. Fails with `undecodable` when there is nothing to show.
+ * The header must have been validated. Fails with `undecodable` when there is nothing to show, and when a PNG
+ * has to be repaired with `checksData`.
  */
-export async function repair(bytes: Uint8Array, format: SourceFormat): Promise<Repaired | Failure> {
+export async function repair(
+  bytes: Uint8Array,
+  format: SourceFormat,
+  { checksData }: PngRepairOptions,
+): Promise<Repaired | Failure> {
   switch (format) {
     case 'png': {
-      const repaired = await repairPng(bytes)
+      const repaired = await repairPng(bytes, { checksData })
       if (repaired !== undefined && !(repaired instanceof Uint8Array)) return repaired
       const whole = repaired ?? bytes
-      const profiled = await withDeclaredProfile(whole)
+      const profiled = await withDeclaredProfile(whole, checksData ? TOLERANT_OPTIONS : STRICT_OPTIONS)
+      if (isFailure(profiled)) return profiled
       // The source also counts as damaged when colour chunks were dropped: the check for private data sees
       // only the repaired bytes, and not what these chunks held.
       return { bytes: profiled ?? whole, damaged: repaired !== undefined || profiled !== undefined }

@@ -4,7 +4,7 @@ import type { ImageFormat as SourceFormat } from '../../../media/kinds.ts'
 import { type MediaLimits, validateDeclaredSize } from '../../../media/limits.ts'
 import type { Size } from '../../../media/size.ts'
 import { hasDeepProfile, hasUselessProfile } from '../colours/deep-profile.ts'
-import { isProfileOf } from '../colours/icc-header.ts'
+import { isProfileOf, spaceOfProfile } from '../colours/icc-header.ts'
 import { bmpSize } from '../formats/bmp/bmp.ts'
 import { isBeyondSharp } from '../formats/heif/avif-colours.ts'
 import { codedItem, readHeif, shownItem } from '../formats/heif/heif-items.ts'
@@ -20,6 +20,7 @@ import { svgSize } from '../formats/svg/svg-root.ts'
 import { isUnsubsampledYcc } from '../formats/tiff/tiff-samples.ts'
 import { isLosslessWebp } from '../formats/webp/webp-lossless.ts'
 import { sharp, UNLIMITED_PIXELS } from '../pixels/sharp.ts'
+import { toSrgb } from './to-srgb.ts'
 
 /** The metadata of an image's header. */
 export interface ImageInfo {
@@ -49,11 +50,16 @@ export interface ImageInfo {
   /**
    * The decoder to use instead of Sharp, although Sharp decodes other files of this format. `sequence`: its
    * still is the first frame of an image sequence. `colours`: Sharp would decode it in wrong colours. `inks`:
-   * CMYK without a profile. `grey`: grey with more than 8 bits and a profile. `luma`: YCbCr in a TIFF.
+   * CMYK without a profile. `grey`: grey with a profile that Sharp does not apply. `luma`: YCbCr in a TIFF.
    */
   readonly ownDecoder?: 'sequence' | 'colours' | 'inks' | 'grey' | 'luma'
   /** Animated PNG only: whether the default image, which Sharp decodes, is not one of its frames. */
   readonly hidesDefault?: true
+  /**
+   * PNG, also in an icon: whether its compressed data is checked and repaired before it is decoded. This is done
+   * only after the decoder has found an error.
+   */
+  readonly checksData?: true
   /** The exact size of a drawing before rounding. Undefined for images with pixels. */
   readonly drawing?: Size
 }
@@ -83,7 +89,8 @@ export async function readInfo(bytes: Uint8Array, format: SourceFormat): Promise
   if (format === 'svg') return drawingInfo(bytes)
   const metadata = await readHeader(bytes)
   if (isFailure(metadata)) return sequenceInfo(bytes, format) ?? heicInfo(bytes, format) ?? metadata
-  return infoOf(metadata, format, bytes)
+  const info = infoOf(metadata, format, bytes)
+  return (await hasUnappliedGreyProfile(metadata)) ? { ...info, ownDecoder: 'grey' } : info
 }
 
 /** Validates a header. Returns `too-large-dimensions`, `too-many-frames` or undefined. */
@@ -203,17 +210,28 @@ function infoOf(metadata: Metadata, format: SourceFormat, bytes: Uint8Array): Im
     ...(hidesDefault ? { hidesDefault } : {}),
     ...(!hidesDefault && hasOtherColours(bytes, format) ? { ownDecoder: 'colours' } : {}),
     ...(isCmykWithoutProfile(metadata) ? { ownDecoder: 'inks' } : {}),
-    ...(isDeepGrey(metadata) ? { ownDecoder: 'grey' } : {}),
     ...(format === 'tiff' && isUnsubsampledYcc(bytes) ? { ownDecoder: 'luma' } : {}),
   }
 }
 
 /**
- * Whether it is 16-bit grey with a profile. Sharp applies a profile to grey of 8 bits only. A grey PNG with a
- * profile is reduced to 8 bits before this (`withDeclaredProfile`).
+ * Whether it is grey with a profile that Sharp does not apply: any profile at 16 bits, and an RGB profile at 8
+ * bits. Grey in sRGB is common, and needs no profile. A grey PNG with a profile is converted before this
+ * (`withDeclaredProfile`).
  */
-function isDeepGrey({ space, icc }: Metadata): boolean {
-  return space === 'grey16' && isProfileOf(icc, space)
+async function hasUnappliedGreyProfile({ space, icc }: Metadata): Promise<boolean> {
+  if (space === 'grey16') return isProfileOf(icc, space)
+  return space === 'b-w' && spaceOfProfile(icc) === 'RGB ' && (await changesGreys(icc))
+}
+
+const LEVELS = 256
+
+/** Whether a profile shows any level of grey visibly different from sRGB. */
+async function changesGreys(icc: Buffer | undefined): Promise<boolean> {
+  const data = Uint8Array.from({ length: LEVELS * 3 }, (_, at) => Math.floor(at / 3))
+  const greys = { data, width: LEVELS, height: 1, channels: 3, bitsPerSample: 8, isGrey: true } as const
+  const shown = await toSrgb({ ...greys, icc })
+  return !isFailure(shown) && shown.data.some((level, at) => Math.abs(level - Math.floor(at / 3)) > 1)
 }
 
 /** Whether it is CMYK without a matching profile. */

@@ -1,16 +1,19 @@
 import type { Sharp, SharpOptions } from 'sharp'
 import { toScreen } from '../colours/deep-profile.ts'
 import { withStillBrand } from '../formats/heif/still-brand.ts'
-import { TOLERANT_OPTIONS } from '../formats/repair.ts'
+import { STRICT_OPTIONS, TOLERANT_OPTIONS } from '../formats/repair.ts'
 import { sharp, UNLIMITED_PIXELS } from '../pixels/sharp.ts'
 import type { ImageInfo } from './inspect.ts'
 
-/** Opens a file with Sharp: in display orientation, converted to sRGB, and decoded as far as it is intact. */
+/**
+ * Opens a file with Sharp: in display orientation, converted to sRGB, and decoded as far as it is intact. A PNG
+ * whose data was not checked fails at the first error (`withDataRepair`).
+ */
 export function openFile(bytes: Uint8Array, info: ImageInfo, options: SharpOptions): Sharp {
   const drawing = info.drawing === undefined ? {} : { density: CSS_DENSITY }
   const opened = sharp(withStillBrand(bytes), {
     ...UNLIMITED_PIXELS,
-    ...TOLERANT_OPTIONS,
+    ...(info.format === 'png' && info.checksData !== true ? STRICT_OPTIONS : TOLERANT_OPTIONS),
     ...drawing,
     unlimited: canLiftLimits(bytes, info),
     ignoreIcc: info.uselessProfile === true,

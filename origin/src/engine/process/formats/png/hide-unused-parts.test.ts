@@ -1,7 +1,7 @@
 import { deflateSync } from 'node:zlib'
 import sharp from 'sharp'
 import { expect, it } from 'vitest'
-import { hideUnusedParts } from './hide-unused-parts.ts'
+import { hideInvalidParts, hideUnusedParts } from './hide-unused-parts.ts'
 import { encodePngChunk, pngChunks } from './png-chunks.ts'
 
 const image = sharp({ create: { width: 8, height: 8, channels: 3, background: '#3366cc' } })
@@ -16,6 +16,31 @@ it.each(['tEXt', 'zTXt', 'iTXt'])('hides %s of a PNG, and keeps its pixels', asy
   expect(await sharp(file, { failOn: 'warning' }).raw().toBuffer()).toEqual(
     await sharp(plain).raw().toBuffer(),
   )
+})
+
+it.each([
+  ['a1CD', true],
+  ['a CD', true],
+  ['1BCD', true],
+  ['\xe1BCD', true],
+  ['gAhA', true],
+  ['gAMA', false],
+  ['A1CD', false],
+  ['\0BCD', false],
+])('hides the chunk %j of a PNG: %s', async (id, isHidden) => {
+  const plain = await image.clone().png().toBuffer()
+  const headEnd = [...pngChunks(plain)][0]?.end ?? 0
+  const chunk = encodePngChunk(id, Buffer.of(0, 0, 0, 9))
+  const file = Buffer.concat([plain.subarray(0, headEnd), chunk, plain.subarray(headEnd)])
+  for (const hide of [hideInvalidParts, hideUnusedParts]) {
+    const copy = Buffer.from(file)
+    hide(copy, 'png')
+    expect(copy.equals(file)).toBe(!isHidden)
+    if (isHidden)
+      expect(await sharp(copy, { failOn: 'warning' }).raw().toBuffer()).toEqual(
+        await sharp(plain).raw().toBuffer(),
+      )
+  }
 })
 
 it.each([false, true])('hides all but the first page of a TIFF (BigTIFF: %s)', async (bigtiff) => {

@@ -1,7 +1,8 @@
 /**
  * Hides the parts of a file that are not shown but that decoders open all the same: the texts of a PNG, which
- * may be compressed a thousandfold, and the further pages of a TIFF, of which there may be as many as there
- * are bytes. The bytes are modified in place, because callers have no other use for them.
+ * may be compressed a thousandfold, its ancillary chunks with invalid names, and the further pages of a TIFF, of
+ * which there may be as many as there are bytes. The bytes are modified in place, because callers have no other
+ * use for them.
  */
 
 import { crc32 } from 'node:zlib'
@@ -10,19 +11,34 @@ import { pngChunks } from './png-chunks.ts'
 
 /** Leaves only the image in a file that is about to be decoded. Modifies `bytes`. */
 export function hideUnusedParts(bytes: Uint8Array, format: SourceFormat): void {
-  if (format === 'png') hideTexts(bytes)
+  if (format === 'png') hideChunks(bytes, (id) => TEXTS.has(id) || isInvalidAncillary(id))
   if (format === 'tiff') hidePages(bytes)
+}
+
+/** Hides only what makes decoders reject a file that browsers show. Modifies `bytes`. */
+export function hideInvalidParts(bytes: Uint8Array, format: SourceFormat): void {
+  if (format === 'png') hideChunks(bytes, isInvalidAncillary)
 }
 
 const TEXTS: ReadonlySet<string> = new Set(['tEXt', 'zTXt', 'iTXt'])
 /** An ancillary, private chunk type, which every decoder ignores. */
 const IGNORED = Buffer.from('teXt', 'latin1')
 
-function hideTexts(bytes: Uint8Array): void {
+/** A bit of the first byte of a chunk type. Without it, the chunk is critical. */
+const ANCILLARY = 0x20
+/** Four letters, of which the third is upper-case (PNG specification, section 5.4). */
+const VALID_TYPE = /^[A-Za-z]{2}[A-Z][A-Za-z]$/
+
+/** Whether a chunk is one that browsers ignore but libpng rejects for its name. */
+function isInvalidAncillary(id: string): boolean {
+  return (id.charCodeAt(0) & ANCILLARY) !== 0 && !VALID_TYPE.test(id)
+}
+
+function hideChunks(bytes: Uint8Array, isHidden: (id: string) => boolean): void {
   const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   for (const { id, data, end } of pngChunks(bytes)) {
     if (end > file.length) return
-    if (!TEXTS.has(id)) continue
+    if (!isHidden(id)) continue
     const typeAt = data.byteOffset - bytes.byteOffset - IGNORED.length
     IGNORED.copy(file, typeAt)
     file.writeUInt32BE(crc32(file.subarray(typeAt, end - 4)), end - 4)

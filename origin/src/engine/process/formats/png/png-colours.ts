@@ -5,6 +5,8 @@
  */
 
 import { deflateSync } from 'node:zlib'
+import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
+import type { SharpOptions } from 'sharp'
 import type { Colours } from '../../colours/colours.ts'
 import { coloursOf } from '../../colours/colours.ts'
 import { curveOf, type DeclaredColours, declaredColours } from '../../colours/declared-colours.ts'
@@ -23,9 +25,13 @@ import { encodePngChunk, PNG_SIGNATURE, pngChunks, unpackProfile } from './png-c
 /**
  * Returns the image with a profile in place of its colour chunks, or without a profile that has no effect.
  * Undefined when neither is needed. A grey image with a profile that Sharp would not convert is changed to a
- * form that Sharp does convert: 8 bits, and RGB when the profile is an RGB profile. Throws what Sharp throws.
+ * form that Sharp does convert: 8 bits, and RGB when the profile is an RGB profile. Fails with `undecodable`
+ * when that image does not decode with the given options.
  */
-export async function withDeclaredProfile(bytes: Uint8Array): Promise<Uint8Array | undefined> {
+export async function withDeclaredProfile(
+  bytes: Uint8Array,
+  options: SharpOptions,
+): Promise<Uint8Array | Failure | undefined> {
   const declared = withProfile(bytes)
   const profiled = declared ?? bytes
   const chunks = chunksBeforeData(profiled)
@@ -35,13 +41,17 @@ export async function withDeclaredProfile(bytes: Uint8Array): Promise<Uint8Array
   const isOfColours = spaceOfProfile(profileIn(chunks)) === 'RGB '
   const isDeep = viewOf(chunks, 'IHDR')?.getUint8(BIT_DEPTH_AT) === 16
   if (!isDeep && !isOfColours) return declared
-  const png = await sharp(profiled, { ...UNLIMITED_PIXELS, failOn: 'none', ignoreIcc: true })
-    .toColourspace(isOfColours ? 'srgb' : 'b-w')
-    .png({ compressionLevel: 1 })
-    .toBuffer()
-  const [header] = pngChunks(png)
-  const at = header?.end ?? 0
-  return Buffer.concat([png.subarray(0, at), encodePngChunk('iCCP', profile), png.subarray(at)])
+  try {
+    const png = await sharp(profiled, { ...UNLIMITED_PIXELS, ...options, ignoreIcc: true })
+      .toColourspace(isOfColours ? 'srgb' : 'b-w')
+      .png({ compressionLevel: 1 })
+      .toBuffer()
+    const [header] = pngChunks(png)
+    const at = header?.end ?? 0
+    return Buffer.concat([png.subarray(0, at), encodePngChunk('iCCP', profile), png.subarray(at)])
+  } catch (error) {
+    return fail('undecodable', error instanceof Error ? error.message : String(error))
+  }
 }
 
 const BIT_DEPTH_AT = 8
@@ -49,13 +59,25 @@ const BIT_DEPTH_AT = 8
 function withProfile(bytes: Uint8Array): Uint8Array | undefined {
   const chunks = chunksBeforeData(bytes)
   const declared = declaredBy(chunks)
-  if (declared === 'hdr' || declared === 'profile') return undefined
-  const icc = declared === 'srgb' ? undefined : declared.icc
+  if (declared === 'hdr') return undefined
+  if (declared === 'profile')
+    return hasLateProfile(chunks) ? replaceColours(bytes, chunks.get('iCCP')) : undefined
   // Sharp would apply a profile that browsers ignore.
-  if (icc === undefined && !chunks.has('iCCP')) return undefined
-  const profile = icc === undefined ? [] : [encodePngChunk('iCCP', PROFILE_HEAD, deflateSync(icc))]
+  if (declared === 'srgb') return chunks.has('iCCP') ? replaceColours(bytes) : undefined
+  return replaceColours(bytes, Buffer.concat([PROFILE_HEAD, deflateSync(declared.icc)]))
+}
+
+/** Whether the profile follows the palette, where browsers read it and libpng does not. */
+function hasLateProfile(chunks: Chunks): boolean {
+  const ids = [...chunks.keys()]
+  return ids.includes('PLTE') && ids.indexOf('iCCP') > ids.indexOf('PLTE')
+}
+
+/** Replaces the colour chunks by a profile, given as the data of its chunk, or removes them. */
+function replaceColours(bytes: Uint8Array, profile?: Uint8Array): Uint8Array {
   const [head = bytes, ...rest] = withoutColours(bytes)
-  return Buffer.concat([head, ...profile, ...rest])
+  const chunk = profile === undefined ? [] : [encodePngChunk('iCCP', profile)]
+  return Buffer.concat([head, ...chunk, ...rest])
 }
 
 /**
@@ -101,7 +123,7 @@ const CHUNK_BYTES: ReadonlyMap<string, number> = new Map([
   ['cHRM', 32],
 ])
 
-/** The data of the first valid chunk of each type. */
+/** The data of the first valid chunk of each type, in the order of the file. */
 type Chunks = ReadonlyMap<string, Uint8Array>
 
 const START_OF_DATA: ReadonlySet<string> = new Set(['IDAT', 'fcTL'])

@@ -27,8 +27,8 @@ it('stores none of the chunks that it skips, however many there are', async () =
   const before = process.memoryUsage().heapUsed
   expect(isWholePng(png)).toBe(true)
   expect(isHdrPng(png)).toBe(false)
-  expect(await repairPng(png)).toBeUndefined()
-  expect(await withDeclaredProfile(png)).toBeUndefined()
+  expect(await repairPng(png, { checksData: false })).toBeUndefined()
+  expect(await withDeclaredProfile(png, {})).toBeUndefined()
   expect(process.memoryUsage().heapUsed - before).toBeLessThan(MAX_BYTES)
 })
 
@@ -36,10 +36,10 @@ it('stores a limited number of the chunks of a damaged file', async () => {
   const png = await withChunks(MANY)
   const before = process.memoryUsage().heapUsed
   expect(isWholePng(png.subarray(0, -4))).toBe(false)
-  expect(await repairPng(png.subarray(0, -4))).toMatchObject({ code: 'undecodable' })
+  expect(await repairPng(png.subarray(0, -4), { checksData: false })).toMatchObject({ code: 'undecodable' })
   expect(process.memoryUsage().heapUsed - before).toBeLessThan(MAX_BYTES)
   const few = await withChunks(100)
-  const repaired = await repairPng(few.subarray(0, -4))
+  const repaired = await repairPng(few.subarray(0, -4), { checksData: false })
   expect(repaired).toBeInstanceOf(Uint8Array)
 })
 
@@ -52,7 +52,9 @@ it('replaces the chunks that declare the colours by a profile, and keeps the oth
   const idsOf = (png: Uint8Array) => [...pngChunks(png)].map(({ id }) => id)
   const profiled = await withDeclaredProfile(
     Buffer.concat([PNG_SIGNATURE, header, ...rest.slice(0, 1), gamma, ...rest.slice(1)]),
+    {},
   )
+  if (profiled !== undefined && !(profiled instanceof Uint8Array)) throw new Error(profiled.detail)
   const plain = Buffer.concat([PNG_SIGNATURE, header, ...rest])
   expect(idsOf(profiled ?? plain)).toEqual(idsOf(plain).toSpliced(1, 0, 'iCCP'))
 })
@@ -65,7 +67,7 @@ it('ignores transparency with a wrong checksum, as browsers do', async () => {
   const allRed = Buffer.from(encodePngChunk('tRNS', Uint8Array.of(0, 255, 0, 0, 0, 0)))
   const alphaOf = async (transparency: Uint8Array) => {
     const png = Buffer.concat([PNG_SIGNATURE, header, transparency, ...rest])
-    const repaired = (await repairPng(png)) ?? png
+    const repaired = (await repairPng(png, { checksData: false })) ?? png
     if (!(repaired instanceof Uint8Array)) throw new Error(repaired.detail)
     return (await sharp(repaired).ensureAlpha().raw().toBuffer())[3]
   }
@@ -88,7 +90,7 @@ it.each([
   data.set([method, 31 - ((method * 256) % 31)])
   const chunks = [encodePngChunk('IHDR', header), encodePngChunk('IDAT', data), encodePngChunk('IEND')]
   const png = Buffer.concat([PNG_SIGNATURE, ...chunks])
-  const repaired = await repairPng(png)
+  const repaired = await repairPng(png, { checksData: false })
   expect(repaired !== undefined).toBe(isRepaired)
   const read = repaired instanceof Uint8Array ? repaired : png
   const shown = await sharp(read, { failOn: 'none' }).toColourspace('b-w').raw().toBuffer()

@@ -4,7 +4,7 @@
  * become transparent.
  */
 
-import { constants, crc32, createInflate, deflateSync } from 'node:zlib'
+import { constants, crc32, createInflateRaw, deflateSync } from 'node:zlib'
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
 import { hasDeepProfile, toScreen } from '../../colours/deep-profile.ts'
 import { sharp, UNLIMITED_PIXELS } from '../../pixels/sharp.ts'
@@ -13,22 +13,29 @@ import { encodePngChunk, PNG_SIGNATURE, type PngChunk, pngChunks } from './png-c
 
 /**
  * Returns a complete PNG for one that is truncated, has wrong checksums, or declares a zlib window that is too
- * small. Undefined when the PNG has none of these faults. Fails with `undecodable` when not even the first row
- * is present. The header must have been validated.
+ * small. Undefined when the PNG has none of these faults. The compressed data of a file with correct checksums
+ * is repaired only with `checksData`, because decompressing it takes as long as decoding it. Fails with
+ * `undecodable` when not even the first row is present. The header must have been validated.
  */
-export async function repairPng(bytes: Uint8Array): Promise<Uint8Array | Failure | undefined> {
+export async function repairPng(
+  bytes: Uint8Array,
+  { checksData }: PngRepairOptions,
+): Promise<Uint8Array | Failure | undefined> {
   if (!startsWithZlib(bytes)) return fail('undecodable', 'no picture data')
   const seen = withWholeWindow(bytes)
-  if (isWholePng(bytes)) return seen
+  if (!checksData && isWholePng(bytes)) return seen
   const chunks = [...neededChunks(seen ?? bytes)]
   const header = headerOf(chunks)
   if (header === undefined) return fail('undecodable', 'no header')
   if (header.dataBytes > MAX_DATA_BYTES) return rewrite(chunks)
   const data = chunks.filter(({ id }) => id === 'IDAT').map((chunk) => chunk.data)
-  const inflated = await inflateStart(data, header.dataBytes)
-  const pixels = withoutBadRows(header, inflated.pixels)
-  if (pixels.length < header.dataBytes) return repaint(chunks, header, pixels)
-  return inflated.isIntact ? rewrite(chunks) : repack(chunks, pixels)
+  const pixels = withoutBadRows(header, await inflateStart(data, header.dataBytes))
+  return pixels.length < header.dataBytes ? repaint(chunks, header, pixels) : repack(chunks, pixels)
+}
+
+export interface PngRepairOptions {
+  /** Whether the compressed data of a file with correct checksums is decompressed and repaired too. */
+  readonly checksData: boolean
 }
 
 /**
@@ -47,7 +54,10 @@ export function isWholePng(bytes: Uint8Array): boolean {
 /** Larger image data is left to the decoder, which paints the missing rows black. */
 const MAX_DATA_BYTES = 128 * 1024 * 1024
 
-/** Returns whether the image data starts with the two bytes of every zlib stream (RFC 1950, section 2.2). */
+/**
+ * Returns whether the image data starts with the two bytes of a zlib stream without a preset dictionary
+ * (RFC 1950, section 2.2).
+ */
 function startsWithZlib(bytes: Uint8Array): boolean {
   const start: number[] = []
   for (const { id, data } of pngChunks(bytes)) {
@@ -55,8 +65,11 @@ function startsWithZlib(bytes: Uint8Array): boolean {
     if (start.length === 2) break
   }
   const [method = 0, flags] = start
-  return flags !== undefined && (method & 0xf) === 8 && (method * 256 + flags) % 31 === 0
+  if (flags === undefined || (method & 0xf) !== 8 || (flags & PRESET_DICTIONARY) !== 0) return false
+  return (method * 256 + flags) % 31 === 0
 }
+
+const PRESET_DICTIONARY = 0x20
 
 const WINDOW_AT = 4
 /** The zlib header of the largest window, 32 KiB: method, window and checksum. */
@@ -146,31 +159,29 @@ const INFLATED_CHUNK_BYTES = 1024
 const SMALL_CHUNK_BYTES = 64
 const SMALL_IMAGE_BYTES = 64 * 1024
 
-interface Inflated {
-  readonly pixels: Buffer
-  /** Whether the stream is free of errors up to its end. */
-  readonly isIntact: boolean
-}
+/** The bytes of the zlib header before the deflate stream (RFC 1950, section 2.2). */
+const ZLIB_HEADER_BYTES = 2
 
-/** Inflates as much as a corrupt stream yields, up to a limit. */
-async function inflateStart(data: readonly Uint8Array[], maxBytes: number): Promise<Inflated> {
+/**
+ * Inflates as much as a corrupt stream yields, up to a limit. The checksum at its end is not checked: an error
+ * there would discard the last rows.
+ */
+async function inflateStart(data: readonly Uint8Array[], maxBytes: number): Promise<Buffer> {
   const chunkSize = maxBytes < SMALL_IMAGE_BYTES ? SMALL_CHUNK_BYTES : INFLATED_CHUNK_BYTES
-  const inflate = createInflate({ chunkSize, finishFlush: constants.Z_SYNC_FLUSH })
+  const inflate = createInflateRaw({ chunkSize, finishFlush: constants.Z_SYNC_FLUSH })
   const parts: Buffer[] = []
   let bytes = 0
-  let isIntact = true
-  inflate.end(Buffer.concat(data))
+  inflate.end(Buffer.concat(data).subarray(ZLIB_HEADER_BYTES))
   try {
     for await (const part of inflate) {
       parts.push(part)
       bytes += part.length
-      if (bytes > maxBytes) break
+      if (bytes >= maxBytes) break
     }
   } catch {
     // The stream is corrupt here; the image consists of what came before.
-    isIntact = false
   }
-  return { pixels: Buffer.concat(parts).subarray(0, maxBytes), isIntact }
+  return Buffer.concat(parts).subarray(0, maxBytes)
 }
 
 /** The highest filter number of a row; they start at 0 (PNG specification, section 9.2). */
