@@ -26,8 +26,8 @@ export interface OpenImageOptions {
   readonly maxBytes: number
   readonly validate: Validate
   /**
-   * Whether a still image is returned unchanged, except for chunk names that decoders reject. Otherwise data that is not part of the displayed image may
-   * be overwritten.
+   * Whether a still image is returned unchanged, except for chunk names that decoders reject. Otherwise data
+   * that is not part of the displayed image may be overwritten.
    */
   readonly intact?: boolean
   /** Whether the compressed data of a PNG is checked and repaired (`withDataRepair`). */

@@ -178,7 +178,7 @@ const VERSION = 0x04_30_00_00
 
 function encodeProfile(space: 'RGB ' | 'GRAY', colours: readonly Tag[]): Buffer {
   const tags: readonly Tag[] = [
-    ['desc', text('told')],
+    ['desc', text('made')],
     ['cprt', text('none')],
     xyzTag('wtpt', D50),
     ...colours.map(([name, data]): Tag => [name, aligned(data)]),

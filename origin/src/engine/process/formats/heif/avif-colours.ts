@@ -7,8 +7,8 @@ import { codedItem, type HeifFile, type HeifItem, readHeif, shownItem } from './
 /**
  * Returns whether an AVIF has a feature that Sharp ignores: colours declared by code points, premultiplied
  * colours, alpha or grey of limited range, full range that only the code points declare, grey with a profile,
- * or alpha that is not transformed like its image. It also returns true for grids whose tiles carry the transformations of the image, as avifenc wrote
- * them: browsers transform such an image as a whole.
+ * or alpha that is not transformed like its image. It also returns true for grids whose tiles carry the
+ * transformations of the image, as avifenc wrote them: browsers transform such an image as a whole.
  */
 export function isBeyondSharp(bytes: Uint8Array): boolean {
   const file = readHeif(bytes)

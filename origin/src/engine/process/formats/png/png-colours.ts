@@ -111,7 +111,7 @@ export function codePointsOfPng(bytes: Uint8Array): Colours | undefined {
 }
 
 /** A profile name, and the only compression method. */
-const PROFILE_HEAD = Buffer.from('told\0\0', 'latin1')
+const PROFILE_HEAD = Buffer.from('made\0\0', 'latin1')
 const COLOUR_CHUNKS: ReadonlySet<string> = new Set(['cICP', 'iCCP', 'sRGB', 'gAMA', 'cHRM'])
 
 /** The lengths of the chunks of fixed length, in bytes. With another length they are ignored. */

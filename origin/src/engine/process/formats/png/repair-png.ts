@@ -21,7 +21,7 @@ export async function repairPng(
   bytes: Uint8Array,
   { checksData }: PngRepairOptions,
 ): Promise<Uint8Array | Failure | undefined> {
-  if (!startsWithZlib(bytes)) return fail('undecodable', 'no picture data')
+  if (!startsWithZlib(bytes)) return fail('undecodable', 'no image data')
   const seen = withWholeWindow(bytes)
   if (!checksData && isWholePng(bytes)) return seen
   const chunks = [...neededChunks(seen ?? bytes)]
