@@ -109,6 +109,15 @@ const GIFS: Readonly<Record<string, readonly [readonly Frame[], readonly (readon
   ],
 }
 
+/** Builds a GIF whose only frame covers the left half of the canvas, with 256 colours from black to red. */
+function gifOfAllColours(): Buffer {
+  const colours = Uint8Array.from({ length: 256 }, (_, index) => index)
+  const palette = Buffer.from([...colours].flatMap((level) => [level, 0, 0]))
+  const head = Buffer.from([...Buffer.from('GIF89a'), 2 * SIDE, 0, SIDE, 0, 0xf7, 0, 0])
+  const descriptor = Buffer.from([0x2c, 0, 0, 0, 0, SIDE, 0, SIDE, 0, 0, 8])
+  return Buffer.concat([head, palette, descriptor, coded(colours, 8), Buffer.from([0x3b])])
+}
+
 describe('GIF without a transparent index', () => {
   let service: Service
   beforeAll(async () => {
@@ -121,6 +130,7 @@ describe('GIF without a transparent index', () => {
       }
     }
     await service.put('attachments/1/bare.gif', gif([corner], 2, false))
+    await service.put('attachments/1/all.gif', gifOfAllColours())
   })
   afterAll(() => service.close())
 
@@ -145,6 +155,22 @@ describe('GIF without a transparent index', () => {
   it('needs no control extension to be transparent', async () => {
     const { body } = await send(service.url, '/attachments/1/bare.gif?format=png')
     expect(await cornersOf(body)).toEqual([NOTHING, RED_PIXEL])
+  })
+
+  it('is transparent where nothing is painted also if its first frame uses all colours', async () => {
+    const { body } = await send(service.url, '/attachments/1/all.gif?format=png&quality=lossless')
+    const { data, info } = await sharp(body).ensureAlpha().raw().toBuffer({ resolveWithObject: true })
+    expect([info.width, info.height]).toEqual([2 * SIDE, SIDE])
+    for (let pixel = 0; pixel < info.width * info.height; pixel += 1) {
+      const [x, y] = [pixel % info.width, Math.floor(pixel / info.width)]
+      const [red = 0, green, blue, alpha] = data.subarray(pixel * 4, pixel * 4 + 4)
+      expect(alpha).toBe(x < SIDE ? 255 : 0)
+      if (x >= SIDE) continue
+      expect([green, blue]).toEqual([0, 0])
+      expect(Math.abs(red - (y * SIDE + x))).toBeLessThanOrEqual(1)
+    }
+    const untouched = await send(service.url, '/attachments/1/all.gif?format=gif')
+    expect(untouched.body.equals(gifOfAllColours())).toBe(true)
   })
 
   it('is passed through unchanged when no change is requested', async () => {

@@ -77,6 +77,14 @@ export function colourTableBytes(flags: number | undefined): number {
   return flags !== undefined && flags & 0x80 ? 3 * 2 ** ((flags & 7) + 1) : 0
 }
 
+/** Returns the colours of a frame, three bytes each: its own table, or else the one of the file. */
+export function colourTableOf(bytes: Uint8Array, { start }: GifFrame): Uint8Array {
+  const own = colourTableBytes(bytes[start + DESCRIPTOR_BYTES - 1])
+  const [from, length] =
+    own > 0 ? [start + DESCRIPTOR_BYTES, own] : [HEADER_BYTES, colourTableBytes(bytes[10])]
+  return bytes.subarray(from, from + length)
+}
+
 /** Returns the offset after the sub-blocks that start at `start`, including their empty terminator. */
 function endOfBlocks(file: Buffer, start: number): number {
   let at = start

@@ -1,7 +1,8 @@
 /**
  * Browsers show nothing where no frame of a GIF has painted, and where a frame was disposed of. For frames
  * without a transparent index, libvips makes these areas opaque, in black or in the background colour. This
- * file gives such frames a transparent index that none of their pixels uses.
+ * file gives such frames a transparent index that none of their pixels uses. `repairGif` frees an index of the
+ * first frame if its pixels use all.
  */
 
 import { type GifFrame, type GifFrames, gifFrames } from './gif-frames.ts'
@@ -31,6 +32,11 @@ export function withTransparency(bytes: Uint8Array): Uint8Array | undefined {
     at = frame.control === undefined ? control : control + CONTROL_BYTES
   }
   return parts.length === 0 ? undefined : Buffer.concat([...parts, bytes.subarray(at)])
+}
+
+/** Whether the first frame needs a transparent index, and its pixels use all of them. */
+export function lacksTransparentIndex(gif: GifFrames, first: GifFrame): boolean {
+  return !first.isTransparent && mayUncover(gif, first, true) && unusedIndex(first) === undefined
 }
 
 const TRANSPARENT_FLAG = 1

@@ -1,12 +1,13 @@
 /**
- * Repairs a GIF whose first image is truncated or corrupt. libnsgif rejects corrupt data, loses the last run
- * of data without an end code, and leaves gaps between the rows of interlaced images. Browsers show the
- * pixels that exist, stretch the rows of an interlaced image over the missing ones, and leave the rest
- * transparent.
+ * Repairs a GIF whose first image is truncated or corrupt, or leaves no colour index for transparency. libnsgif
+ * rejects corrupt data, loses the last run of data without an end code, and leaves gaps between the rows of
+ * interlaced images. Browsers show the pixels that exist, stretch the rows of an interlaced image over the
+ * missing ones, and leave the rest transparent.
  */
 
-import { colourTableBytes, type GifFrame, gifFrames } from './gif-frames.ts'
+import { colourTableBytes, colourTableOf, type GifFrame, gifFrames } from './gif-frames.ts'
 import { readLzw, writePlainLzw } from './gif-lzw.ts'
+import { lacksTransparentIndex } from './gif-transparency.ts'
 
 export interface RepairedGif {
   readonly bytes: Uint8Array
@@ -15,24 +16,30 @@ export interface RepairedGif {
 }
 
 /**
- * Returns a copy of the GIF with its first image encoded again. Undefined when that image is complete, or
- * when the file has none.
+ * Returns a copy of the GIF with its first image encoded again. Undefined when that image is complete and no
+ * index has to be freed, or when the file has none.
  */
 export function repairGif(bytes: Uint8Array): RepairedGif | undefined {
-  const [frame] = gifFrames(bytes).frames
+  const gif = gifFrames(bytes)
+  const [frame] = gif.frames
   if (frame === undefined) return undefined
   const { width, height, data, codeBits } = frame
   const area = width * height
   if (area === 0 || area > MAX_PIXELS) return undefined
   const { pixels, isEnded } = readLzw(data, codeBits, area)
-  if (pixels === 0 || (isEnded && pixels === area)) return undefined
+  const needsIndex = lacksTransparentIndex(gif, frame)
+  if (pixels === 0 || (isEnded && pixels === area && !needsIndex)) return undefined
   // The last run may extend past the end of the image.
   const coded = new Uint8Array(area + MAX_RUN)
   readLzw(data, codeBits, area, coded)
   const there = Math.min(pixels, area)
-  const missing = there === area ? undefined : missingIndex(frame, coded.subarray(0, there))
+  const isPartial = there < area
+  const missing =
+    isPartial || needsIndex
+      ? missingIndex(frame, coded.subarray(0, there), colourTableOf(bytes, frame))
+      : undefined
   const shown = inRows(frame, coded.subarray(0, there), missing ?? 0)
-  return { bytes: replaced(bytes, frame, shown, missing), isPartial: missing !== undefined }
+  return { bytes: replaced(bytes, frame, shown, missing), isPartial }
 }
 
 /** The largest image that is repaired, in pixels. A larger one takes too long and is left to the decoder. */
@@ -42,16 +49,43 @@ const COLOURS = 256
 
 /**
  * Returns a colour index for the missing pixels: the transparent one, or one that no pixel uses. When all are
- * in use, the pixels of the rarest colour get another colour to free its index.
+ * in use, the pixels of one colour get the nearest other colour to free its index.
  */
-function missingIndex({ isTransparent, transparent }: GifFrame, pixels: Uint8Array): number {
+function missingIndex(
+  { isTransparent, transparent }: GifFrame,
+  pixels: Uint8Array,
+  colours: Uint8Array,
+): number {
   if (isTransparent) return transparent
   const counts = new Uint32Array(COLOURS)
   for (const pixel of pixels) counts[pixel] = (counts[pixel] ?? 0) + 1
-  const rarest = counts.lastIndexOf(Math.min(...counts))
-  for (const [at, pixel] of pixels.entries())
-    if (pixel === rarest) pixels[at] = pixels[at - 1] ?? pixels.find((other) => other !== rarest) ?? 0
-  return rarest
+  const unused = counts.lastIndexOf(0)
+  if (unused >= 0) return unused
+  const { index, nearest } = leastVisible(counts, colours)
+  for (const [at, pixel] of pixels.entries()) if (pixel === index) pixels[at] = nearest
+  return index
+}
+
+/** Returns the colour whose replacement by its nearest other colour changes the pixels least. */
+function leastVisible(
+  counts: Uint32Array,
+  colours: Uint8Array,
+): { readonly index: number; readonly nearest: number } {
+  let [index, nearest, least] = [0, 0, Number.POSITIVE_INFINITY]
+  for (let one = 0; one < COLOURS; one += 1)
+    for (let other = 0; other < COLOURS; other += 1) {
+      const change = (counts[one] ?? 0) * distance(colours, one, other)
+      if (one !== other && change < least) [index, nearest, least] = [one, other, change]
+    }
+  return { index, nearest }
+}
+
+/** Returns the squared distance of two colours of a table. Colours that the table lacks are black. */
+function distance(colours: Uint8Array, one: number, other: number): number {
+  let sum = 0
+  for (let channel = 0; channel < 3; channel += 1)
+    sum += ((colours[one * 3 + channel] ?? 0) - (colours[other * 3 + channel] ?? 0)) ** 2
+  return sum
 }
 
 /**
