@@ -281,7 +281,12 @@ const TIME: readonly Mutant[] = [
     "frame.blend === 'source'",
     'true',
   ),
-  mutant('only the first frame plays', 'image/render-animation.ts', 'pages: info.frames - from }', 'pages: 1 }'),
+  mutant(
+    'only the first frame plays',
+    'image/render-animation.ts',
+    'pages: info.frames - from }',
+    'pages: 1 }',
+  ),
   mutant(
     'a video shows its first frame',
     'video/video.ts',
