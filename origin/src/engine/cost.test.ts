@@ -115,6 +115,24 @@ describe('the predicted cost', () => {
       expect(predictRender(huge, to(format, 16_384, 10_000)).memoryBytes).toBeGreaterThan(MOST.memoryBytes)
   })
 
+  it('of a long GIF is within the budget when its frames share a palette, unless its colours change', () => {
+    const [width, height, frames] = [600, 600, 200]
+    const gif = {
+      ...photograph(width, height),
+      format: 'gif',
+      palette: true,
+      rotated: false,
+      frames,
+    } as const
+    const smaller = { ...to('gif', 256, 256), frames }
+    const seconds = (source: CostSource, render: CostRender) => predictRender(source, render).cpuSeconds
+    const shared = { ...gif, sharedPalette: true }
+    expect(seconds(shared, smaller)).toBeLessThan(MOST.cpuSeconds)
+    for (const changed of [{ blur: 2 }, { sharpened: true }, { flattened: true }, { buffered: true }])
+      expect(seconds(shared, { ...smaller, ...changed })).toBeGreaterThan(MOST.cpuSeconds)
+    expect(seconds(gif, smaller)).toBeGreaterThan(MOST.cpuSeconds)
+  })
+
   it('of an ordinary photograph counts as a small job', () => {
     const cost = predictRender(photograph(4032, 3024), to('webp', 550, 413))
     expect(cost.memoryBytes).toBeLessThan(SMALL_JOB.memoryBytes)

@@ -42,6 +42,8 @@ export interface CostSource extends Size {
   readonly bytesPerSample: number
   readonly hasAlpha: boolean
   readonly palette: boolean
+  /** GIF only: whether its frames share one palette, which a GIF of another size then has, too. */
+  readonly sharedPalette?: boolean
   /** Whether the source's codec is lossless. */
   readonly lossless: boolean
   /**
@@ -202,13 +204,14 @@ function decoderOf(source: CostSource): DecoderName {
 }
 
 export function encoderOf(
-  source: Pick<CostSource, 'palette' | 'hasAlpha' | 'lossless' | 'width' | 'height'>,
+  source: Pick<CostSource, 'palette' | 'sharedPalette' | 'hasAlpha' | 'lossless' | 'width' | 'height'>,
   render: CostRender,
 ): EncoderName {
   const { format, quality, blur } = render
   if (format === 'gif') {
-    const keepsColours = source.palette && keepsSize(source, render) && blur === 0
-    return keepsColours && !render.flattened && !render.buffered ? 'gif palette' : format
+    const hasPalette = source.sharedPalette || (source.palette && keepsSize(source, render))
+    const keepsPalette = blur === 0 && !render.sharpened && !render.flattened && !render.buffered
+    return hasPalette && keepsPalette ? 'gif palette' : format
   }
   if (format === 'png') {
     // An animation is written frame by frame, in full colour.

@@ -5,6 +5,7 @@ import { type CostRender, type CostSource, FREE, predictRender, sequentialCost }
 import { BASE_BYTES, MIB } from '../cost-tables.ts'
 import type { Cost } from '../jobs.ts'
 import { predictStill } from '../video-cost.ts'
+import { sharesPalette } from './formats/gif/gif-frames.ts'
 import { MAX_PIXELS as MAX_GIF_PIXELS } from './formats/gif/repair-gif.ts'
 import { shownIcon } from './formats/ico/ico.ts'
 import { isWholePng } from './formats/png/repair-png.ts'
@@ -48,6 +49,7 @@ export function predictImage(
     rotated: info.orientation > 1,
     played: frames > 1 || info.hidesDefault === true,
     held: bufferedWebpPixels(info, render),
+    sharedPalette: info.format === 'gif' && sharesPalette(available.bytes),
     filtered: info.format === 'svg' && hasFilters(available.bytes),
     cut: cutLate ? ('late' as const) : isCutEarly ? ('early' as const) : undefined,
     sourceBytes: available.sizeBytes - embedded.sourceBytes,

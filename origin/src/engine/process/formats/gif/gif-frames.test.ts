@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { gifFrames } from './gif-frames.ts'
+import { gifFrames, sharesPalette } from './gif-frames.ts'
 
 /** A GIF of one pixel whose frames store their data in blocks of these lengths. */
 function gif(...frames: readonly (readonly number[])[]): Buffer {
@@ -34,6 +34,18 @@ it('small blocks take no more memory than their data', () => {
   const bytes = Buffer.concat([gif([]).subarray(0, -2), Buffer.alloc(2 * blocks, Buffer.of(1, 7))])
   const before = process.memoryUsage().heapUsed
   const [frame] = gifFrames(bytes).frames
+  const data = frame?.data
   expect(process.memoryUsage().heapUsed - before).toBeLessThan(50_000_000)
-  expect(frame?.data).toHaveLength(blocks)
+  expect(data).toHaveLength(blocks)
+})
+
+it('a palette of any frame is found', () => {
+  const shared = gif([3], [3])
+  expect(sharesPalette(shared)).toBe(true)
+  // The flags of the second image descriptor declare a palette of two colours.
+  const second = shared.lastIndexOf(0x2c)
+  const flags = shared.subarray(0, second + 10)
+  const own = Buffer.concat([flags, Buffer.alloc(6), shared.subarray(second + 10)])
+  own.writeUInt8(0x80, second + 9)
+  expect(sharesPalette(own)).toBe(false)
 })

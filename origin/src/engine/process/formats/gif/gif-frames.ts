@@ -22,11 +22,13 @@ export interface GifFrame {
   /** The transparent colour index. Valid only when `isTransparent` is set. */
   readonly transparent: number
   readonly isInterlaced: boolean
+  /** Whether it has its own palette instead of the one that frames share. */
+  readonly hasOwnPalette: boolean
   /** The offset of the next block. */
   readonly end: number
   /** The bits per colour index in the coded pixels (the LZW minimum code size). */
   readonly codeBits: number
-  /** The LZW-coded pixels. */
+  /** The LZW-coded pixels, joined when they are read. */
   readonly data: Uint8Array
 }
 
@@ -56,9 +58,12 @@ function* framesIn(file: Buffer): Generator<GifFrame, void, void> {
         isTransparent: (flags & 1) === 1,
         transparent: control === undefined ? 0 : (file[control + 6] ?? 0),
         isInterlaced: ((file[at + 9] ?? 0) & 0x40) !== 0,
+        hasOwnPalette: ((file[at + 9] ?? 0) & 0x80) !== 0,
         end,
         codeBits: file[codeBitsAt] ?? 0,
-        data: joined(file, codeBitsAt + 1, end),
+        get data() {
+          return joined(file, codeBitsAt + 1, end)
+        },
       }
       control = undefined
       at = end
@@ -83,6 +88,12 @@ export function colourTableOf(bytes: Uint8Array, { start }: GifFrame): Uint8Arra
   const [from, length] =
     own > 0 ? [start + DESCRIPTOR_BYTES, own] : [HEADER_BYTES, colourTableBytes(bytes[10])]
   return bytes.subarray(from, from + length)
+}
+
+/** Returns whether all frames use the palette of the file, as far as the given bytes go. */
+export function sharesPalette(bytes: Uint8Array): boolean {
+  for (const { hasOwnPalette } of gifFrames(bytes).frames) if (hasOwnPalette) return false
+  return true
 }
 
 /** Returns the offset after the sub-blocks that start at `start`, including their empty terminator. */
