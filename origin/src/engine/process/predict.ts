@@ -114,8 +114,11 @@ function pngIn(bytes: Uint8Array, format: ImageInfo['format']): Uint8Array | und
 const REENCODED_GIF_BYTES_PER_PIXEL = 11
 const REENCODED_GIF_SECONDS_PER_MEGAPIXEL = 0.03
 
-/** The bytes per pixel to repair a PNG: unpacked, padded, packed, in a file, decoded, and in another file. */
-const REPAIRED_PNG_BYTES_PER_PIXEL = 26
+/**
+ * The bytes per pixel to repair a PNG: unpacked, padded, packed, in a file, decoded, and in another file. The
+ * garbage of a first attempt may still be there: 28 were measured.
+ */
+const REPAIRED_PNG_BYTES_PER_PIXEL = 30
 /** The bytes per pixel of an icon's repaired PNG that is decoded while the garbage of the repair remains. */
 const DECODED_ICON_BYTES_PER_PIXEL = 32
 const REPAIRED_PNG_SECONDS_PER_MEGAPIXEL = 0.06
