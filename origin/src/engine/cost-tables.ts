@@ -50,7 +50,7 @@ export const PLAYED_BYTES_PER_PIXEL = 20
 export type DecoderName =
   | SourceFormat
   | 'jpeg in passes'
-  | 'inks'
+  | 'converted'
   | 'deep'
   | 'png in passes'
   | 'png played'
@@ -71,9 +71,9 @@ export const DECODERS: Readonly<Record<DecoderName, Decoder>> = {
     secondsPerMib: 0.016,
   },
   'jpeg in passes': { bytesPerPixel: 0, keptPerPixel: 0, secondsPerMegapixel: 0.02, secondsPerMib: 0.04 },
-  // Four bytes per pixel, copied once, and converted to three. Or grey of 8 bits with an RGB profile: three bytes
-  // per pixel, copied once, and converted.
-  inks: { bytesPerPixel: 9, keptPerPixel: 4, secondsPerMegapixel: 0.05, secondsPerMib: 0.04 },
+  // Images of 8 bits whose colours are converted after decoding. CMYK: four bytes per pixel, copied once, and
+  // converted to three. Grey with an RGB profile: three bytes per pixel, copied once, and converted.
+  converted: { bytesPerPixel: 9, keptPerPixel: 4, secondsPerMegapixel: 0.05, secondsPerMib: 0.04 },
   // Grey of 16 bits with a profile, or HDR: at most eight bytes per pixel, copied twice, and converted to four.
   deep: { bytesPerPixel: 28, keptPerPixel: 4, secondsPerMegapixel: 0.1, secondsPerMib: 0 },
   png: { bytesPerPixel: 0, keptPerPixel: 0, secondsPerMegapixel: 0.02, secondsPerMib: 0.008 },
@@ -213,5 +213,5 @@ export const TRIM_SECONDS_PER_MEGAPIXEL = 0.03
  */
 export const HELD_BYTES_PER_PIXEL = 8
 /** Colour conversion with a profile, which CMYK always needs. */
-export const PRINT_SECONDS = 0.06
-export const PRINT_SECONDS_PER_MEGAPIXEL = 0.05
+export const CMYK_SECONDS = 0.06
+export const CMYK_SECONDS_PER_MEGAPIXEL = 0.05

@@ -14,6 +14,8 @@ import {
   BLUR_BYTES_PER_PIXEL,
   BLUR_SECONDS_PER_MEGAPIXEL,
   BYTES_BETWEEN_PASSES,
+  CMYK_SECONDS,
+  CMYK_SECONDS_PER_MEGAPIXEL,
   CODED_BYTES_PER_PIXEL,
   DECODERS,
   type DecoderName,
@@ -23,8 +25,6 @@ import {
   HELD_ROWS,
   HISTOGRAM_PIXELS,
   MIB,
-  PRINT_SECONDS,
-  PRINT_SECONDS_PER_MEGAPIXEL,
   SECONDS_PER_FRAME,
   SHARPEN_BYTES_PER_PIXEL,
   SHARPEN_SECONDS_PER_MEGAPIXEL,
@@ -124,7 +124,7 @@ export function predictRender(source: CostSource, render: CostRender): Cost {
         (encoder.histogram?.secondsPerMegapixel ?? 0) *
         render.encodes +
       render.frames * SECONDS_PER_FRAME[render.format] * render.encodes +
-      histogramPassSeconds(source, renderedPixels) +
+      cmykSeconds(source, renderedPixels) +
       (source.cut === 'late' ? (decodedPixels / 1e6) * TRIM_SECONDS_PER_MEGAPIXEL : 0),
   }
 }
@@ -192,9 +192,9 @@ function holdsStrip({ format, rotated }: CostSource, render: CostRender): boolea
 
 function decoderOf(source: CostSource): DecoderName {
   const { format, bytesPerSample, interlaced, lossless, filtered, cut, played, ownDecoder } = source
-  const isShallowGrey = ownDecoder === 'grey' && bytesPerSample === 1
-  if (ownDecoder === 'inks' || ownDecoder === 'luma' || isShallowGrey) return 'inks'
-  if (ownDecoder === 'grey' || (ownDecoder === 'colours' && format === 'png')) return 'deep'
+  if (ownDecoder === 'cmyk' || ownDecoder === 'ycbcr') return 'converted'
+  if (ownDecoder === 'grey') return bytesPerSample === 1 ? 'converted' : 'deep'
+  if (ownDecoder === 'colours' && format === 'png') return 'deep'
   if (format === 'png' && played) return 'png played'
   // Decoding at full size takes as long as decoding in passes.
   if (format === 'jpeg' && cut !== undefined) return 'jpeg in passes'
@@ -230,6 +230,6 @@ function keepsSize(source: Size, render: Size): boolean {
   return source.width === render.width && source.height === render.height
 }
 
-function histogramPassSeconds({ bands, hasAlpha }: CostSource, renderedPixels: number): number {
-  return bands === 4 && !hasAlpha ? PRINT_SECONDS + (renderedPixels / 1e6) * PRINT_SECONDS_PER_MEGAPIXEL : 0
+function cmykSeconds({ bands, hasAlpha }: CostSource, renderedPixels: number): number {
+  return bands === 4 && !hasAlpha ? CMYK_SECONDS + (renderedPixels / 1e6) * CMYK_SECONDS_PER_MEGAPIXEL : 0
 }

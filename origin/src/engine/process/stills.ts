@@ -35,8 +35,8 @@ export function createStillDecoder(tools: VideoTools): DecodeStill {
   return async (bytes, info) => {
     if (info.format === 'bmp') return decodeBmp(bytes)
     if (info.format === 'ico') return decodeIcon(tools, bytes, info)
-    if (info.ownDecoder === 'inks') return decodeCmykJpeg(bytes, info)
-    if (info.ownDecoder === 'luma') return decodeYcbcrTiff(bytes, info)
+    if (info.ownDecoder === 'cmyk') return decodeCmykJpeg(bytes, info)
+    if (info.ownDecoder === 'ycbcr') return decodeYcbcrTiff(bytes, info)
     if (info.ownDecoder === 'grey') {
       const grey = await decodeGreySamples(bytes, info)
       return isFailure(grey) ? grey : toSrgb(grey)

@@ -49,10 +49,10 @@ export interface ImageInfo {
   readonly bytesPerSample: number
   /**
    * The decoder to use instead of Sharp, although Sharp decodes other files of this format. `sequence`: its
-   * still is the first frame of an image sequence. `colours`: Sharp would decode it in wrong colours. `inks`:
-   * CMYK without a profile. `grey`: grey with a profile that Sharp does not apply. `luma`: YCbCr in a TIFF.
+   * still is the first frame of an image sequence. `colours`: Sharp would decode it in wrong colours. `cmyk`:
+   * CMYK without a profile. `grey`: grey with a profile that Sharp does not apply. `ycbcr`: YCbCr in a TIFF.
    */
-  readonly ownDecoder?: 'sequence' | 'colours' | 'inks' | 'grey' | 'luma'
+  readonly ownDecoder?: 'sequence' | 'colours' | 'cmyk' | 'grey' | 'ycbcr'
   /** Animated PNG only: whether the default image, which Sharp decodes, is not one of its frames. */
   readonly hidesDefault?: true
   /**
@@ -209,8 +209,8 @@ function infoOf(metadata: Metadata, format: SourceFormat, bytes: Uint8Array): Im
     bytesPerSample: BYTES_PER_SAMPLE[metadata.depth] ?? 8,
     ...(hidesDefault ? { hidesDefault } : {}),
     ...(!hidesDefault && hasOtherColours(bytes, format) ? { ownDecoder: 'colours' } : {}),
-    ...(isCmykWithoutProfile(metadata) ? { ownDecoder: 'inks' } : {}),
-    ...(format === 'tiff' && isUnsubsampledYcc(bytes) ? { ownDecoder: 'luma' } : {}),
+    ...(isCmykWithoutProfile(metadata) ? { ownDecoder: 'cmyk' } : {}),
+    ...(format === 'tiff' && isUnsubsampledYcc(bytes) ? { ownDecoder: 'ycbcr' } : {}),
   }
 }
 
