@@ -11,19 +11,20 @@ import { decodeBmp } from './formats/bmp/bmp.ts'
 import { readSequence } from './formats/heif/sequence.ts'
 import { withStillBrand } from './formats/heif/still-brand.ts'
 import { shownIcon } from './formats/ico/ico.ts'
-import { hideUnusedParts } from './formats/png/hide-unused-parts.ts'
-import { repair } from './formats/repair.ts'
 import { decodeCmykJpeg } from './image/cmyk-jpeg.ts'
 import { type DecodeStill, decodeImage } from './image/decode.ts'
 import { decodeHeic } from './image/heic.ts'
-import { type ImageInfo, readInfo } from './image/inspect.ts'
+import type { ImageInfo } from './image/inspect.ts'
 import { openFile } from './image/open-file.ts'
 import { pixelsOf } from './image/render-stages.ts'
 import { toSrgb } from './image/to-srgb.ts'
 import { decodeYcbcrTiff } from './image/ycbcr-tiff.ts'
 import type { Libav } from './libav/load.ts'
 import type { DecodedStill } from './libav/still.ts'
+import { openImage } from './open-image.ts'
+import { isSideways } from './pixels/orient-pixels.ts'
 import type { RawImage } from './pixels/raw-image.ts'
+import { memorySource } from './source/media-source.ts'
 import { playSequence } from './video/play-sequence.ts'
 import type { VideoTools } from './video/video.ts'
 
@@ -62,20 +63,22 @@ async function decodeIcon(
   const icon = shownIcon(bytes)
   if (icon === undefined) return fail('undecodable', 'no image in the icon')
   if (icon.format === 'bmp') return decodeBmp(icon.bytes, { inIcon: true })
-  hideUnusedParts(icon.bytes, 'png')
-  const declared = await readInfo(icon.bytes, 'png')
-  if (isFailure(declared)) return declared
-  // The size that was validated is that of the first chunk, which a decoder may not take for the header.
-  const stored = declared.orientation > 4 ? { width: declared.height, height: declared.width } : declared
-  if (stored.width !== width || stored.height !== height)
-    return fail('undecodable', `a PNG of ${stored.width}x${stored.height} instead of ${width}x${height}`)
-  const png = await repair(icon.bytes, 'png', { checksData: checksData === true })
-  if (isFailure(png)) return png
-  const info = png.bytes === icon.bytes ? declared : await readInfo(png.bytes, 'png')
-  if (isFailure(info)) return info
-  const upright = { ...info, orientation: 1, ...(checksData ? { checksData } : {}) }
+  const opened = await openImage(memorySource(icon.bytes, undefined), {
+    format: 'png',
+    maxBytes: icon.bytes.length,
+    checksData: checksData === true,
+    // The size that was validated is that of the first chunk, which a decoder may not take for the header.
+    validate(info) {
+      const stored = isSideways(info.orientation) ? { width: info.height, height: info.width } : info
+      if (stored.width === width && stored.height === height) return undefined
+      return fail('undecodable', `a PNG of ${stored.width}x${stored.height} instead of ${width}x${height}`)
+    },
+  })
+  if (isFailure(opened)) return opened
+  if (!('info' in opened)) return fail('defect', 'an icon was deferred')
   const options = { frame: 0, maxSidePixels: MAX_SIDE_PIXELS }
-  return decodeImage(png.bytes, upright, options, createStillDecoder(tools))
+  const upright = { ...opened.info, orientation: 1 }
+  return decodeImage(opened.bytes, upright, options, createStillDecoder(tools))
 }
 
 /**

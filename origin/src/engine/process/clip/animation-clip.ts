@@ -82,23 +82,18 @@ export async function encodeAnimation(
     muxed.write(packet, UNIT)
   }
   let at = 0
-  for await (const batch of batches(options)) {
-    if (isFailure(batch)) {
-      if (at === 0) return batch
-      break
-    }
-    for (const { pixels, shownMs } of batch) {
-      if (muxer.sizeBytes >= maxBytes) break
-      using frame = frameOfPixels(libav, hasAlpha ? pixels : onWhite(pixels), {
-        ...{ width, height, format: constants.AV_PIX_FMT_RGBA, timeBase: UNIT },
-      })
-      frame.pts = BigInt(at)
-      durations.set(BigInt(at), BigInt(shownMs))
-      chain.push(frame, (converted) => encoder.encode(converted, write))
-      at += shownMs
-      options.reportProgress(at / totalMs)
-    }
-    if (muxer.sizeBytes >= maxBytes) break
+  for await (const decoded of decodedFrames(options)) {
+    if (isFailure(decoded) && at === 0) return decoded
+    if (isFailure(decoded) || muxer.sizeBytes >= maxBytes) break
+    const { pixels, shownMs } = decoded
+    using frame = frameOfPixels(libav, hasAlpha ? pixels : onWhite(pixels), {
+      ...{ width, height, format: constants.AV_PIX_FMT_RGBA, timeBase: UNIT },
+    })
+    frame.pts = BigInt(at)
+    durations.set(BigInt(at), BigInt(shownMs))
+    chain.push(frame, (converted) => encoder.encode(converted, write))
+    at += shownMs
+    options.reportProgress(at / totalMs)
   }
   encoder.drain(write)
   return muxer.finish()
@@ -138,7 +133,7 @@ export function rangesOf(shown: readonly TimedFrame[], maxFrames: number): reado
   return ranges
 }
 
-type BatchOptions = Pick<AnimationClipOptions, 'shown' | 'ranges' | 'decode'>
+type DecodingOptions = Pick<AnimationClipOptions, 'shown' | 'ranges' | 'decode'>
 
 /** Decodes a single range at once, because its frames may be read twice. */
 async function withKeptFrames(options: AnimationClipOptions): Promise<AnimationClipOptions> {
@@ -148,42 +143,42 @@ async function withKeptFrames(options: AnimationClipOptions): Promise<AnimationC
   return { ...options, decode: async () => kept }
 }
 
-interface ShownFrame {
+interface DecodedFrame {
   readonly pixels: Buffer
   readonly shownMs: number
 }
 
-/** Decodes the shown frames, as many at a time as fit in memory. Ends after a failure or a missing frame. */
-async function* batches({
+/**
+ * Decodes the shown frames, as many at a time as fit in memory. Ends after a failure, or before a missing
+ * frame.
+ */
+async function* decodedFrames({
   shown,
   ranges,
   decode,
-}: BatchOptions): AsyncGenerator<readonly ShownFrame[] | Failure, void, void> {
-  for (const range of ranges) {
-    const strip = await decode(range)
+}: DecodingOptions): AsyncGenerator<DecodedFrame | Failure, void, void> {
+  for (const { from, to } of ranges) {
+    const strip = await decode({ from, to })
     if (isFailure(strip)) {
       yield strip
       return
     }
     const frames = framesOf(strip)
-    const requested = shown.filter(({ index }) => index >= range.from && index < range.to)
-    const decoded = requested.flatMap(({ index, shownMs }) => {
-      const frame = frames[index - range.from]
-      return frame === undefined
-        ? []
-        : { pixels: Buffer.from(frame.buffer, frame.byteOffset, frame.byteLength), shownMs }
-    })
-    yield decoded
-    if (decoded.length < requested.length) return
+    for (const { index, shownMs } of shown) {
+      if (index < from || index >= to) continue
+      const frame = frames[index - from]
+      if (frame === undefined) return
+      yield { pixels: Buffer.from(frame.buffer, frame.byteOffset, frame.byteLength), shownMs }
+    }
   }
 }
 
 /** Returns whether any shown pixel is transparent. A GIF only declares that its pixels may be. */
-async function hasTransparency(options: BatchOptions): Promise<boolean | Failure> {
+async function hasTransparency(options: DecodingOptions): Promise<boolean | Failure> {
   let isFirst = true
-  for await (const batch of batches(options)) {
-    if (isFailure(batch)) return isFirst ? batch : false
-    if (batch.some(({ pixels }) => isTransparent(pixels))) return true
+  for await (const decoded of decodedFrames(options)) {
+    if (isFailure(decoded)) return isFirst ? decoded : false
+    if (isTransparent(decoded.pixels)) return true
     isFirst = false
   }
   return false
