@@ -6,7 +6,9 @@ import edge from '@media-proxy/edge-worker/worker.ts'
 
 export { AttemptLedger, FlightCoordinator, PurgeLog } from '@media-proxy/edge-worker/worker.ts'
 
-/** The number of containers that share the requests. They share renditions through the bucket `renditions`. */
+/**
+ * The number of containers that share the requests. They share renditions through the bucket `renditions`.
+ */
 const INSTANCES = 3
 
 interface ContainerBindings extends Bindings {

@@ -1,4 +1,7 @@
-/** The work of a leader: it asks the cache, the bucket of renditions and the origin on behalf of all followers. */
+/**
+ * The work of a leader: it asks the cache, the bucket of renditions and the origin on behalf of all
+ * followers.
+ */
 
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { failureResponse, type HeaderRecord } from '@media-proxy/shared/response/headers.ts'
@@ -22,8 +25,8 @@ export interface LeaderResult {
 }
 
 /**
- * Answers the leader's client, and determines the outcome for its followers. A response that was requested before
- * the last purge of its source is not cached for them.
+ * Answers the leader's client, and determines the outcome for its followers. A response that was requested
+ * before the last purge of its source is not cached for them.
  */
 export async function asLeader(
   delivery: Delivery,

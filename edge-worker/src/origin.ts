@@ -71,8 +71,8 @@ export function createOriginFetch({ originUrl, ring, fetch, now }: OriginOptions
 
 /**
  * Whether a response is passed on. A proxy in front of the origin may respond instead of it: the platform
- * with 522, a login page with a redirect. Its 2xx and 4xx responses are passed on, but they are not cached, and
- * nothing is concluded from them (`saysNothingOfObject` in `leader.ts`).
+ * with 522, a login page with a redirect. Its 2xx and 4xx responses are passed on, but they are not cached,
+ * and nothing is concluded from them (`saysNothingOfObject` in `leader.ts`).
  */
 function isPassedOnToClient(response: Response): boolean {
   const { status } = response

@@ -36,8 +36,8 @@ const CACHE_WAIT_MS = 5000
 const STALLED_MS = 30_000
 
 /**
- * Caches a complete response of the origin, and answers the client with the requested part. A response that is
- * not the origin's, such as a login page, is passed on and not cached.
+ * Caches a complete response of the origin, and answers the client with the requested part. A response that
+ * is not the origin's, such as a login page, is passed on and not cached.
  */
 export async function store(
   delivery: Delivery,

@@ -68,8 +68,8 @@ describe('the Dockerfile', () => {
     expect(read('Dockerfile')).not.toMatch(/\b(curl|wget|ADD http)/)
   })
 
-  // Docker's classic builder skips a folder that .dockerignore excludes unless an exception begins with its name, so an
-  // exception with a wildcard is not enough.
+  // Docker's classic builder skips a folder that .dockerignore excludes unless an exception begins with its
+  // name, so an exception with a wildcard is not enough.
   it('copies only what .dockerignore allows by name', () => {
     const allowed = read('.dockerignore')
       .split('\n')

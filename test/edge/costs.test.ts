@@ -21,7 +21,9 @@ const LIMITS = {
   MEDIA_PROXY_RATE_LIMIT_RENDER_MAX_ATTEMPTS: '300',
 }
 
-/** The edge asks a coordinator when the origin takes this long (`QUICK_MS` in `delivery.ts`), in milliseconds. */
+/**
+ * The edge asks a coordinator when the origin takes this long (`QUICK_MS` in `delivery.ts`), in milliseconds.
+ */
 const COORDINATED_AFTER_MS = 100
 
 interface Counts {

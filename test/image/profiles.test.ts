@@ -1,6 +1,6 @@
 /**
- * Tests profiles of another colour space than their image, which browsers ignore unless the image is grey, and
- * profiles of grey images, which Sharp ignores.
+ * Tests profiles of another colour space than their image, which browsers ignore unless the image is grey,
+ * and profiles of grey images, which Sharp ignores.
  */
 
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'

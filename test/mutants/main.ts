@@ -1,6 +1,7 @@
 /**
- * `pnpm test:mutants` applies one fault after the other to a copy of the sources and runs the golden image tests
- * on it. Each fault has to make a test fail. Arguments select the mutants whose name contains one of them.
+ * `pnpm test:mutants` applies one fault after the other to a copy of the sources and runs the golden image
+ * tests on it. Each fault has to make a test fail. Arguments select the mutants whose name contains one of
+ * them.
  */
 
 import { spawn } from 'node:child_process'

@@ -1,6 +1,6 @@
 /**
- * A loader for `next/image`: in next.config, `images: { loader: 'custom', loaderFile: './next-image-loader.ts' }`.
- * `src` is the key below `attachments/`, or `avatars/<id>/<hash>`.
+ * A loader for `next/image`: in next.config, `images: { loader: 'custom', loaderFile:
+ * './next-image-loader.ts' }`. `src` is the key below `attachments/`, or `avatars/<id>/<hash>`.
  */
 
 import { assetSizeFor, createMediaUrls } from '@media-proxy/client'

@@ -60,7 +60,10 @@ function withGap(file: Buffer): Buffer {
   return Buffer.concat([file.subarray(0, starts[third]), file.subarray(starts[2 * third])])
 }
 
-/** Returns an Ogg whose recording began in the middle of a stream: its headers, and the second half of its pages. */
+/**
+ * Returns an Ogg whose recording began in the middle of a stream: its headers, and the second half of its
+ * pages.
+ */
 function joinedLate(file: Buffer): Buffer {
   const starts: number[] = []
   for (let at = file.indexOf('OggS'); at >= 0; at = file.indexOf('OggS', at + 4)) starts.push(at)

@@ -74,7 +74,8 @@ export const DECODERS: Readonly<Record<DecoderName, Decoder>> = {
   // Images of 8 bits whose colours are converted after decoding. CMYK: four bytes per pixel, copied once, and
   // converted to three. Grey with an RGB profile: three bytes per pixel, copied once, and converted.
   converted: { bytesPerPixel: 9, keptPerPixel: 4, secondsPerMegapixel: 0.05, secondsPerMib: 0.04 },
-  // Grey of 16 bits with a profile, or HDR: at most eight bytes per pixel, copied twice, and converted to four.
+  // Grey of 16 bits with a profile, or HDR: at most eight bytes per pixel, copied twice, and converted to
+  // four.
   deep: { bytesPerPixel: 28, keptPerPixel: 4, secondsPerMegapixel: 0.1, secondsPerMib: 0 },
   png: { bytesPerPixel: 0, keptPerPixel: 0, secondsPerMegapixel: 0.02, secondsPerMib: 0.008 },
   'png in passes': { bytesPerPixel: 0, keptPerPixel: 0, secondsPerMegapixel: 0.03, secondsPerMib: 0.008 },

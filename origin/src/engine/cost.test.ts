@@ -571,7 +571,10 @@ describe.skipIf(process.platform !== 'linux')('the cost model of real jobs', () 
   )
 })
 
-/** Makes 120 frames of 600 x 400 pixels: 115 MB of decoded pixels, which is more than libvips keeps by default. */
+/**
+ * Makes 120 frames of 600 x 400 pixels: 115 MB of decoded pixels, which is more than libvips keeps by
+ * default.
+ */
 function longWebp(): Promise<Buffer> {
   const [width, height, frames] = [600, 400, 120]
   const data = Buffer.alloc(width * height * frames * 3)

@@ -1,7 +1,7 @@
 /**
  * Predicts the cost of a job from its header and its options, before anything is decoded: the peak of memory
- * above that of an idle process, and CPU seconds. A test checks that a prediction of memory is never below the
- * measured value, and at most three times that value plus a fixed allowance.
+ * above that of an idle process, and CPU seconds. A test checks that a prediction of memory is never below
+ * the measured value, and at most three times that value plus a fixed allowance.
  */
 
 import type { ImageFormat } from '@media-proxy/shared/formats.ts'

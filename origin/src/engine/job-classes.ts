@@ -54,8 +54,8 @@ const HEADER_CPU_SECONDS = 2
 const QUICK_CPU_SECONDS = 0.15
 const CPU_MARGIN = 2
 /**
- * Clips are long, so a slow or busy machine exceeds a prediction by seconds: the same clip took 1.6 times the CPU
- * time when other programs shared the cores. The deadline of a clip still bounds it.
+ * Clips are long, so a slow or busy machine exceeds a prediction by seconds: the same clip took 1.6 times the
+ * CPU time when other programs shared the cores. The deadline of a clip still bounds it.
  */
 const CLIP_CPU_MARGIN = 4
 /** The memory that is admitted for a slow header, in bytes, because its real memory use is unknown. */

@@ -47,8 +47,8 @@ export const ENGINE_ENVIRONMENT: Readonly<Record<string, string>> = {
   MALLOC_ARENA_MAX: '1',
   MALLOC_MMAP_THRESHOLD_: '262144',
   MALLOC_TRIM_THRESHOLD_: '2097152',
-  // libvips would write decoded images of more than 100 MB to a file, which the process may not do. Their memory
-  // is part of the predicted cost.
+  // libvips would write decoded images of more than 100 MB to a file, which the process may not do. Their
+  // memory is part of the predicted cost.
   VIPS_DISC_THRESHOLD: '64g',
   // SVT-AV1 logs each encoder to standard error.
   SVT_LOG: '1',

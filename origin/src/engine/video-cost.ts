@@ -216,7 +216,10 @@ function isDecodedWhole({ format }: { readonly format: SourceFormat }): boolean 
   return format === 'webp'
 }
 
-/** Predicts the cost of a clip of an animated image: its frames are decoded in batches, then encoded one by one. */
+/**
+ * Predicts the cost of a clip of an animated image: its frames are decoded in batches, then encoded one by
+ * one.
+ */
 export function predictAnimationClip({ format, source, size, frames }: AnimationClipCost): Cost {
   const [sourcePixels, pixels] = [source.width * source.height, size.width * size.height]
   const { secondsPerDrawnMegapixel, bytesPerPixel } = CLIP_ENCODERS[format]

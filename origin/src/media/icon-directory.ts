@@ -1,6 +1,6 @@
 /**
- * Reads the directory of Windows icons and cursors (ICO, CUR). A file contains the same image in several sizes
- * and depths. Each entry is a PNG, or a bitmap without its file header.
+ * Reads the directory of Windows icons and cursors (ICO, CUR). A file contains the same image in several
+ * sizes and depths. Each entry is a PNG, or a bitmap without its file header.
  */
 
 export interface IconEntry {
@@ -13,8 +13,8 @@ export interface IconEntry {
 }
 
 /**
- * Returns the entries of a directory. Undefined when the bytes do not start with a complete one. The offset of
- * an entry may lie beyond the end of the file.
+ * Returns the entries of a directory. Undefined when the bytes do not start with a complete one. The offset
+ * of an entry may lie beyond the end of the file.
  */
 export function iconEntries(bytes: Uint8Array): readonly IconEntry[] | undefined {
   if (bytes.length < HEADER_BYTES) return undefined
@@ -57,12 +57,14 @@ export function iconImageFormat(bytes: Uint8Array, offset: number): 'png' | 'bmp
 }
 
 const PNG_START = 0x89504e47
-/** The lengths of Windows's bitmap headers, as they are stored. Browsers do not show those of OS/2 in icons. */
+/**
+ * The lengths of Windows's bitmap headers, as they are stored. Browsers do not show those of OS/2 in icons.
+ */
 const BITMAP_STARTS: ReadonlySet<number> = new Set([40, 52, 56, 108, 124].map((bytes) => bytes << 24))
 
 /**
- * Returns whether the first bytes of a file are those of an icon or a cursor. Targa images and MPEG streams can
- * start with the same signature, so the directory and the start of one of its images are checked, too.
+ * Returns whether the first bytes of a file are those of an icon or a cursor. Targa images and MPEG streams
+ * can start with the same signature, so the directory and the start of one of its images are checked, too.
  */
 export function isIcon(head: Uint8Array): boolean {
   return iconEntries(head)?.some(({ offset }) => iconImageFormat(head, offset) !== undefined) ?? false

@@ -72,8 +72,8 @@ const formatOfBrands = (
 
 const AVIF_BRANDS: ReadonlySet<string> = new Set(['avif', 'avis'])
 /**
- * The brands of HEIF (ISO/IEC 23008-12, section 10 and annexes B, E and H) and MIAF (ISO/IEC 23000-22, section
- * 10), for images in HEVC, JPEG and AVC.
+ * The brands of HEIF (ISO/IEC 23008-12, section 10 and annexes B, E and H) and MIAF (ISO/IEC 23000-22,
+ * section 10), for images in HEVC, JPEG and AVC.
  */
 const IMAGE_BRANDS: ReadonlySet<string> = new Set([
   ...['mif1', 'mif2', 'msf1', 'miaf'],

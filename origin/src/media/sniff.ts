@@ -43,8 +43,9 @@ const sniffFormat = async (
   if (isSvg(bytes, named === 'svg')) return 'svg'
   if (isProgramStream(bytes)) return 'mpeg'
   const format = await formatOfSignature(bytes, named)
-  // Uncompressed grey images and quiet audio can consist of the byte that starts packets, so another signature
-  // takes precedence. The few bits of an audio frame's header can start a recording that was cut in a packet.
+  // Uncompressed grey images and quiet audio can consist of the byte that starts packets, so another
+  // signature takes precedence. The few bits of an audio frame's header can start a recording that was cut in
+  // a packet.
   const isUncertain = format === undefined || format === 'mp3' || format === 'aac'
   return isUncertain && isTransportStream(bytes) ? 'ts' : format
 }

@@ -35,8 +35,8 @@ export interface OpenImageOptions {
 }
 
 /**
- * Runs a job that opens an image. Runs it again with `checksData` when the decoder has found an error in a PNG:
- * checking the data of every PNG would take as long as decoding it.
+ * Runs a job that opens an image. Runs it again with `checksData` when the decoder has found an error in a
+ * PNG: checking the data of every PNG would take as long as decoding it.
  */
 export async function withDataRepair<T>(
   format: SourceFormat,

@@ -4,8 +4,8 @@ const MIN_CONFIGURATION_BYTES = 7
 const VERSION = 1
 
 /**
- * Returns how many bytes the length of each NAL unit has, as the configuration of a track declares it (`avcC`).
- * Undefined for a byte stream (Annex B), whose NAL units have start codes instead.
+ * Returns how many bytes the length of each NAL unit has, as the configuration of a track declares it
+ * (`avcC`). Undefined for a byte stream (Annex B), whose NAL units have start codes instead.
  */
 export function unitLengthBytes(configuration: Buffer | null): number | undefined {
   if (configuration === null || configuration.length < MIN_CONFIGURATION_BYTES) return undefined

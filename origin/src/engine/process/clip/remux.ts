@@ -43,7 +43,8 @@ export function isPlayableEverywhere(
 
 /**
  * Returns the video from its start as MP4. Undefined when it cannot be copied, because it starts in the
- * middle of its coded frames, has timestamps that MP4 cannot hold, or a damaged frame. Fails as the source does.
+ * middle of its coded frames, has timestamps that MP4 cannot hold, or a damaged frame. Fails as the source
+ * does.
  */
 export function remuxVideo(
   libav: Libav,

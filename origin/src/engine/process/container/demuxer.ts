@@ -123,7 +123,10 @@ async function startOf(input: Input, video: InputVideoTrack, format: MediaFormat
   return Math.max(0, format === 'ts' ? await video.getFirstTimestamp() : await input.getFirstTimestamp())
 }
 
-/** Returns how long the samples at the start of Opus last that are not played, in seconds (RFC 7845, section 4). */
+/**
+ * Returns how long the samples at the start of Opus last that are not played, in seconds (RFC 7845, section
+ * 4).
+ */
 async function preSkipOf(tracks: readonly InputTrack[]): Promise<number> {
   const audio = tracks.find((track) => track.isAudioTrack())
   const header = (await audio?.getDecoderConfig())?.description

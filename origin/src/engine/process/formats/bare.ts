@@ -46,8 +46,9 @@ function isBareJpeg(bytes: Uint8Array): boolean {
 }
 
 /**
- * Returns whether an application segment is JFIF's header without a thumbnail (ITU-T T.871, section 10.1) or Adobe's
- * marker (ITU-T T.872, section 6.5.3). Cameras use the same markers for thumbnails and data of their own.
+ * Returns whether an application segment is JFIF's header without a thumbnail (ITU-T T.871, section 10.1) or
+ * Adobe's marker (ITU-T T.872, section 6.5.3). Cameras use the same markers for thumbnails and data of their
+ * own.
  */
 function isBareSegment(marker: number, data: Buffer): boolean {
   if (marker === 0xe0)
@@ -105,7 +106,9 @@ function holdsOnly(bytes: Uint8Array, start: number, allowed: Readonly<Record<st
   return end >= bytes.length
 }
 
-/** The largest length of a graphic control extension and of one that declares looping and buffering, in bytes. */
+/**
+ * The largest length of a graphic control extension and of one that declares looping and buffering, in bytes.
+ */
 const CONTROL_BYTES = 8
 const LOOPING_BYTES = 25
 

@@ -27,8 +27,8 @@ export async function animationTimes(
 }
 
 /**
- * Returns the declared delay of each frame of a GIF, WebP or animated PNG, in milliseconds. Empty when none is
- * declared.
+ * Returns the declared delay of each frame of a GIF, WebP or animated PNG, in milliseconds. Empty when none
+ * is declared.
  */
 export async function animationDelays(
   bytes: Uint8Array,

@@ -56,8 +56,8 @@ export interface ImageInfo {
   /** Animated PNG only: whether the default image, which Sharp decodes, is not one of its frames. */
   readonly hidesDefault?: true
   /**
-   * PNG, also in an icon: whether its compressed data is checked and repaired before it is decoded. This is done
-   * only after the decoder has found an error.
+   * PNG, also in an icon: whether its compressed data is checked and repaired before it is decoded. This is
+   * done only after the decoder has found an error.
    */
   readonly checksData?: true
   /** The exact size of a drawing before rounding. Undefined for images with pixels. */
@@ -215,8 +215,8 @@ function infoOf(metadata: Metadata, format: SourceFormat, bytes: Uint8Array): Im
 }
 
 /**
- * Whether it is grey with a profile that Sharp does not apply: any profile at 16 bits, and an RGB profile at 8
- * bits. Grey in sRGB is common, and needs no profile. A grey PNG with a profile is converted before this
+ * Whether it is grey with a profile that Sharp does not apply: any profile at 16 bits, and an RGB profile at
+ * 8 bits. Grey in sRGB is common, and needs no profile. A grey PNG with a profile is converted before this
  * (`withDeclaredProfile`).
  */
 async function hasUnappliedGreyProfile({ space, icc }: Metadata): Promise<boolean> {

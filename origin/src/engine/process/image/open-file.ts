@@ -6,8 +6,8 @@ import { sharp, UNLIMITED_PIXELS } from '../pixels/sharp.ts'
 import type { ImageInfo } from './inspect.ts'
 
 /**
- * Opens a file with Sharp: in display orientation, converted to sRGB, and decoded as far as it is intact. A PNG
- * whose data was not checked fails at the first error (`withDataRepair`).
+ * Opens a file with Sharp: in display orientation, converted to sRGB, and decoded as far as it is intact. A
+ * PNG whose data was not checked fails at the first error (`withDataRepair`).
  */
 export function openFile(bytes: Uint8Array, info: ImageInfo, options: SharpOptions): Sharp {
   const drawing = info.drawing === undefined ? {} : { density: CSS_DENSITY }

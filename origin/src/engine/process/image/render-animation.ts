@@ -119,8 +119,8 @@ async function renderWholeFrames<T>(
 }
 
 /**
- * Returns the scaled and filtered frames of an animation of which Sharp decodes only the first frame, from the
- * given index on.
+ * Returns the scaled and filtered frames of an animation of which Sharp decodes only the first frame, from
+ * the given index on.
  */
 export async function playedStrip(
   played: Played,
@@ -151,7 +151,8 @@ export async function renderPlayed(
 }
 
 /**
- * Returns the frames of an animation that Sharp does not decode, or does not rotate. Undefined when Sharp does.
+ * Returns the frames of an animation that Sharp does not decode, or does not rotate. Undefined when Sharp
+ * does.
  */
 async function playedOf(
   bytes: Uint8Array,

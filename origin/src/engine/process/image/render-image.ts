@@ -32,8 +32,8 @@ export type { Render } from './render-stages.ts'
 
 /**
  * Renders an image: decodes, orients, crops, scales, rotates, pads, blurs, converts to sRGB, and encodes
- * without metadata. An animation with a broken frame is rendered again with the frames before it, or as a still
- * if only one is left. A still uses the kept pixels when there are any. Fails with `undecodable`.
+ * without metadata. An animation with a broken frame is rendered again with the frames before it, or as a
+ * still if only one is left. A still uses the kept pixels when there are any. Fails with `undecodable`.
  */
 export async function renderImage(
   bytes: Uint8Array,

@@ -1,7 +1,9 @@
 import { expect, it } from 'vitest'
 import { countWholeFrames } from './whole-frames.ts'
 
-/** Returns the counted frames of an animation with a broken frame, and the number of frames decoded for it. */
+/**
+ * Returns the counted frames of an animation with a broken frame, and the number of frames decoded for it.
+ */
 async function count(frames: number, broken: number, decodes: number) {
   let decoded = 0
   const decodesFrame = async (frame: number) => {

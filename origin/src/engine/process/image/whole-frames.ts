@@ -6,15 +6,15 @@ export interface WholeFramesOptions {
   /** A later frame that cannot be decoded, or the number of frames. */
   readonly to: number
   /**
-   * The number of frames to decode, including those before the wanted ones. The search ends with the decode that
-   * reaches it.
+   * The number of frames to decode, including those before the wanted ones. The search ends with the decode
+   * that reaches it.
    */
   readonly decodes: number
 }
 
 /**
- * Counts the frames before the first broken one. The result can be too small when the search needs more decodes
- * than allowed.
+ * Counts the frames before the first broken one. The result can be too small when the search needs more
+ * decodes than allowed.
  */
 export async function countWholeFrames(
   decodesFrame: (frame: number) => Promise<boolean>,

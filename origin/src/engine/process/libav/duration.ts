@@ -70,10 +70,10 @@ function chainedDuration(
 }
 
 /**
- * Returns the duration that the container declares, in seconds, without the samples that the encoder added before
- * the audio. Ogg and fragments count these samples as part of each stream (RFC 7845, section 4). Matroska declares
- * when the last frame ends, and so does libav for fragments. That is not the duration when the first frame does
- * not start at 0, as in a recorded broadcast.
+ * Returns the duration that the container declares, in seconds, without the samples that the encoder added
+ * before the audio. Ogg and fragments count these samples as part of each stream (RFC 7845, section 4).
+ * Matroska declares when the last frame ends, and so does libav for fragments. That is not the duration when
+ * the first frame does not start at 0, as in a recorded broadcast.
  */
 function declaredDuration(libav: Libav, options: DurationOptions): number | undefined {
   const seconds = Number(options.context.duration) / MICROSECONDS
@@ -82,7 +82,10 @@ function declaredDuration(libav: Libav, options: DurationOptions): number | unde
   return played > 0 ? Math.round(played * MICROSECONDS) / MICROSECONDS : undefined
 }
 
-/** Returns the part of the declared duration that is not played. Not finite when the streams do not declare it. */
+/**
+ * Returns the part of the declared duration that is not played. Not finite when the streams do not declare
+ * it.
+ */
 function unplayedSeconds(libav: Libav, options: DurationOptions, seconds: number): number {
   const { context, demuxer, isFragmented } = options
   const contextStart = Number(context.startTime) / MICROSECONDS
@@ -155,8 +158,8 @@ function scan({ library, constants }: Libav, context: FormatContext, demuxer: De
   )
   const hertz = context.streams.map(({ codecpar }) => codecpar.sampleRate)
   /**
-   * The samples that the encoder added before and after the audio (LAME header, pre-skip of Opus), which are not
-   * played, in seconds.
+   * The samples that the encoder added before and after the audio (LAME header, pre-skip of Opus), which are
+   * not played, in seconds.
    */
   const skippedSeconds = (of: Packet) => {
     const skipped = of.getSideData(constants.AV_PKT_DATA_SKIP_SAMPLES)
@@ -200,8 +203,8 @@ function scan({ library, constants }: Libav, context: FormatContext, demuxer: De
       stream.startTime = BigInt(ticks)
   }
   const played = Math.max(0, ...spans.map((span) => span.played))
-  // Video and audio may start at different times. Where recordings were joined, timestamps start again: players
-  // and clips end with the first recording, so the packets of the others do not count.
+  // Video and audio may start at different times. Where recordings were joined, timestamps start again:
+  // players and clips end with the first recording, so the packets of the others do not count.
   const first = Math.min(...spans.map(({ start }) => start))
   const last = Math.max(0, ...spans.map(({ end }) => end))
   const longest = WITHOUT_INDEX.has(demuxer.name) || last <= first ? played : last - first

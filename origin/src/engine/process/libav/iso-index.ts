@@ -1,7 +1,7 @@
 /**
- * Reads the index of a video in the ISO base media container (ISO/IEC 14496-12, section 8) before libav opens it.
- * libav builds an index for each edit, which takes minutes when a file has thousands, and it cannot seek in a
- * track with several edits. It also does not report encryption and fragments.
+ * Reads the index of a video in the ISO base media container (ISO/IEC 14496-12, section 8) before libav opens
+ * it. libav builds an index for each edit, which takes minutes when a file has thousands, and it cannot seek
+ * in a track with several edits. It also does not report encryption and fragments.
  */
 
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'

@@ -142,8 +142,8 @@ function sampleRateOf(payload: Buffer): number {
 }
 
 /**
- * The offset of the sample rate, in 20 bits: 9 bytes of the mapping (RFC 9639, section 10.1), the signature, the
- * header of the metadata block, and 10 bytes of the stream info.
+ * The offset of the sample rate, in 20 bits: 9 bytes of the mapping (RFC 9639, section 10.1), the signature,
+ * the header of the metadata block, and 10 bytes of the stream info.
  */
 const FLAC_RATE_AT = 27
 

@@ -129,7 +129,10 @@ function encryptedStreams({ streams }: FormatContext, { encryptedTracks }: IsoIn
   return new Set(encrypted.map(({ index }) => index))
 }
 
-/** The metadata key under which libav reports the key id of an encrypted track (RFC 9559, section 5.1.4.1.31.8). */
+/**
+ * The metadata key under which libav reports the key id of an encrypted track (RFC 9559, section
+ * 5.1.4.1.31.8).
+ */
 const MATROSKA_KEY = 'enc_key_id'
 
 /** The container declares the frame size of these codecs. */

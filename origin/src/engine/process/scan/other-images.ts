@@ -1,6 +1,6 @@
 /**
- * Reads the images of an AVIF or a HEIC other than the primary one, and the other entries of an icon. Browsers
- * differ in which of several images they show, and viewers show all images of a collection.
+ * Reads the images of an AVIF or a HEIC other than the primary one, and the other entries of an icon.
+ * Browsers differ in which of several images they show, and viewers show all images of a collection.
  */
 
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'

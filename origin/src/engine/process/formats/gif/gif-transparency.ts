@@ -1,8 +1,8 @@
 /**
  * Browsers show nothing where no frame of a GIF has painted, and where a frame was disposed of. For frames
  * without a transparent index, libvips makes these areas opaque, in black or in the background colour. This
- * file gives such frames a transparent index that none of their pixels uses. `repairGif` frees an index of the
- * first frame if its pixels use all.
+ * file gives such frames a transparent index that none of their pixels uses. `repairGif` frees an index of
+ * the first frame if its pixels use all.
  */
 
 import { type GifFrame, type GifFrames, gifFrames } from './gif-frames.ts'

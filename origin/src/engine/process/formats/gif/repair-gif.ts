@@ -1,8 +1,8 @@
 /**
- * Repairs a GIF whose first image is truncated or corrupt, or leaves no colour index for transparency. libnsgif
- * rejects corrupt data, loses the last run of data without an end code, and leaves gaps between the rows of
- * interlaced images. Browsers show the pixels that exist, stretch the rows of an interlaced image over the
- * missing ones, and leave the rest transparent.
+ * Repairs a GIF whose first image is truncated or corrupt, or leaves no colour index for transparency.
+ * libnsgif rejects corrupt data, loses the last run of data without an end code, and leaves gaps between the
+ * rows of interlaced images. Browsers show the pixels that exist, stretch the rows of an interlaced image
+ * over the missing ones, and leave the rest transparent.
  */
 
 import { colourTableBytes, colourTableOf, type GifFrame, gifFrames } from './gif-frames.ts'

@@ -43,7 +43,9 @@ export function sizeOfItem({ properties }: HeifItem): Size | undefined {
   return transformsOf(properties, { width: coded.readUInt32BE(4), height: coded.readUInt32BE(8) })?.size
 }
 
-/** The offset of the luma bit depth in `hvcC`, in the three lowest bits (ISO/IEC 14496-15, section 8.3.3.1). */
+/**
+ * The offset of the luma bit depth in `hvcC`, in the three lowest bits (ISO/IEC 14496-15, section 8.3.3.1).
+ */
 const LUMA_DEPTH_AT = 17
 
 /** Returns whether an HEVC image has more than 8 bits per sample, or does not declare it. */

@@ -31,8 +31,8 @@ export interface ApngFrame {
 }
 
 /**
- * Returns the number of frames that the header declares and that are present inside the canvas, or 1 for a plain
- * PNG. A control chunk without data is no frame.
+ * Returns the number of frames that the header declares and that are present inside the canvas, or 1 for a
+ * plain PNG. A control chunk without data is no frame.
  */
 export function countApngFrames(bytes: Uint8Array): number {
   let header: Uint8Array | undefined
@@ -151,8 +151,8 @@ export function readApng(bytes: Uint8Array): Apng | Failure {
 }
 
 /**
- * Returns the number of frames that the header of an animation declares. Undefined when it is invalid: browsers
- * then show a plain PNG.
+ * Returns the number of frames that the header of an animation declares. Undefined when it is invalid:
+ * browsers then show a plain PNG.
  */
 function announcedFrames(header: Uint8Array): number | undefined {
   const frames = header.length < ACTL_BYTES ? 0 : viewOf(header).getUint32(0)

@@ -1,8 +1,8 @@
 /**
  * Hides the parts of a file that are not shown but that decoders open all the same: the texts of a PNG, which
- * may be compressed a thousandfold, its ancillary chunks with invalid names, and the further pages of a TIFF, of
- * which there may be as many as there are bytes. The bytes are modified in place, because callers have no other
- * use for them.
+ * may be compressed a thousandfold, its ancillary chunks with invalid names, and the further pages of a TIFF,
+ * of which there may be as many as there are bytes. The bytes are modified in place, because callers have no
+ * other use for them.
  */
 
 import { crc32 } from 'node:zlib'

@@ -12,10 +12,10 @@ import { adam7Passes, fillMissingPasses } from './adam7.ts'
 import { encodePngChunk, PNG_SIGNATURE, type PngChunk, pngChunks } from './png-chunks.ts'
 
 /**
- * Returns a complete PNG for one that is truncated, has wrong checksums, or declares a zlib window that is too
- * small. Undefined when the PNG has none of these faults. The compressed data of a file with correct checksums
- * is repaired only with `checksData`, because decompressing it takes as long as decoding it. Fails with
- * `undecodable` when not even the first row is present. The header must have been validated.
+ * Returns a complete PNG for one that is truncated, has wrong checksums, or declares a zlib window that is
+ * too small. Undefined when the PNG has none of these faults. The compressed data of a file with correct
+ * checksums is repaired only with `checksData`, because decompressing it takes as long as decoding it. Fails
+ * with `undecodable` when not even the first row is present. The header must have been validated.
  */
 export async function repairPng(
   bytes: Uint8Array,
@@ -76,8 +76,8 @@ const WINDOW_AT = 4
 const WHOLE_WINDOW = [0x78, 0x01] as const
 
 /**
- * Returns a copy that declares the largest zlib window. Undefined when the declared window is large enough for
- * the image. Writers with an old libpng declared windows that are too small: decoders that ignore the
+ * Returns a copy that declares the largest zlib window. Undefined when the declared window is large enough
+ * for the image. Writers with an old libpng declared windows that are too small: decoders that ignore the
  * declaration show the image, and libpng shows noise.
  */
 function withWholeWindow(bytes: Uint8Array): Uint8Array | undefined {
@@ -163,8 +163,8 @@ const SMALL_IMAGE_BYTES = 64 * 1024
 const ZLIB_HEADER_BYTES = 2
 
 /**
- * Inflates as much as a corrupt stream yields, up to a limit. The checksum at its end is not checked: an error
- * there would discard the last rows.
+ * Inflates as much as a corrupt stream yields, up to a limit. The checksum at its end is not checked: an
+ * error there would discard the last rows.
  */
 async function inflateStart(data: readonly Uint8Array[], maxBytes: number): Promise<Buffer> {
   const chunkSize = maxBytes < SMALL_IMAGE_BYTES ? SMALL_CHUNK_BYTES : INFLATED_CHUNK_BYTES

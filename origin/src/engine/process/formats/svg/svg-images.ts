@@ -1,7 +1,7 @@
 /**
- * Converts images embedded in an SVG. librsvg draws only PNG and JPEG in base64, goes by the type that a data URL
- * declares, and ignores orientation and profiles; browsers look at the bytes. Images that librsvg would not
- * draw as browsers do are converted to PNG.
+ * Converts images embedded in an SVG. librsvg draws only PNG and JPEG in base64, goes by the type that a data
+ * URL declares, and ignores orientation and profiles; browsers look at the bytes. Images that librsvg would
+ * not draw as browsers do are converted to PNG.
  */
 
 import { isFailure } from '@media-proxy/shared/response/failure.ts'

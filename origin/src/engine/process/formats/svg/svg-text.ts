@@ -52,8 +52,8 @@ function declaredEncoding(bytes: Uint8Array): string | undefined {
 }
 
 /**
- * Removes what libxml warns about, because libvips treats warnings as errors: other versions of XML, namespaces
- * without a scheme, and unknown values of `xml:space`.
+ * Removes what libxml warns about, because libvips treats warnings as errors: other versions of XML,
+ * namespaces without a scheme, and unknown values of `xml:space`.
  */
 export function withoutWarnings(svg: Uint8Array): Uint8Array {
   const file = Buffer.from(svg.buffer, svg.byteOffset, svg.byteLength)

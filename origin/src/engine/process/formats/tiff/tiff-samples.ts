@@ -55,7 +55,8 @@ const COLOURS = 3
 const MAX_INTEGER_BITS = 16
 /**
  * The compressions that can be decoded: none, CCITT, LZW, JPEG, Deflate, PackBits, WebP, and those of old
- * cameras and scanners. JPEG of the old style (6), ZSTD (50000), LZMA, JPEG 2000, JPEG XL, PNG and LERC cannot.
+ * cameras and scanners. JPEG of the old style (6), ZSTD (50000), LZMA, JPEG 2000, JPEG XL, PNG and LERC
+ * cannot.
  */
 const DECODED: ReadonlySet<number> = new Set([
   ...[1, 2, 3, 4, 5, 7, 8, 32766, 32771, 32773, 32809, 32908, 32909, 32946, 34676, 34677, 50001],
