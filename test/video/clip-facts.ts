@@ -161,3 +161,8 @@ export function colourOf(frame: Buffer | undefined): string {
       return name
   return `${red},${green},${blue}`
 }
+
+/** Rounds a side as clips do. Chroma is halved, so their sides are even. */
+export function even(pixels: number): number {
+  return Math.max(2, 2 * Math.floor(Math.round(pixels) / 2))
+}
