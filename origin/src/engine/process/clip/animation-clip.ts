@@ -4,6 +4,7 @@ import type { ClipFormat } from '@media-proxy/shared/formats.ts'
 import type { MediaTime, Quality } from '@media-proxy/shared/request/media-request.ts'
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { Size } from '../../../media/size.ts'
+import { freeBuffer } from '../../../streams/free-buffer.ts'
 import type { FrameRange } from '../image/render-animation.ts'
 import { selectFrames, type TimedFrame } from '../image/thin-frames.ts'
 import { frameOfPixels } from '../libav/frame-of-pixels.ts'
@@ -170,6 +171,8 @@ async function* decodedFrames({
       if (frame === undefined) return
       yield { pixels: Buffer.from(frame.buffer, frame.byteOffset, frame.byteLength), shownMs }
     }
+    // The next frames need as much memory. The frames of a single range may be read again.
+    if (ranges.length > 1) freeBuffer(strip.data)
   }
 }
 
