@@ -14,7 +14,7 @@ import { ROOT } from './origin-process.ts'
 const MAX_BUNDLE_KILOBYTES = 150
 
 const bundle = mkdtempSync(join(tmpdir(), 'media-proxy-bundle-'))
-const steps: readonly (readonly [name: string, command: string, ...words: string[]])[] = [
+const steps: readonly (readonly [name: string, command: string, ...args: string[]])[] = [
   ['types', 'tsc', '-b'],
   ['lint and format', 'biome', 'ci', '--error-on-warnings', '.'],
   ['dead code', 'knip', '--no-progress'],
@@ -49,8 +49,8 @@ const steps: readonly (readonly [name: string, command: string, ...words: string
 ]
 
 let failed = 0
-for (const [name, command, ...words] of steps) {
-  const run = spawnSync(command, words, {
+for (const [name, command, ...args] of steps) {
+  const run = spawnSync(command, args, {
     cwd: ROOT,
     encoding: 'utf8',
     env: { ...process.env, CI: '1', WRANGLER_SEND_METRICS: 'false' },

@@ -5,7 +5,7 @@ import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
  * in a terminal reaches only the parent, which then ends the children in order.
  */
 export interface Children {
-  start(name: string, command: string, words: readonly string[], options: SpawnOptions): ChildProcess
+  start(name: string, command: string, args: readonly string[], options: SpawnOptions): ChildProcess
   /** Ends all children: sends SIGTERM, waits, and then sends SIGKILL. Can be called several times. */
   stop(): Promise<void>
 }
@@ -28,8 +28,8 @@ export function createChildren(onExit: (name: string, code: number | null) => vo
   }
 
   return {
-    start(name, command, words, options) {
-      const child = spawn(command, words, { ...options, detached: true })
+    start(name, command, args, options) {
+      const child = spawn(command, args, { ...options, detached: true })
       const exited = new Promise<void>((resolve) => {
         child.once('error', (error) => {
           console.error(`${name} cannot be started: ${error.message}`)

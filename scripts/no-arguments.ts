@@ -20,10 +20,10 @@ ${SETTINGS}
 ${SETTINGS}`,
 }
 
-const [, script = '', ...words] = process.argv
-const unknown = words.filter((word) => word !== '--help' && word !== '-h' && word !== '--')
+const [, script = '', ...args] = process.argv
+const unknown = args.filter((word) => word !== '--help' && word !== '-h' && word !== '--')
 if (unknown.length > 0) console.error(`Unknown argument: ${unknown.join(' ')}\n`)
-if (words.some((word) => word !== '--')) {
+if (args.some((word) => word !== '--')) {
   console.log(USAGES[basename(script)])
   process.exit(unknown.length > 0 ? 2 : 0)
 }

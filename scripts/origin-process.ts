@@ -43,7 +43,7 @@ export function nativeEnvironment(environment: NodeJS.ProcessEnv): NodeJS.Proces
  * Replaces this process with another run of Node. A parent that only waits would hold 40 MiB and have to
  * forward signals. Returns when the system (Windows), or Node before 22.15, does not support it.
  */
-export function becomeNode(words: readonly string[], environment: NodeJS.ProcessEnv): void {
+export function becomeNode(args: readonly string[], environment: NodeJS.ProcessEnv): void {
   if (process.platform !== 'win32')
-    process.execve?.(process.execPath, [process.execPath, ...words], environment)
+    process.execve?.(process.execPath, [process.execPath, ...args], environment)
 }

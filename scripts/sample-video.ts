@@ -69,8 +69,8 @@ async function encodeWithFfmpeg(): Promise<Uint8Array | undefined> {
       '-',
     ]
     const codec = ['-c:v', 'libx264', '-preset', 'veryfast', '-crf', '23', '-g', '24', '-pix_fmt', 'yuv420p']
-    const words = [...input, '-i', audio, ...codec, '-c:a', 'aac', '-movflags', '+faststart', path]
-    const child = spawn(ffmpeg, ['-hide_banner', '-loglevel', 'error', ...words], {
+    const args = [...input, '-i', audio, ...codec, '-c:a', 'aac', '-movflags', '+faststart', path]
+    const child = spawn(ffmpeg, ['-hide_banner', '-loglevel', 'error', ...args], {
       stdio: ['pipe', 'ignore', 'inherit'],
     })
     const ended = once(child, 'exit')

@@ -84,8 +84,8 @@ export function portraitSvg(
   )
 }
 
-export const portraitPng = (...words: Parameters<typeof portraitSvg>) =>
-  sharp(portraitSvg(...words))
+export const portraitPng = (...args: Parameters<typeof portraitSvg>) =>
+  sharp(portraitSvg(...args))
     .removeAlpha()
     .png()
     .toBuffer()

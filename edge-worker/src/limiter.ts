@@ -41,7 +41,7 @@ export class AttemptLedger extends DurableObject {
   open(name: BudgetName, budget: Budget): { readonly verdict: Verdict; readonly session: LedgerSession } {
     return {
       verdict: this.attempt(name, budget),
-      session: new LedgerSession((...words) => this.attempt(...words)),
+      session: new LedgerSession((...args) => this.attempt(...args)),
     }
   }
 

@@ -160,7 +160,7 @@ export async function createOrigin({
   })
   const running = createRunning()
   return {
-    fetch: (...words) => running.watch(app.fetch(...words)),
+    fetch: (...args) => running.watch(app.fetch(...args)),
     hotAnswers,
     longestAnswerMs: Math.max(config.limits.deadlineMs, config.limits.clipDeadlineMs),
     metrics: (request) => serveMetricsAlone(metrics, request),

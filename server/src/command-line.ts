@@ -30,12 +30,12 @@ All other settings are environment variables MEDIA_PROXY_* or fields of the conf
 MEDIA_PROXY_NODE_ENV=production there is no playground, the secrets are required, and the log is JSON.`
 
 /** Parses the command line. An option takes precedence over its environment variable. */
-export function readCommandLine(words: readonly string[]): CommandLine | { readonly fault: string } {
+export function readCommandLine(args: readonly string[]): CommandLine | { readonly fault: string } {
   const text = { type: 'string' } as const
   const flag = { type: 'boolean' } as const
   try {
     const { values } = parseArgs({
-      args: [...words],
+      args: [...args],
       options: {
         port: text,
         host: text,

@@ -41,11 +41,11 @@ async function run({ asks, settings }: CommandLine): Promise<number> {
   // In production, no secrets or samples are created. Missing settings prevent the start.
   const local = config.nodeEnv === 'production' ? {} : await localSettings(config, directory)
   compileOnce()
-  const words = [...ORIGIN_FLAGS, SERVER_SCRIPT]
+  const args = [...ORIGIN_FLAGS, SERVER_SCRIPT]
   const env = nativeEnvironment({ ...environment, ...local, MEDIA_PROXY_STORAGE_DIR: directory })
   // In other modes this process stays, in order to print the URL of the service.
-  if (config.nodeEnv === 'production') becomeNode(words, env)
-  const server = spawn(process.execPath, words, {
+  if (config.nodeEnv === 'production') becomeNode(args, env)
+  const server = spawn(process.execPath, args, {
     env,
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     // Only this process receives Ctrl-C from the terminal, and forwards it. The server would treat a second

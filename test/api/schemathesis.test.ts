@@ -62,13 +62,13 @@ describe.skipIf(COMMAND === undefined).each([
       expiresAt: 4_102_444_800,
     }
     const farUrl = `${far.url}/far.png`
-    const words = [
+    const args = [
       '--config-file',
       join(import.meta.dirname, 'schemathesis.toml'),
       'run',
       `${service.url}/_openapi.json`,
     ]
-    const child = spawn(COMMAND ?? '', words, {
+    const child = spawn(COMMAND ?? '', args, {
       cwd: import.meta.dirname,
       env: {
         ...process.env,

@@ -69,7 +69,7 @@ async function engineOptions(): Promise<EngineProcessOptions> {
   const binary = await inspectFfmpeg(process.env)
   const setup = { role: 'media', libav: 'off', temporaryFileBytes: 0, decoderMemoryBytes: 2 ** 31 } as const
   return {
-    words: engineArguments('fault' in binary ? setup : { ...setup, ffmpeg: binary }),
+    args: engineArguments('fault' in binary ? setup : { ...setup, ffmpeg: binary }),
     environment: { TMPDIR: process.env.TMPDIR ?? '/tmp' },
     sandbox: {
       jobMemoryBytes: MAPPED_BYTES,
@@ -97,11 +97,11 @@ function rendition(
   format: ImageFormat,
   { width, ...options }: Partial<RenderOptions> & { readonly width?: number } = {},
 ): Rendition {
-  const words = [width, options.quality === 'lossless' ? 'lossless' : '', options.animated ? 'animated' : '']
+  const args = [width, options.quality === 'lossless' ? 'lossless' : '', options.animated ? 'animated' : '']
   return {
     name: [
       format,
-      ...words,
+      ...args,
       options.blur === undefined ? '' : `blur ${options.blur}`,
       ...operationsIn(options),
     ]

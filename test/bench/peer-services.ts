@@ -100,8 +100,8 @@ ALLOW_UNSAFE_URL = True
 STORAGE = 'thumbor.storages.no_storage'
 `,
   )
-  const words = ['--port', String(port), '--ip', '127.0.0.1', '--conf', configuration, '--processes', '2']
-  const child = spawn(program, words, { stdio: 'ignore', detached: true })
+  const args = ['--port', String(port), '--ip', '127.0.0.1', '--conf', configuration, '--processes', '2']
+  const child = spawn(program, args, { stdio: 'ignore', detached: true })
   const url = `http://127.0.0.1:${port}`
   await answering(`${url}/healthcheck`)
   return {

@@ -72,10 +72,10 @@ export async function startService(
 
 /** Starts a Node process that sends `{ listening: port }` when it is ready. */
 export async function startProcess(
-  words: readonly string[],
+  args: readonly string[],
   environment: Readonly<Record<string, string>> = {},
 ): Promise<{ readonly child: ChildProcess; readonly url: string }> {
-  const child = spawn(process.execPath, words, {
+  const child = spawn(process.execPath, args, {
     env: nativeEnvironment({ ...process.env, ...environment }),
     stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
   })

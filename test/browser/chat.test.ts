@@ -42,11 +42,11 @@ describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_SERVICES)('a chat page i
     const browser = await openBrowser()
     const page = await browser.newPage({ viewport: { width: 1000, height: 800 } })
     page.setDefaultTimeout(scaleTimeout(20_000))
-    const complaints: string[] = []
-    page.on('console', (message) => complaints.push(message.text()))
-    page.on('pageerror', (error) => complaints.push(error.message))
+    const problems: string[] = []
+    page.on('console', (message) => problems.push(message.text()))
+    page.on('pageerror', (error) => problems.push(error.message))
     page.on('response', (response) => {
-      if (response.status() >= 400) complaints.push(`${response.status()} ${response.url()}`)
+      if (response.status() >= 400) problems.push(`${response.status()} ${response.url()}`)
     })
     await page.goto(`http://127.0.0.1:${(site.address() as AddressInfo).port}/`)
     const widths = await page.evaluate(async () => {
@@ -76,7 +76,7 @@ describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_SERVICES)('a chat page i
       return [element.videoWidth, poster.naturalWidth]
     })
     expect(video).toEqual([640, 320])
-    expect(complaints).toEqual([])
+    expect(problems).toEqual([])
     await browser.close()
   })
 })

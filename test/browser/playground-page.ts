@@ -33,21 +33,21 @@ async function openPlayground(browser: Browser, base: string, hash = '', options
   context.setDefaultTimeout(scaleTimeout(20_000))
   const page = await context.newPage()
   const asked: string[] = []
-  const complaints: string[] = []
+  const problems: string[] = []
   page.on('console', (message) => {
-    if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text())
+    if (message.type() === 'error' || message.type() === 'warning') problems.push(message.text())
   })
-  page.on('pageerror', (error) => complaints.push(error.message))
+  page.on('pageerror', (error) => problems.push(error.message))
   page.on('request', (request) => {
     const url = new URL(request.url())
     if (!url.protocol.startsWith('http')) return
     asked.push(url.pathname + url.search)
-    if (url.origin !== base) complaints.push(`asked ${url.origin}`)
+    if (url.origin !== base) problems.push(`asked ${url.origin}`)
   })
   await page.addInitScript(measureShift)
   await page.goto(`${base}/_playground${hash}`)
   await settled(page)
-  return { page, asked, complaints, close: () => context.close() }
+  return { page, asked, problems, close: () => context.close() }
 }
 
 /** Records every layout shift that was not caused by user input. */

@@ -15,7 +15,7 @@ describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_SERVICES)(
     const { openPage } = usePlayground(open)
 
     it('uploads a dropped file, and shows it with its metadata', async () => {
-      const { page, complaints, close } = await openPage()
+      const { page, problems, close } = await openPage()
       await drop(page, 'my picture.png', 'image/png', await halvesPng(300, 200))
       await page.waitForFunction(() =>
         document.querySelector('#url')?.textContent?.includes('-my-picture.png'),
@@ -25,7 +25,7 @@ describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_SERVICES)(
       await page.waitForFunction(
         () => document.querySelector<HTMLImageElement>('#original')?.naturalWidth === 300,
       )
-      expect(complaints).toEqual([])
+      expect(problems).toEqual([])
 
       await drop(page, 'notes.png', 'image/png', Buffer.from('this is no image'))
       await page.waitForSelector('#refusal:not([hidden])')
@@ -69,7 +69,7 @@ describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_SERVICES)(
     })
 
     it('shows a frame of a video, its three frames, and plays audio', async () => {
-      const { page, complaints, close } = await openPage(
+      const { page, problems, close } = await openPage(
         '#source=/attachments/1/1/day.mp4&width=320&format=webp',
       )
       await page.waitForSelector('#motion:not([hidden])')
@@ -91,7 +91,7 @@ describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_SERVICES)(
       await page.click('.sample[data-source="/attachments/1/1/chime.wav"]')
       await page.waitForSelector('#audio:not([hidden])')
       await expect.poll(() => page.textContent('#metadata')).toContain('2 s')
-      expect(complaints).toEqual([])
+      expect(problems).toEqual([])
       await close()
     })
 

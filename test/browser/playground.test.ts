@@ -26,7 +26,7 @@ describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_SERVICES)(
     const { openPage, urlOf } = usePlayground(open)
 
     it('requests its first image before everything that can wait, without layout shifts, errors or requests to other hosts', async () => {
-      const { page, asked, complaints, close } = await openPage()
+      const { page, asked, problems, close } = await openPage()
       const { width, shift } = await page.evaluate(() => ({
         width: document.querySelector<HTMLImageElement>('#rendition')?.naturalWidth,
         shift: Number(document.documentElement.dataset.shift ?? 0),
@@ -39,7 +39,7 @@ describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_SERVICES)(
       expect(await page.textContent('#cost')).toMatch(
         /^This answer cost \d+ ms of processor time, [\d.]+ kB\. A million at the edge: \$0\.31 from the cache/,
       )
-      expect(complaints).toEqual([])
+      expect(problems).toEqual([])
       const image = '/attachments/1/1/coffee.jpg?width=480&format=webp'
       expect(asked.slice(0, asked.indexOf(image)).toSorted()).toEqual([
         '/_playground',
@@ -95,7 +95,7 @@ describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_SERVICES)(
     })
 
     it('changes the URL and the image with every control', async () => {
-      const { page, complaints, close } = await openPage(
+      const { page, problems, close } = await openPage(
         '#source=/attachments/1/1/harbour.jpg&width=300&height=300',
       )
       const element = () => page.getAttribute('#rendition', 'src')
@@ -134,7 +134,7 @@ describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_SERVICES)(
         // 1.5 times 200, and the border.
         320,
       )
-      expect(complaints).toEqual([])
+      expect(problems).toEqual([])
       await page.reload()
       await settled(page)
       expect(await page.textContent('#url'), 'kept by the address').toContain('blur=6')
@@ -152,7 +152,7 @@ describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_SERVICES)(
     })
 
     it('plays a clip, with the selected duration and audio', async () => {
-      const { page, complaints, close } = await openPage('#source=/attachments/1/1/day.mp4&width=160')
+      const { page, problems, close } = await openPage('#source=/attachments/1/1/day.mp4&width=160')
       expect(await page.locator('[data-parameter=fps]').isVisible()).toBe(false)
       await page.selectOption('#parameter-format', 'mp4')
       await page.fill('#parameter-duration', '1')
@@ -167,12 +167,12 @@ describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_SERVICES)(
       )
       await page.selectOption('#parameter-format', 'webp')
       await page.waitForFunction(() => document.querySelector<HTMLVideoElement>('#clip')?.hidden === true)
-      expect(complaints).toEqual([])
+      expect(problems).toEqual([])
       await close()
     })
 
     it('shows the progress of a clip while it is rendered', async () => {
-      const { page, complaints, close } = await openPage('#source=/attachments/1/1/day.mp4&width=160')
+      const { page, problems, close } = await openPage('#source=/attachments/1/1/day.mp4&width=160')
       const shares = [0.25, 0.5]
       await page.route('**/_playground/progress', (route) => {
         const share = shares.shift()
@@ -195,7 +195,7 @@ describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_SERVICES)(
       answer?.()
       await page.waitForFunction(() => document.querySelector<HTMLVideoElement>('#clip')?.hidden === false)
       expect(await page.isVisible('#progress')).toBe(false)
-      expect(complaints).toEqual([])
+      expect(problems).toEqual([])
       await close()
     })
 
@@ -264,7 +264,7 @@ describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_SERVICES)(
     })
 
     it('zooms with keys, wheel and pinch, in both images alike', async () => {
-      const { page, complaints, close } = await openPage()
+      const { page, problems, close } = await openPage()
       const zoomText = () => page.textContent('#zoom-reset')
       const widths = () =>
         page.evaluate(() =>
@@ -312,7 +312,7 @@ describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_SERVICES)(
       for (const apart of [50, 60, 80]) await touch('touchMove', apart)
       await touch('touchEnd', 0)
       await expect.poll(zoomText).toBe('200 %')
-      expect(complaints).toEqual([])
+      expect(problems).toEqual([])
       await close()
     })
 

@@ -101,10 +101,10 @@ function connectionsOf(call: string): readonly string[] {
 /** Returns the path that a successful call writes, joined with its folder when it is relative to one. */
 function writtenBy(call: string): readonly string[] {
   if (/= -1 /.test(call)) return []
-  const [, name = '', words = ''] = /^(\w+)\((.*)\) += /.exec(call) ?? []
+  const [, name = '', args = ''] = /^(\w+)\((.*)\) += /.exec(call) ?? []
   if (![...WRITES, ...MORE_WRITES].includes(name)) return []
-  if (/^open(at)?$/.test(name) && !/O_(WRONLY|RDWR|CREAT|TRUNC|APPEND|TMPFILE)/.test(words)) return []
-  const paths = [...words.matchAll(/(?:<([^>]*)>, )?"([^"]*)"/g)].map(([, folder = '', path = '']) =>
+  if (/^open(at)?$/.test(name) && !/O_(WRONLY|RDWR|CREAT|TRUNC|APPEND|TMPFILE)/.test(args)) return []
+  const paths = [...args.matchAll(/(?:<([^>]*)>, )?"([^"]*)"/g)].map(([, folder = '', path = '']) =>
     path.startsWith('/') ? path : `${folder}/${path}`,
   )
   // Of two names, the second is the new one.

@@ -25,7 +25,7 @@ interface Language {
   readonly command: string
   /** Arguments that succeed when the language is installed. */
   readonly probe: readonly string[]
-  readonly words: readonly string[]
+  readonly args: readonly string[]
   readonly folder: string
   readonly environment: Readonly<Record<string, string>>
   /** What is missing when the probe fails. */
@@ -37,7 +37,7 @@ const LANGUAGES: readonly Language[] = [
     name: 'Python',
     command: 'python3',
     probe: ['-c', 'import sys; sys.exit(sys.version_info < (3, 11))'],
-    words: ['-W', 'error', '-m', 'unittest', 'discover', '-s', 'tests', '-t', '.'],
+    args: ['-W', 'error', '-m', 'unittest', 'discover', '-s', 'tests', '-t', '.'],
     folder: 'python',
     environment: { PYTHONPATH: 'src', PYTHONDONTWRITEBYTECODE: '1' },
     needs: 'python3',
@@ -47,7 +47,7 @@ const LANGUAGES: readonly Language[] = [
     command: 'go',
     // Fails when the toolchain is older than go.mod requires.
     probe: ['list', '-m'],
-    words: ['test', '-count=1', '-v', '.'],
+    args: ['test', '-count=1', '-v', '.'],
     folder: 'go',
     // Nothing is downloaded, and the compiled packages are cached.
     environment: {
@@ -63,20 +63,20 @@ const LANGUAGES: readonly Language[] = [
     command: 'cargo',
     // Fails when the crates are not downloaded. Tests do not download them.
     probe: ['tree', '--offline', '--locked'],
-    words: ['test', '--offline', '--locked', '--', '--nocapture'],
+    args: ['test', '--offline', '--locked', '--', '--nocapture'],
     folder: 'rust',
     environment: { CARGO_TARGET_DIR: join(tmpdir(), 'media-proxy-cargo-target'), CARGO_TERM_COLOR: 'never' },
     needs: 'cargo with the crates of clients/rust',
   },
 ]
 
-function probe({ command, probe: words, folder, environment }: Language): number | null {
-  return spawnSync(command, words, { cwd: join(CLIENTS, folder), env: { ...process.env, ...environment } })
+function probe({ command, probe: args, folder, environment }: Language): number | null {
+  return spawnSync(command, args, { cwd: join(CLIENTS, folder), env: { ...process.env, ...environment } })
     .status
 }
 
-async function run({ command, words, folder, environment }: Language, service: Record<string, string>) {
-  const child = spawn(command, words, {
+async function run({ command, args, folder, environment }: Language, service: Record<string, string>) {
+  const child = spawn(command, args, {
     cwd: join(CLIENTS, folder),
     env: { ...process.env, ...environment, ...service },
     stdio: ['ignore', 'pipe', 'pipe'],

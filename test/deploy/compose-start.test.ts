@@ -89,15 +89,15 @@ function image(): Image {
   const environment = [...text.matchAll(/^(?:ENV| {2})\s*(MEDIA_PROXY_\w+)=(\S+)/gm)].map(
     ([, name = '', value = '']) => [name, value],
   )
-  const words = (pattern: RegExp): readonly string[] => {
+  const args = (pattern: RegExp): readonly string[] => {
     const [program, ...rest] = JSON.parse(pattern.exec(text)?.[1] ?? '[]')
     expect(program).toBe('node')
     return [NODE, ...rest]
   }
   return {
     environment: Object.fromEntries(environment),
-    command: words(/^CMD (\[.*\])$/m),
-    healthCheck: words(/^HEALTHCHECK [^\n]*\n +CMD (\[.*\])$/m),
+    command: args(/^CMD (\[.*\])$/m),
+    healthCheck: args(/^HEALTHCHECK [^\n]*\n +CMD (\[.*\])$/m),
   }
 }
 
@@ -155,9 +155,9 @@ describe.skipIf(!canMount)('the origin of compose.yaml (needs Linux, and the rig
     await until(async () => (await send(url, '/_ready')).status === 200)
     // The model and libav are loaded from the tree, so pruning has removed nothing that they need.
     await until(() => log.includes('the NSFW model is loaded') && log.includes('libav decodes videos'))
-    const [program = '', ...words] = healthCheck
+    const [program = '', ...args] = healthCheck
     const healthy = (port: string | undefined) =>
-      spawnSync(program, words, { env: { MEDIA_PROXY_PORT: port } }).status
+      spawnSync(program, args, { env: { MEDIA_PROXY_PORT: port } }).status
     expect([healthy(portOf()), healthy('1')]).toEqual([0, 1])
     const headers = { 'x-forwarded-for': '198.51.100.7', host: 'media.example.com' }
     const { status, headers: answered } = await send(url, '/avatars/1/a.webp?size=32', { headers })

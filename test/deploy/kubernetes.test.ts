@@ -95,10 +95,10 @@ describe('the Helm chart', () => {
 })
 
 /** Renders the chart with Helm. */
-function render(...words: readonly string[]): readonly Manifest[] {
+function render(...args: readonly string[]): readonly Manifest[] {
   const { stdout, stderr, status } = spawnSync(
     'helm',
-    ['template', 'media-proxy', CHART, '--kube-version', '1.31.0', ...words],
+    ['template', 'media-proxy', CHART, '--kube-version', '1.31.0', ...args],
     { encoding: 'utf8' },
   )
   if (status !== 0) throw new Error(stderr)

@@ -37,8 +37,8 @@ interface Proxy {
 }
 
 const isThere = (...command: readonly string[]) => {
-  const [program = '', ...words] = command
-  return spawnSync(program, words).status === 0
+  const [program = '', ...args] = command
+  return spawnSync(program, args).status === 0
 }
 const NGINX = ['nginx', '/usr/sbin/nginx'].find((path) => isThere(path, '-v')) ?? ''
 
@@ -121,12 +121,12 @@ for (const { name, isThere, configure, metrics } of PROXIES)
       await origin.put('avatars/1/a', await halvesPng(64, 48))
       port = await freePort()
       const { command, environment } = configure({ directory, port, origin: new URL(origin.url).host })
-      const [program = '', ...words] = command
-      proxy = spawn(program, words, { env: environment ?? process.env, stdio: ['ignore', 'ignore', 'pipe'] })
-      let complaint = ''
-      proxy.stderr?.on('data', (text) => (complaint += text))
+      const [program = '', ...args] = command
+      proxy = spawn(program, args, { env: environment ?? process.env, stdio: ['ignore', 'ignore', 'pipe'] })
+      let stderr = ''
+      proxy.stderr?.on('data', (text) => (stderr += text))
       await until(async () => {
-        if (proxy.exitCode !== null) expect.fail(complaint)
+        if (proxy.exitCode !== null) expect.fail(stderr)
         return ask('/_health').then(
           ({ status }) => status === 200,
           () => false,

@@ -53,8 +53,8 @@ function isThere(program: string): boolean {
 describe('the client package', () => {
   let directory: string
   const installed = (path: string) => join(directory, 'node_modules/@media-proxy/client', path)
-  const run = (command: string, ...words: string[]) =>
-    spawnSync(command, words, { cwd: directory, encoding: 'utf8' })
+  const run = (command: string, ...args: string[]) =>
+    spawnSync(command, args, { cwd: directory, encoding: 'utf8' })
 
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), 'media-proxy-client-'))

@@ -23,7 +23,7 @@ interface Diagnosis {
   readonly findings: readonly Finding[]
   readonly text: string
   /** The output on standard error. */
-  readonly complaints: string
+  readonly stderr: string
 }
 
 describe('pnpm diagnose', () => {
@@ -61,11 +61,11 @@ describe('pnpm diagnose', () => {
 
   async function diagnose(
     changes: Readonly<Record<string, string>> = {},
-    { variables = 'variables', asNobody = false, words = ['--json'] }: DiagnoseOptions = {},
+    { variables = 'variables', asNobody = false, args = ['--json'] }: DiagnoseOptions = {},
   ): Promise<Diagnosis> {
     const child = spawn(
       process.execPath,
-      [join(ROOT, 'scripts/diagnose.ts'), ...words, '--edge-variables', join(directory, variables)],
+      [join(ROOT, 'scripts/diagnose.ts'), ...args, '--edge-variables', join(directory, variables)],
       {
         env: { PATH: process.env.PATH, HOME: directory, ...audio, ...changes },
         stdio: ['ignore', 'pipe', 'pipe'],
@@ -74,16 +74,16 @@ describe('pnpm diagnose', () => {
     )
     const chunks: Buffer[] = []
     child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk))
-    const complained: Buffer[] = []
-    child.stderr.on('data', (chunk: Buffer) => complained.push(chunk))
+    const stderrChunks: Buffer[] = []
+    child.stderr.on('data', (chunk: Buffer) => stderrChunks.push(chunk))
     const [code] = await once(child, 'close')
     const text = Buffer.concat(chunks).toString()
-    const complaints = Buffer.concat(complained).toString()
+    const stderr = Buffer.concat(stderrChunks).toString()
     return {
       code,
       text,
-      complaints,
-      ...(words.includes('--json') ? JSON.parse(text) : { ok: false, findings: [] }),
+      stderr,
+      ...(args.includes('--json') ? JSON.parse(text) : { ok: false, findings: [] }),
     }
   }
 
@@ -100,7 +100,7 @@ describe('pnpm diagnose', () => {
   it('finds no fault in a correct setup, and exits with 0', async () => {
     const folder = await diagnose()
     expect(folder.findings.filter(({ state }) => state === 'failed')).toEqual([])
-    expect([folder.code, folder.ok, folder.complaints]).toEqual([0, true, ''])
+    expect([folder.code, folder.ok, folder.stderr]).toEqual([0, true, ''])
     const bucket = await diagnose(s3Settings())
     expect(bucket.findings.filter(({ state }) => state === 'failed')).toEqual([])
     expect(bucket.findings).toContainEqual({ check: 'bucket cdn', state: 'ok', found: 'readable' })
@@ -313,19 +313,19 @@ describe('pnpm diagnose', () => {
   it('prints a readable table, and explains unknown arguments', async () => {
     const { text, code } = await diagnose(
       { FFMPEG_PATH: '/nowhere', MEDIA_PROXY_ENGINE_LIBAV: 'false' },
-      { words: [] },
+      { args: [] },
     )
     expect(code).toBe(1)
     expect(text).toMatch(/^FAILED {3}FFmpeg .*\n +→ install FFmpeg/m)
     expect(text).toMatch(/\n1 failed, \d warnings\.\n$/)
-    expect((await diagnose({}, { words: ['--nonsense'] })).code).toBe(2)
+    expect((await diagnose({}, { args: ['--nonsense'] })).code).toBe(2)
   })
 })
 
 interface DiagnoseOptions {
   readonly variables?: string
   readonly asNobody?: boolean
-  readonly words?: readonly string[]
+  readonly args?: readonly string[]
 }
 
 /** Starts a store without objects, whose clock is ahead of this machine by this number of seconds. */

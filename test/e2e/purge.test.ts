@@ -47,15 +47,15 @@ async function opened(settings: Settings = {}) {
   }
   const store: ObjectStore = {
     ...bare,
-    async get(...words) {
+    async get(...args) {
       // The object has been read before it is held.
-      const found = await bare.get(...words)
+      const found = await bare.get(...args)
       await wait('get')
       return found
     },
-    async put(...words) {
+    async put(...args) {
       await wait('put')
-      return bare.put(...words)
+      return bare.put(...args)
     },
   }
   const service = await openOrigin(store, { ...SETTINGS, ...settings })

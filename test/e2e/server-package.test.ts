@@ -33,8 +33,8 @@ describe('the server package', () => {
   let child: ChildProcess | undefined
   let url: string
   const installed = (path: string) => join(directory, 'node_modules/@media-proxy/server', path)
-  const run = (...words: string[]) =>
-    spawnSync(process.execPath, [installed('dist/cli.js'), ...words], { cwd: directory, encoding: 'utf8' })
+  const run = (...args: string[]) =>
+    spawnSync(process.execPath, [installed('dist/cli.js'), ...args], { cwd: directory, encoding: 'utf8' })
 
   /** Packs a folder as npm would publish it, and unpacks it as npm would install it. */
   async function install(packed: string, name: string): Promise<void> {
@@ -104,8 +104,8 @@ describe('the server package', () => {
     const { engines } = JSON.parse(readFileSync(installed('package.json'), 'utf8'))
     const under = (version: string, script = 'dist/cli.js') => {
       const versions = `Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '${version}' } })`
-      const words = ['--import', `data:text/javascript,${encodeURIComponent(versions)}`, installed(script)]
-      return spawnSync(process.execPath, [...words, '--version'], { encoding: 'utf8' })
+      const args = ['--import', `data:text/javascript,${encodeURIComponent(versions)}`, installed(script)]
+      return spawnSync(process.execPath, [...args, '--version'], { encoding: 'utf8' })
     }
     for (const script of ['dist/cli.js', 'dist/server.js']) {
       expect(under('22.18.0', script)).toMatchObject({

@@ -22,9 +22,9 @@ beforeAll(async () => {
 afterAll(() => service.close())
 
 async function smoke(
-  ...words: readonly string[]
+  ...args: readonly string[]
 ): Promise<{ readonly code: number | null; readonly lines: readonly string[] }> {
-  const child = spawn(process.execPath, [join(import.meta.dirname, '../../scripts/smoke.ts'), ...words], {
+  const child = spawn(process.execPath, [join(import.meta.dirname, '../../scripts/smoke.ts'), ...args], {
     env: { ...process.env, MEDIA_PROXY_SECRET_KEY: 'secret' },
     stdio: ['ignore', 'pipe', 'pipe'],
   })

@@ -290,7 +290,7 @@ describe('the edge, with an origin that responds in unusual ways', () => {
     })
     const slow = request(`${service.url}/attachments/1/video.mp4`)
     const [answer]: [IncomingMessage] = await new Promise((resolve) =>
-      slow.once('response', (...words) => resolve(words)).end(),
+      slow.once('response', (...args) => resolve(args)).end(),
     )
     answer.pause().on('error', () => undefined)
     const began = Date.now()

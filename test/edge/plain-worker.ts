@@ -17,8 +17,8 @@ export async function openPlainWorker(
   r2Buckets: readonly string[] = [],
 ) {
   const folder = await mkdtemp(join(tmpdir(), 'media-proxy-worker-'))
-  const words = ['deploy', '--dry-run', '--outdir', folder]
-  const built = spawnSync(process.execPath, [WRANGLER, ...words], { cwd: ROOT, encoding: 'utf8' })
+  const args = ['deploy', '--dry-run', '--outdir', folder]
+  const built = spawnSync(process.execPath, [WRANGLER, ...args], { cwd: ROOT, encoding: 'utf8' })
   if (built.status !== 0) throw new Error(built.stderr)
   const contents = await readFile(join(folder, 'worker.js'), 'utf8')
   const { compatibility_flags: compatibilityFlags } = readConfig({ config: join(ROOT, 'wrangler.toml') })

@@ -159,7 +159,7 @@ describe('another model', () => {
     ['of another shape than configured', () => averaging('nchw', 'N'), 'invalid dimensions'],
     ['whose output is no probability', () => averaging('nhwc', 'N', -1), 'prediction is no probability'],
     ['whose names are others', renamed, 'this one is input -> prognostic'],
-  ] as const)('%s is reported as a fault, and no call hangs', async (why, make, words) => {
+  ] as const)('%s is reported as a fault, and no call hangs', async (why, make, expected) => {
     const path = join(directory, `${why}.onnx`)
     if (make !== undefined) await writeFile(path, make())
     await using({ start: scanProcesses({ ...bundled, path }), model: path }, async (classifier) => {
@@ -167,7 +167,7 @@ describe('another model', () => {
       const fault = await classifier.loaded
       expect(fault?.code).toBe('not-ready')
       expect(fault?.detail).toContain(path)
-      expect(fault?.detail).toContain(words)
+      expect(fault?.detail).toContain(expected)
       expect(fault?.detail).not.toContain('\n')
       expect(classifier.fault).toEqual(fault)
       expect(failureOf(await early)).toBe('not-ready')
@@ -199,7 +199,7 @@ describe('a process with a fault', () => {
 
   it('that never loads its model is reported, and scans fail', () =>
     using(
-      { start: () => startFaultyProcess({ words: ['--eval', 'throw new Error("no such library")'] }) },
+      { start: () => startFaultyProcess({ args: ['--eval', 'throw new Error("no such library")'] }) },
       async (classifier) => {
         const early = classifier.classify(image(0), never)
         expect((await classifier.loaded)?.detail).toContain('no such library')

@@ -24,9 +24,9 @@ const SCRIPT = fileURLToPath(import.meta.url)
  * Starts this script as an engine process, or Node with other arguments. It becomes ready once the file
  * `gate` no longer exists.
  */
-export function startFaultyProcess({ gate, words }: { gate?: string; words?: readonly string[] } = {}) {
+export function startFaultyProcess({ gate, args }: { gate?: string; args?: readonly string[] } = {}) {
   return startEngineProcess({
-    words: words ?? [SCRIPT, ...(gate === undefined ? [] : [gate])],
+    args: args ?? [SCRIPT, ...(gate === undefined ? [] : [gate])],
     sandbox: {
       jobMemoryBytes: 2 ** 30,
       fileBytes: 0,

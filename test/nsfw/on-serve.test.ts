@@ -154,9 +154,9 @@ describe('media that could not be scanned', () => {
     'does not include a video with an unsupported audio codec (needs FFmpeg)',
     async () => {
       const url = await opened('block')
-      const words = ['-f', 'lavfi', '-i', 'sine=d=2', '-map', '0:v', '-map', '1:a']
+      const args = ['-f', 'lavfi', '-i', 'sine=d=2', '-map', '0:v', '-map', '1:a']
       const codecs = ['-c:v', 'libx264', '-pix_fmt', 'yuv420p', '-c:a', 'dca', '-strict', '-2']
-      await service?.put('attachments/1/d.mkv', await makeVideo('mkv', SECONDS, [...words, ...codecs]))
+      await service?.put('attachments/1/d.mkv', await makeVideo('mkv', SECONDS, [...args, ...codecs]))
       for (const path of ['/attachments/1/d.mkv', '/attachments/1/d.mkv?format=jpg&width=40'])
         expect((await send(url, path)).status, path).toBe(403)
     },

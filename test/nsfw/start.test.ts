@@ -73,13 +73,13 @@ it('does not start without a required model, and prints the reason in one line',
     MEDIA_PROXY_NSFW_MODEL_PATH: join(directory, 'missing.onnx'),
     MEDIA_PROXY_NSFW_REQUIRED: 'true',
   })
-  let complaint = ''
+  let stderr = ''
   child.stderr?.on('data', (chunk) => {
-    complaint += chunk
+    stderr += chunk
   })
   const [code] = await once(child, 'close')
   expect(code).toBe(1)
-  expect(complaint).toMatch(/^The origin does not start without its model: .*missing\.onnx.*\n$/)
+  expect(stderr).toMatch(/^The origin does not start without its model: .*missing\.onnx.*\n$/)
 })
 
 it('loads no model when scans are disabled', async () => {

@@ -24,10 +24,10 @@ export interface ClipFacts {
 }
 
 async function ffmpeg(
-  words: readonly string[],
+  args: readonly string[],
 ): Promise<{ readonly stdout: Buffer; readonly stderr: string }> {
   if (FFMPEG === undefined) throw new Error('there is no FFmpeg')
-  const { stdout, stderr } = await run(FFMPEG, ['-nostdin', '-hide_banner', ...words], {
+  const { stdout, stderr } = await run(FFMPEG, ['-nostdin', '-hide_banner', ...args], {
     encoding: 'buffer',
     maxBuffer: MAX_BYTES,
   })

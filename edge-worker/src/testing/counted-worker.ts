@@ -29,7 +29,7 @@ interface Counted {
 }
 
 interface Stub {
-  readonly [method: string]: (...words: readonly unknown[]) => unknown
+  readonly [method: string]: (...args: readonly unknown[]) => unknown
 }
 
 const calls: Record<NamespaceName, number> = { FLIGHTS: 0, LEDGERS: 0, PURGES: 0 }
@@ -41,9 +41,9 @@ const objects: Record<NamespaceName, Map<string, DurableObjectId>> = {
 
 let lines = 0
 const log = console.log.bind(console)
-console.log = (...words: readonly unknown[]) => {
+console.log = (...args: readonly unknown[]) => {
   lines += 1
-  log(...words)
+  log(...args)
 }
 
 /** Counts the calls on the stubs of a namespace. Calls on a returned object are part of the same session. */
@@ -62,9 +62,9 @@ function counted(name: NamespaceName, namespace: DurableObjectNamespace): object
         {
           get:
             (_, method: string) =>
-            (...words: readonly unknown[]) => {
+            (...args: readonly unknown[]) => {
               calls[name] += 1
-              return stub[method]?.(...words)
+              return stub[method]?.(...args)
             },
         },
       )

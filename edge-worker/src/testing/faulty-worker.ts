@@ -24,15 +24,15 @@ function injectFault<T>(fault: Fault, work: () => T): T | Promise<never> {
 }
 
 const { match, put } = Cache.prototype
-Cache.prototype.match = function (...words) {
-  return injectFault(faults.get('cache'), () => match.apply(this, words))
+Cache.prototype.match = function (...args) {
+  return injectFault(faults.get('cache'), () => match.apply(this, args))
 }
-Cache.prototype.put = function (...words) {
-  return injectFault(faults.get('put') ?? faults.get('cache'), () => put.apply(this, words))
+Cache.prototype.put = function (...args) {
+  return injectFault(faults.get('put') ?? faults.get('cache'), () => put.apply(this, args))
 }
 
 interface Stub {
-  readonly [method: string]: (...words: readonly unknown[]) => unknown
+  readonly [method: string]: (...args: readonly unknown[]) => unknown
 }
 
 function faulty(name: string, namespace: DurableObjectNamespace): object {
@@ -43,8 +43,8 @@ function faulty(name: string, namespace: DurableObjectNamespace): object {
       const stub = namespace.get(id) as unknown as Stub
       const call =
         (method: string) =>
-        (...words: readonly unknown[]) =>
-          injectFault(faults.get(name.toLowerCase()), () => stub[method]?.(...words))
+        (...args: readonly unknown[]) =>
+          injectFault(faults.get(name.toLowerCase()), () => stub[method]?.(...args))
       return new Proxy({}, { get: (_, method: string) => call(method) })
     },
   }

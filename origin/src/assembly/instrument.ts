@@ -22,9 +22,9 @@ export function observeStore(store: ObjectStore, observer: Observer): ObjectStor
     labels: { operation },
   })
   return {
-    head: (...words) => observer.observe(observed('head'), () => store.head(...words)),
-    async get(...words) {
-      const object = await observer.observe(observed('get'), () => store.get(...words))
+    head: (...args) => observer.observe(observed('head'), () => store.head(...args)),
+    async get(...args) {
+      const object = await observer.observe(observed('get'), () => store.get(...args))
       if (!isFailure(object)) {
         const { range, info } = object
         const bytes = range === undefined ? (info.sizeBytes ?? 0) : range.end - range.start + 1
@@ -32,18 +32,18 @@ export function observeStore(store: ObjectStore, observer: Observer): ObjectStor
       }
       return object
     },
-    put: (...words) => observer.observe(observed('put'), () => store.put(...words)),
-    upload: (...words) => observer.observe(observed('upload'), () => store.upload(...words)),
-    removeBelow: (...words) => observer.observe(observed('remove'), () => store.removeBelow(...words)),
-    check: (...words) => store.check(...words),
+    put: (...args) => observer.observe(observed('put'), () => store.put(...args)),
+    upload: (...args) => observer.observe(observed('upload'), () => store.upload(...args)),
+    removeBelow: (...args) => observer.observe(observed('remove'), () => store.removeBelow(...args)),
+    check: (...args) => store.check(...args),
   }
 }
 
 export function observeExternal(external: ExternalFetch, observer: Observer): ExternalFetch {
   return {
-    open: (...words) =>
+    open: (...args) =>
       observer.observe({ span: 'external fetch', metric: 'media_proxy.external.request.duration' }, () =>
-        external.open(...words),
+        external.open(...args),
       ),
     close: () => external.close(),
   }
@@ -52,7 +52,7 @@ export function observeExternal(external: ExternalFetch, observer: Observer): Ex
 /** Counts the opens of sources as leader or follower of a shared read. */
 export function observeSources(reader: SourceReader, { metrics }: Observer): SourceReader {
   return {
-    locate: (...words) => reader.locate(...words),
+    locate: (...args) => reader.locate(...args),
     startAnew: (names) => reader.startAnew(names),
     open(place) {
       const handle = reader.open(place)
@@ -117,9 +117,9 @@ export function observeLane(lane: Lane, name: string, { metrics, observe }: Obse
   const countRejection = ({ code }: Failure) =>
     metrics.count('media_proxy.admission.refusals', { lane: name, failure: code })
   const observed: Lane = {
-    async acquire(...words) {
+    async acquire(...args) {
       const startedAt = performance.now()
-      const place = await observe({ span: `queue ${name}` }, () => lane.acquire(...words))
+      const place = await observe({ span: `queue ${name}` }, () => lane.acquire(...args))
       metrics.record('media_proxy.admission.wait.duration', (performance.now() - startedAt) / 1000, {
         lane: name,
       })
@@ -146,8 +146,8 @@ export function observeLane(lane: Lane, name: string, { metrics, observe }: Obse
 export function observeLimiter(limiter: RateLimiter, { metrics }: Observer): RateLimiter {
   return {
     limits: (name, path) => limiter.limits(name, path),
-    async consume(name, ...words) {
-      const limited = await limiter.consume(name, ...words)
+    async consume(name, ...args) {
+      const limited = await limiter.consume(name, ...args)
       if (limited.failure !== undefined) metrics.count('media_proxy.rate_limit.refusals', { budget: name })
       return limited
     },
@@ -170,9 +170,9 @@ export function observeEngine(engine: Engine, observer: Observer): Engine {
       })
       return made
     },
-    examine: (...words) => observer.observe({ span: 'examine' }, () => engine.examine(...words)),
-    readFrames: (...words) => observer.observe({ span: 'frames' }, () => engine.readFrames(...words)),
-    rejection: (...words) => engine.rejection(...words),
+    examine: (...args) => observer.observe({ span: 'examine' }, () => engine.examine(...args)),
+    readFrames: (...args) => observer.observe({ span: 'frames' }, () => engine.readFrames(...args)),
+    rejection: (...args) => engine.rejection(...args),
   }
 }
 

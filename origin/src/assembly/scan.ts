@@ -29,12 +29,12 @@ const SCAN_MEMORY_BYTES = 1024 * 1024 * 1024
 /** Returns a function that starts a process with this model. */
 export function scanProcesses(model: ModelOptions): () => EngineProcess {
   const { path, layout, colours, threads } = model
-  const words = engineArguments({ role: 'scan', path, layout, colours, threads })
+  const args = engineArguments({ role: 'scan', path, layout, colours, threads })
   const sandbox = {
     jobMemoryBytes: SCAN_MEMORY_BYTES,
     fileBytes: 0,
     niceness: SCAN_NICENESS,
     isolation: findIsolation(),
   }
-  return () => startEngineProcess({ words, sandbox })
+  return () => startEngineProcess({ args, sandbox })
 }

@@ -111,7 +111,7 @@ function processOptions(
     ...(crashOn === undefined ? {} : { crashOn }),
   }
   return {
-    words: engineArguments(setup),
+    args: engineArguments(setup),
     // Only FFmpeg uses files.
     environment: ffmpeg === undefined ? {} : { TMPDIR: tmpdir() },
     sandbox: {

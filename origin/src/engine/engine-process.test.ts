@@ -18,7 +18,7 @@ it.skipIf(!existsSync('/proc/self/stat'))(
   'the CPU time of a killed process is reported with its end (needs /proc)',
   async () => {
     const endless = startEngineProcess({
-      words: ['-e', 'for (;;);'],
+      args: ['-e', 'for (;;);'],
       sandbox: SANDBOX,
     })
     try {
@@ -43,7 +43,7 @@ it('a job is not charged for the start of its process, nor for work between two 
   const done = (cpuSeconds: number, restCpuSeconds: number) =>
     frame(FRAME.done, { cpuSeconds, restCpuSeconds, result: { kind: 'scanned', predictions: [1] } })
   const engineProcess = startEngineProcess({
-    words: [
+    args: [
       '-e',
       `const fs = require('node:fs')
       const say = (text) => fs.writeSync(3, Buffer.from(text, 'base64'))
@@ -81,7 +81,7 @@ it('a job is not finished before all of its source is read, whatever its process
   })
   // Answers after the first bytes of its job, and reads the rest later.
   const faultyProcess = startEngineProcess({
-    words: [
+    args: [
       '-e',
       `const fs = require('node:fs')
       const wait = () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10)
@@ -121,7 +121,7 @@ it.each([
 ])('a process that requests %s is killed', async (_, range, times) => {
   const text = JSON.stringify(range)
   const greedy = startEngineProcess({
-    words: [
+    args: [
       '-e',
       `const fs = require('node:fs')
       const read = (bytes) => { for (;;) try { return fs.readSync(3, bytes) } catch { Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10) } }
@@ -149,7 +149,7 @@ it.skipIf(process.platform === 'win32')(
       import { openSync } from 'node:fs'
       import { startEngineProcess } from '${new URL('engine-process.ts', import.meta.url)}'
       for (;;) try { openSync('/dev/null') } catch { break }
-      const started = startEngineProcess({ words: ['-e', ''], sandbox: ${JSON.stringify(SANDBOX)} })
+      const started = startEngineProcess({ args: ['-e', ''], sandbox: ${JSON.stringify(SANDBOX)} })
       const ended = await started.ended
       console.log(JSON.stringify([await started.ready, ended.cause, started.alive]))`
     const node = [process.execPath, '--input-type=module', '-e', script]

@@ -25,7 +25,7 @@ import { ENGINE_ENVIRONMENT, type SandboxOptions, sandboxed } from './sandbox.ts
 
 export interface EngineProcessOptions {
   /** The arguments of Node: flags, the script and its arguments. */
-  readonly words: readonly string[]
+  readonly args: readonly string[]
   readonly sandbox: SandboxOptions
   /** Environment variables in addition to the fixed ones. */
   readonly environment?: Readonly<Record<string, string>>
@@ -123,8 +123,8 @@ class ChildEngine implements EngineProcess {
   #cpuSecondsAtKill: number | undefined
 
   constructor(options: EngineProcessOptions) {
-    const [program = '', ...words] = sandboxed([process.execPath, ...options.words], options.sandbox)
-    this.#child = spawn(program, words, {
+    const [program = '', ...args] = sandboxed([process.execPath, ...options.args], options.sandbox)
+    this.#child = spawn(program, args, {
       env: { ...ENGINE_ENVIRONMENT, ...compileCacheEnvironment(), ...options.environment },
       stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
       // Its own process group: a kill also ends the processes that it started, and a terminal's Ctrl-C does
@@ -219,7 +219,7 @@ class ChildEngine implements EngineProcess {
   }
 
   #listen(): void {
-    const complaint = collect(this.#child.stderr)
+    const stderr = collect(this.#child.stderr)
     const read = createFrameReader((frame) => this.#onFrame(frame))
     this.#socket.on('data', (chunk: Buffer) => {
       try {
@@ -233,9 +233,9 @@ class ChildEngine implements EngineProcess {
     this.#socket.on('error', () => killGroup(this.#child.pid))
     this.#child.once('error', (error) => {
       this.#broken ??= error.message
-      void this.#onExit(complaint, null, null)
+      void this.#onExit(stderr, null, null)
     })
-    this.#child.once('exit', (code, signal) => void this.#onExit(complaint, code, signal))
+    this.#child.once('exit', (code, signal) => void this.#onExit(stderr, code, signal))
   }
 
   #onFrame({ kind, text, body }: Frame): void {
@@ -319,18 +319,14 @@ class ChildEngine implements EngineProcess {
     this.kill('protocol')
   }
 
-  async #onExit(
-    complaint: Promise<string>,
-    code: number | null,
-    signal: NodeJS.Signals | null,
-  ): Promise<void> {
+  async #onExit(stderr: Promise<string>, code: number | null, signal: NodeJS.Signals | null): Promise<void> {
     this.#running = false
     // Kills processes that it started and that outlived it.
     killGroup(this.#child.pid)
-    const words = (await complaint).trim().slice(-500)
+    const output = (await stderr).trim().slice(-500)
     const end: ProcessEnd = {
       cpuSeconds: this.#cpuSecondsAtKill,
-      cause: causeOf(code, signal, this.#killedFor, this.#broken, words),
+      cause: causeOf(code, signal, this.#killedFor, this.#broken, output),
     }
     this.#socket.destroy()
     this.#resolveReady(undefined)
@@ -381,11 +377,11 @@ function causeOf(
   signal: NodeJS.Signals | null,
   killedFor: KillReason | undefined,
   broken: string | undefined,
-  complaint: string,
+  stderr: string,
 ): ProcessEnd['cause'] {
   if (broken !== undefined) return { kind: 'crashed', detail: broken }
   if (killedFor !== undefined) return { kind: 'killed', reason: killedFor }
   if (signal === 'SIGKILL' || signal === 'SIGTERM') return { kind: 'killed-from-outside' }
-  const detail = `${signal ?? `status ${code}`} ${complaint}`.trim()
+  const detail = `${signal ?? `status ${code}`} ${stderr}`.trim()
   return { kind: 'crashed', detail, ...(code === UNCAUGHT_ERROR ? { threw: true } : {}) }
 }

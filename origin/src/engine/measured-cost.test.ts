@@ -22,7 +22,7 @@ const MIB = 2 ** 20
 const FLOOR_BYTES = 16 * MIB
 
 const engine = {
-  words: [
+  args: [
     join(import.meta.dirname, 'process/main.ts'),
     encodeSetup({ role: 'media', libav: 'off', temporaryFileBytes: 0, decoderMemoryBytes: 2048 * MIB }),
   ],

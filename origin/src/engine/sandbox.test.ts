@@ -10,14 +10,14 @@ const isolation = findIsolation()
 
 /** Runs a script in the sandbox and returns its output. */
 function inSandbox(script: string, options: Partial<Parameters<typeof sandboxed>[1]> = {}): string {
-  const [program = '', ...words] = sandboxed([process.execPath, '--eval', script], {
+  const [program = '', ...args] = sandboxed([process.execPath, '--eval', script], {
     jobMemoryBytes: 256 * 2 ** 20,
     fileBytes: 0,
     niceness: 5,
     isolation,
     ...options,
   })
-  const { stdout, stderr } = spawnSync(program, words, { env: ENGINE_ENVIRONMENT, encoding: 'utf8' })
+  const { stdout, stderr } = spawnSync(program, args, { env: ENGINE_ENVIRONMENT, encoding: 'utf8' })
   return stdout + stderr
 }
 

@@ -87,7 +87,7 @@ const CANDIDATES: readonly (readonly string[])[] = [
 export function findIsolation(): Isolation {
   if (process.platform !== 'linux') return { network: 'shared', command: [] }
   const command = CANDIDATES.find(
-    ([program = '', ...words]) => spawnSync(program, [...words, 'true'], { stdio: 'ignore' }).status === 0,
+    ([program = '', ...args]) => spawnSync(program, [...args, 'true'], { stdio: 'ignore' }).status === 0,
   )
   return command === undefined ? { network: 'shared', command: [] } : { network: 'none', command }
 }

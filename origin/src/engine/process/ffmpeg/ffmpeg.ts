@@ -94,12 +94,12 @@ async function runChild(command: readonly string[], run: FfmpegRun): Promise<Ffm
   const messages = collectMessages(child.stderr)
   const bytes = await collect(child.stdout, run.outputBytes, () => child.kill('SIGKILL'))
   if (bytes.length === run.outputBytes) return { bytes, messages }
-  const [complaint, exit] = await Promise.all([messages, ended])
+  const [stderr, exit] = await Promise.all([messages, ended])
   // The kernel also kills processes when memory is short. That says nothing about the file, and another
   // attempt may succeed.
   if (exit.signal === 'SIGKILL') return fail('overloaded', 'FFmpeg was killed')
-  if (isRefusedCodec(complaint)) return fail('unsupported-codec', complaint.slice(0, 200))
-  const why = complaint.slice(0, 500) || exit.error || `FFmpeg ended with ${exit.signal ?? exit.code}`
+  if (isRefusedCodec(stderr)) return fail('unsupported-codec', stderr.slice(0, 200))
+  const why = stderr.slice(0, 500) || exit.error || `FFmpeg ended with ${exit.signal ?? exit.code}`
   return fail('undecodable', `${bytes.length} of ${run.outputBytes} bytes: ${why}`)
 }
 
@@ -107,8 +107,8 @@ async function runChild(command: readonly string[], run: FfmpegRun): Promise<Ffm
  * Returns whether the wanted codec was rejected. While probing, FFmpeg also rejects codecs of unused streams,
  * reports that and continues.
  */
-function isRefusedCodec(complaint: string): boolean {
-  return /\] Codec \(.+\) not on whitelist/.test(complaint) && /opening decoder/i.test(complaint)
+function isRefusedCodec(stderr: string): boolean {
+  return /\] Codec \(.+\) not on whitelist/.test(stderr) && /opening decoder/i.test(stderr)
 }
 
 /** Writes chunks to a pipe. A child may end before it has read everything, so a closed pipe is no error. */

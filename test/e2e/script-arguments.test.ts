@@ -4,14 +4,14 @@ import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 
-const run = (script: string, ...words: string[]) =>
-  spawnSync(process.execPath, [join(import.meta.dirname, '../../scripts', script), ...words], {
+const run = (script: string, ...args: string[]) =>
+  spawnSync(process.execPath, [join(import.meta.dirname, '../../scripts', script), ...args], {
     encoding: 'utf8',
   })
 
 it.each(['start.ts', 'start-origin.ts'])('%s prints its usage', (script) => {
-  for (const words of [['--help'], ['--', '-h']]) {
-    const { status, stdout } = run(script, ...words)
+  for (const args of [['--help'], ['--', '-h']]) {
+    const { status, stdout } = run(script, ...args)
     expect([status, stdout]).toEqual([0, expect.stringContaining('MEDIA_PROXY_PORT')])
   }
 })
