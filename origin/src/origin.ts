@@ -23,28 +23,27 @@ import {
   observeStore,
   watchLanes,
 } from './assembly/instrument.ts'
+import { openPipeline, openPreparation, openRenditionStore } from './assembly/pipeline.ts'
+import { createReadiness } from './assembly/readiness.ts'
 import { openExternal, openSources, type Sources } from './assembly/sources.ts'
 import { createStore } from './assembly/store.ts'
 import type { Lane } from './concurrency/lane.ts'
+import { createRunning } from './concurrency/running.ts'
 import { createHotAnswers, type HotAnswers } from './hot-answers.ts'
 import type { Classifier } from './nsfw/classifier.ts'
 import { modelOf } from './nsfw/model.ts'
 import { createScanner, type Scanner } from './nsfw/scanner.ts'
-import { createServePolicy, type ServePolicy } from './nsfw/serve-policy.ts'
+import { createServePolicy } from './nsfw/serve-policy.ts'
 import { createPlayground } from './playground/playground.ts'
 import { createSpool } from './relay/spool.ts'
 import { UPLOAD_PACE } from './relay/upload-body.ts'
-import { createRenditionCache } from './rendition/cache.ts'
-import { createPipeline, type Pipeline } from './rendition/pipeline.ts'
-import { createPreparation, type Preparation } from './rendition/preparation.ts'
-import { createRenditionStore, type RenditionStore } from './rendition/store.ts'
 import type { InternalOptions } from './routes/internal.ts'
 import { createMetadataRoute } from './routes/metadata.ts'
 import { serveMetricsAlone } from './routes/metrics.ts'
 import type { RelayOptions } from './routes/relay.ts'
 import { createBufferCollector } from './streams/buffer-collector.ts'
 import type { Log } from './telemetry/log.ts'
-import { createMetrics, type Metrics } from './telemetry/metrics.ts'
+import { createMetrics } from './telemetry/metrics.ts'
 import { createObserver } from './telemetry/observer.ts'
 
 export interface OriginOptions {
@@ -96,7 +95,6 @@ export async function createOrigin({
   const store = observeStore(bareStore, observer)
   const classifier = bareClassifier === undefined ? undefined : observeClassifier(bareClassifier, observer)
   const now = () => Date.now()
-  const askedOnce = createSharedQuestion<readonly string[]>()
   const buckets = [...new Set(configuredBuckets(config).map(({ bucket }) => bucket))]
   const ringOf = (secrets: readonly string[]) => (secrets.length === 0 ? undefined : createKeyRing(secrets))
   const [externalRing, edgeRing, attachments, comparison] = await Promise.all([
@@ -136,8 +134,8 @@ export async function createOrigin({
   const gate = openGate(config, { log, metrics, edgeRing, now })
   const limiter = observeLimiter(openLimiter(config, log, now), observer)
   // Otherwise a response names the origin that may read it, or has its own trace.
-  const areSame = config.corsOrigins.includes('*') && config.telemetry.otlpEndpoint === undefined
-  const hotAnswers = areSame ? createHotAnswers({ pipeline, gate, limiter, metrics, log }) : undefined
+  const areSameForAll = config.corsOrigins.includes('*') && config.telemetry.otlpEndpoint === undefined
+  const hotAnswers = areSameForAll ? createHotAnswers({ pipeline, gate, limiter, metrics, log }) : undefined
   const app = createApp({
     ...{ collector, gate, limiter, hotAnswers },
     ...{ config, store, external, pipeline, observer, externalRing, attachments, log, now, internal },
@@ -149,10 +147,7 @@ export async function createOrigin({
       description: hasDescription(config)
         ? () => describeApi({ version: serviceVersion(), presets: Object.keys(config.presets) })
         : undefined,
-      notReady: async () =>
-        draining()
-          ? ['draining']
-          : askedOnce(() => notReady({ store, buckets, engine: opened, classifier, log })),
+      notReady: createReadiness({ store, buckets, engine: opened, classifier, draining, log }),
       now: () => new Date(),
     },
     relay: await relayOptions(config, { store, collector, now }),
@@ -194,63 +189,6 @@ async function relayOptions(
   }
 }
 
-function openRenditionStore(
-  { s3, cache, limits }: Config,
-  store: ObjectStore,
-  log: Log,
-): RenditionStore | undefined {
-  if (s3.bucketRenditions === undefined) return undefined
-  return createRenditionStore({
-    store,
-    bucket: s3.bucketRenditions,
-    // A clip is too large for the memory cache, and too expensive
-    // to encode again for every range that a player requests.
-    maxEntryBytes: Math.max(cache.memoryEntryBytes, limits.clipBytes),
-    log,
-  })
-}
-
-interface PipelineParts {
-  readonly sources: Sources
-  readonly opened: OpenedEngine
-  readonly policy: ServePolicy
-  readonly stored: RenditionStore | undefined
-  readonly metrics: Metrics
-}
-
-function openPipeline({ cache, limits }: Config, parts: PipelineParts): Pipeline {
-  const { sources, opened, policy, stored, metrics } = parts
-  const renditions = createRenditionCache({
-    maxBytes: cache.memoryBytes,
-    maxEntryBytes: cache.memoryEntryBytes,
-    maxLargeBytes: 2 * limits.clipBytes,
-    freshForMs: cache.memorySeconds * 1000,
-    onEvict: () => metrics.count('media_proxy.rendition.cache.evictions'),
-    now: () => performance.now(),
-  })
-  metrics.watch('media_proxy.rendition.cache.bytes', () => [[renditions.bytes, {}]])
-  return createPipeline({
-    policy,
-    stored,
-    rendererVersion: opened.rendererVersion,
-    sources: sources.publicReader,
-    reads: sources.reads,
-    cache: renditions,
-    engine: opened.engine,
-    deadlineMs: limits.deadlineMs,
-    clipDeadlineMs: limits.clipDeadlineMs,
-  })
-}
-
-/**
- * Creates the preparation of renditions. It runs only when all lanes are idle, so that it delays no request.
- */
-function openPreparation(pipeline: Pipeline, opened: OpenedEngine, sources: Sources, log: Log): Preparation {
-  const lanes = [...Object.values(opened.lanes), ...Object.values(sources.reads)]
-  const isIdle = () => lanes.every(({ running, waiting }) => running + waiting === 0)
-  return createPreparation({ pipeline, isIdle, log })
-}
-
 interface InternalParts extends Pick<InternalOptions, 'store' | 'pipeline' | 'checkSecret' | 'preparation'> {
   readonly sources: Sources
   readonly opened: OpenedEngine
@@ -286,60 +224,4 @@ function internalOptions(
     ownUrls,
     presetOf: ownUrls.presetOf,
   }
-}
-
-/** Tracks the requests in progress. */
-function createRunning() {
-  const running = new Set<Promise<unknown>>()
-  return {
-    watch<T>(answer: T | Promise<T>): T | Promise<T> {
-      if (!(answer instanceof Promise)) return answer
-      running.add(answer)
-      const onEnd = () => running.delete(answer)
-      answer.then(onEnd, onEnd)
-      return answer
-    },
-    async settled(): Promise<void> {
-      await Promise.allSettled(running)
-    },
-  }
-}
-
-/** Coalesces concurrent calls. No rate limit applies to readiness checks. */
-function createSharedQuestion<T>(): (ask: () => Promise<T>) => Promise<T> {
-  let asking: Promise<T> | undefined
-  return (ask) => {
-    asking ??= ask().finally(() => {
-      asking = undefined
-    })
-    return asking
-  }
-}
-
-interface ReadinessParts {
-  readonly store: ObjectStore
-  readonly buckets: readonly string[]
-  readonly engine: OpenedEngine
-  readonly classifier: Classifier | undefined
-  readonly log: Log
-}
-
-async function notReady({
-  store,
-  buckets,
-  engine,
-  classifier,
-  log,
-}: ReadinessParts): Promise<readonly string[]> {
-  const [failures, missing] = await Promise.all([
-    Promise.all(buckets.map((bucket) => store.check(bucket))),
-    engine.notReady(),
-  ])
-  const failed = failures.filter((failure) => failure !== undefined)
-  for (const { code, detail } of failed) log.warn({ failure: code, detail }, 'the store is not ready')
-  return [
-    ...(failed.length === 0 ? [] : ['store']),
-    ...missing,
-    ...(classifier?.fault === undefined ? [] : ['model']),
-  ]
 }
