@@ -47,7 +47,11 @@ async function stop(): Promise<void> {
 async function bundle(): Promise<string> {
   const { outputFiles } = await build({
     entryPoints: [join(ROOT, 'edge-worker/src/worker.ts')],
-    ...{ bundle: true, write: false, format: 'esm', target: 'es2024', logLevel: 'error' },
+    bundle: true,
+    write: false,
+    format: 'esm',
+    target: 'es2024',
+    logLevel: 'error',
     conditions: ['workerd', 'worker', 'browser'],
     external: ['cloudflare:*', 'node:*'],
   })
@@ -57,9 +61,13 @@ async function bundle(): Promise<string> {
 
 function open(port: number): Miniflare {
   return new Miniflare({
-    ...{ modulesRoot: '.', modules: [{ type: 'ESModule' as const, path: 'worker.js', contents: script }] },
-    ...{ host: settings.host, port, cf: false as const },
-    ...{ compatibilityDate: COMPATIBILITY_DATE, compatibilityFlags: ['nodejs_compat'] },
+    modulesRoot: '.',
+    modules: [{ type: 'ESModule' as const, path: 'worker.js', contents: script }],
+    host: settings.host,
+    port,
+    cf: false as const,
+    compatibilityDate: COMPATIBILITY_DATE,
+    compatibilityFlags: ['nodejs_compat'],
     bindings: { ...settings.bindings },
     durableObjects: {
       FLIGHTS: { className: 'FlightCoordinator', useSQLite: true },

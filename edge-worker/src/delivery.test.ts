@@ -13,18 +13,27 @@ import { createTimings } from './timings.ts'
 
 const NOW = 50_000
 const REQUEST: AttachmentRequest = {
-  ...{ kind: 'attachment', key: 'attachments/1/a.png' as ObjectKey, download: false, negotiable: false },
+  kind: 'attachment',
+  key: 'attachments/1/a.png' as ObjectKey,
+  download: false,
+  negotiable: false,
 }
 const URL_OF_IT = '/attachments/1/a.png' as CanonicalUrl
 const WANTED: DeliveryRequest = {
-  ...{ request: REQUEST, name: REQUEST.key, url: URL_OF_IT, originPath: URL_OF_IT, whole: false },
+  request: REQUEST,
+  name: REQUEST.key,
+  url: URL_OF_IT,
+  originPath: URL_OF_IT,
+  whole: false,
   beforeRender: async () => undefined,
 }
 
 function exchangeOf(headers: HeadersInit = {}) {
   const behind: Promise<unknown>[] = []
   const exchange = {
-    ...{ method: 'GET', headers: new Headers(headers), requestId: 'r' },
+    method: 'GET',
+    headers: new Headers(headers),
+    requestId: 'r',
     timings: createTimings(() => NOW),
     waitUntil: (work: Promise<unknown>) => behind.push(work),
   }
@@ -50,7 +59,8 @@ function deliveryOf(parts: Partial<Delivery>): Delivery {
     renditions: undefined,
     purgedAt: async () => 0,
     tagOf: async () => undefined,
-    ...{ maxEntryBytes: 1000, now: () => NOW },
+    maxEntryBytes: 1000,
+    now: () => NOW,
     ...parts,
   }
 }
@@ -98,7 +108,8 @@ it('the age of a rendition from the bucket counts from its upload', async () => 
     new Uint8Array(3),
   )
   const object = {
-    ...{ uploaded: new Date(20_000), size: bytes.length },
+    uploaded: new Date(20_000),
+    size: bytes.length,
     arrayBuffer: async () => bytes.buffer,
   }
   const cache = emptyCache()
@@ -107,7 +118,8 @@ it('the age of a rendition from the bucket counts from its upload', async () => 
     renditions: createStoredRenditions({
       // `find` uses only this member of a bucket.
       bucket: { get: async () => object } as unknown as R2Bucket,
-      ...{ freshSeconds: 60, now: () => NOW },
+      freshSeconds: 60,
+      now: () => NOW,
     }),
   })
   const { exchange, behind } = exchangeOf()

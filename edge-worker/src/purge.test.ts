@@ -12,7 +12,8 @@ it('purges a zone by cache tags, thirty per call', async () => {
   const names = Array.from({ length: 31 }, (_, index) => `avatars/1/${index}`)
   const bodies: unknown[] = []
   const purge = createZonePurge({
-    ...{ zone: 'z', token: 't' },
+    zone: 'z',
+    token: 't',
     async fetch(url, { body, headers }) {
       expect(url).toBe('https://api.cloudflare.com/client/v4/zones/z/purge_cache')
       expect(headers).toMatchObject({ authorization: 'Bearer t' })

@@ -8,7 +8,11 @@ const storeOf = (bucket: { readonly head?: unknown; readonly get?: unknown }) =>
   createR2Store(bucket as unknown as R2Bucket, OPTIONS)
 
 const objectOf = (text: string, metadata: R2HTTPMetadata = {}) => ({
-  ...{ size: text.length, etag: text, httpEtag: `"${text}"`, uploaded: new Date(0), httpMetadata: metadata },
+  size: text.length,
+  etag: text,
+  httpEtag: `"${text}"`,
+  uploaded: new Date(0),
+  httpMetadata: metadata,
 })
 const opened = (text: string) => ({ ...objectOf(text), body: new Blob([text]).stream() })
 
@@ -30,7 +34,8 @@ it('a range of an object that is replaced meanwhile comes from the new object', 
   const bodies = [objectOf('new'), opened('new')]
   const store = storeOf({ head: async () => sizes.shift(), get: async () => bodies.shift() })
   expect(await store.get('static', 'a', { range: { start: 0 } })).toMatchObject({
-    ...{ info: { etag: '"new"' }, range: { start: 0, end: 2 } },
+    info: { etag: '"new"' },
+    range: { start: 0, end: 2 },
   })
 })
 

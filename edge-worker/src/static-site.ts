@@ -43,7 +43,8 @@ export function createStaticSite(
 function openStore(config: Config, bucket: R2Bucket | undefined) {
   if (bucket !== undefined)
     return createR2Store(bucket, {
-      ...{ maxDecodedBytes: config.limits.sourceBytes, timeoutMs: config.s3.timeoutMs },
+      maxDecodedBytes: config.limits.sourceBytes,
+      timeoutMs: config.s3.timeoutMs,
     })
   return storageOf(config) === 's3' ? createConfiguredS3Store(config) : undefined
 }

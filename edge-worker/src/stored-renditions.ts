@@ -54,7 +54,8 @@ export function createStoredRenditions({
       if (rendition === undefined) return undefined
       const { head, bytes } = rendition
       return {
-        ...{ bytes, writtenAt },
+        bytes,
+        writtenAt,
         headers: {
           ...renditionHeaders(request, head),
           etag: head.etag,

@@ -191,7 +191,11 @@ function assemble(
     createLimiter: () => limiterOf(config, bindings),
     workersCache: byWorkersCache ? { inner: INNER, publicUrl, now } : undefined,
     delivery: {
-      ...{ cache, singleFlight, localFlights, origin, now },
+      cache,
+      singleFlight,
+      localFlights,
+      origin,
+      now,
       // A zone purge removes the entries from the cache itself.
       purgedAt: zonePurge === undefined ? log.purgedAt : async () => 0,
       tagOf: async (name) => (zonePurge === undefined ? undefined : cacheTagOf(name)),

@@ -20,15 +20,24 @@ const PATH = '/attachments/1/a.png?width=10'
 const request = parseRequest(new URL(`http://edge${PATH}`), { accept: null, assets: false }) as SourceRequest
 const name = sourceNameOf(request)
 const deliveryRequest = {
-  ...{ request, name, url: PATH as CanonicalUrl, originPath: `${PATH}&ex=1`, whole: true },
+  request,
+  name,
+  url: PATH as CanonicalUrl,
+  originPath: `${PATH}&ex=1`,
+  whole: true,
   beforeRender: async () => undefined,
 }
 
 function exchange(headers: Readonly<Record<string, string>> = {}): EdgeExchange {
   const asked = new Request(`http://edge${PATH}`, { headers })
   return {
-    ...{ request: asked, url: new URL(asked.url), method: 'GET', headers: asked.headers },
-    ...{ requestId: 'mine', traceparent: '00-trace', clientAddress: '192.0.2.1' },
+    request: asked,
+    url: new URL(asked.url),
+    method: 'GET',
+    headers: asked.headers,
+    requestId: 'mine',
+    traceparent: '00-trace',
+    clientAddress: '192.0.2.1',
     timings: createTimings(() => 0),
     waitUntil: () => undefined,
   }
@@ -43,7 +52,8 @@ function inside(answer: Response, changes: Partial<InnerOptions> = {}) {
       return answer
     },
     limiter: { limits: () => true, consume: async () => ({ headers: {} }) },
-    ...{ freshSeconds: 1000, notFoundSeconds: 30 },
+    freshSeconds: 1000,
+    notFoundSeconds: 30,
     ...changes,
   }
   const urls: string[] = []
@@ -87,8 +97,11 @@ describe('a rendition in Workers Cache', () => {
     expect(urls).toEqual([`https://m.example/.kept/1${PATH}`])
     expect(asked).toEqual([
       {
-        ...{ method: 'GET', path: `${PATH}&ex=1`, clientAddress: '192.0.2.1' },
-        ...{ requestId: 'mine', traceparent: '00-trace' },
+        method: 'GET',
+        path: `${PATH}&ex=1`,
+        clientAddress: '192.0.2.1',
+        requestId: 'mine',
+        traceparent: '00-trace',
       },
     ])
     expect([...response.headers.keys()].filter((header) => /^x-kept|^cf-|cache-tag/.test(header))).toEqual([])

@@ -87,7 +87,10 @@ export async function deliverByWorkersCache(
     sizeBytes: Number(own['content-length']),
     etag: own.etag,
     lastModified: lastModified === undefined ? undefined : new Date(lastModified),
-    ...{ validatedAt: now(), fresh: true, usable: true, body: response.body },
+    validatedAt: now(),
+    fresh: true,
+    usable: true,
+    body: response.body,
   }
   return { response: fromCache(answer, viewOf({ now }, deliveryRequest), exchange), cache }
 }

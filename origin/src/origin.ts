@@ -3,8 +3,8 @@
 import { configuredBuckets } from '@media-proxy/shared/config/buckets.ts'
 import { type Config, hasDescription } from '@media-proxy/shared/config/schema.ts'
 import { ownUrlsOf } from '@media-proxy/shared/request/own-url.ts'
-import { attachmentPolicyOf } from '@media-proxy/shared/signing/attachment-url.ts'
-import { createBase64KeyRing, createKeyRing } from '@media-proxy/shared/signing/hmac.ts'
+import { type AttachmentPolicy, attachmentPolicyOf } from '@media-proxy/shared/signing/attachment-url.ts'
+import { createBase64KeyRing, createKeyRing, type KeyRing } from '@media-proxy/shared/signing/hmac.ts'
 import { checkInternalSecret, createComparisonRing } from '@media-proxy/shared/signing/internal-secret.ts'
 import { ownName } from '@media-proxy/shared/signing/own-request.ts'
 import type { ObjectStore } from '@media-proxy/shared/store/store.ts'
@@ -33,7 +33,7 @@ import { createHotAnswers, type HotAnswers } from './hot-answers.ts'
 import type { Classifier } from './nsfw/classifier.ts'
 import { modelOf } from './nsfw/model.ts'
 import { createScanner, type Scanner } from './nsfw/scanner.ts'
-import { createServePolicy } from './nsfw/serve-policy.ts'
+import { createServePolicy, type ServePolicy } from './nsfw/serve-policy.ts'
 import { createPlayground } from './playground/playground.ts'
 import { createSpool } from './relay/spool.ts'
 import { UPLOAD_PACE } from './relay/upload-body.ts'
@@ -44,7 +44,7 @@ import type { RelayOptions } from './routes/relay.ts'
 import { createBufferCollector } from './streams/buffer-collector.ts'
 import type { Log } from './telemetry/log.ts'
 import { createMetrics } from './telemetry/metrics.ts'
-import { createObserver } from './telemetry/observer.ts'
+import { createObserver, type Observer } from './telemetry/observer.ts'
 
 export interface OriginOptions {
   readonly config: Config
@@ -96,38 +96,32 @@ export async function createOrigin({
   const classifier = bareClassifier === undefined ? undefined : observeClassifier(bareClassifier, observer)
   const now = () => Date.now()
   const buckets = [...new Set(configuredBuckets(config).map(({ bucket }) => bucket))]
-  const ringOf = (secrets: readonly string[]) => (secrets.length === 0 ? undefined : createKeyRing(secrets))
-  const [externalRing, edgeRing, attachments, comparison] = await Promise.all([
-    ringOf(config.secretKey),
-    ringOf(config.edgeSecretKey),
-    attachmentPolicyOf(config),
-    createComparisonRing(),
-  ])
-  const bareExternal = openExternal(
-    config,
-    externalRing === undefined ? undefined : await ownName(externalRing),
-  )
+  const { externalRing, edgeRing, attachments, comparison, name } = await openKeys(config)
+  const bareExternal = openExternal(config, name)
   const external = observeExternal(bareExternal, observer)
   const watched = (name: string, lane: Lane) => observeLane(lane, name, observer)
   const sources = openSources(config, { store, external, observer, watched })
   const opened = await openEngine({
-    ...{ config, log, observer, environment, watched },
+    config,
+    log,
+    observer,
+    environment,
+    watched,
     ...(crashOn === undefined ? {} : { crashOn }),
   })
-  const { engine } = opened
   const { stored: reads, external: externalReads } = sources.reads
   watchLanes({ ...opened.lanes, reads, 'external-reads': externalReads, memory: sources.memory }, observer)
-  const { failClosed } = config.nsfw
-  const scanner = observeScanner(createScanner({ classifier, score: config.nsfw, failClosed, log }), observer)
-  const policy = createServePolicy({
-    ...{ mode: config.nsfw.onServe, score: config.nsfw, frames: config.nsfw.frames },
-    ...{ model: modelOf(config), scanner, engine, failClosed },
-  })
+  const { scanner, policy } = openModeration(config, { classifier, engine: opened.engine, observer, log })
   const stored = openRenditionStore(config, store, log)
   const pipeline = openPipeline(config, { sources, opened, policy, stored, metrics })
   const preparation = openPreparation(pipeline, opened, sources, log)
   const internal = internalOptions(config, {
-    ...{ store, sources, opened, scanner, pipeline, preparation },
+    store,
+    sources,
+    opened,
+    scanner,
+    pipeline,
+    preparation,
     checkSecret: (headers) => checkInternalSecret(headers, config.secretKey, comparison),
   })
   const collector = createBufferCollector()
@@ -137,16 +131,26 @@ export async function createOrigin({
   const areSameForAll = config.corsOrigins.includes('*') && config.telemetry.otlpEndpoint === undefined
   const hotAnswers = areSameForAll ? createHotAnswers({ pipeline, gate, limiter, metrics, log }) : undefined
   const app = createApp({
-    ...{ collector, gate, limiter, hotAnswers },
-    ...{ config, store, external, pipeline, observer, externalRing, attachments, log, now, internal },
+    collector,
+    gate,
+    limiter,
+    hotAnswers,
+    config,
+    store,
+    external,
+    pipeline,
+    observer,
+    externalRing,
+    attachments,
+    log,
+    now,
+    internal,
     moderated: { policy, sources: sources.publicReader, deadlineMs: config.limits.deadlineMs },
     service: {
       telemetryEnabled: config.telemetry.enabled,
       metrics,
       checkSecret: internal.checkSecret,
-      description: hasDescription(config)
-        ? () => describeApi({ version: serviceVersion(), presets: Object.keys(config.presets) })
-        : undefined,
+      description: descriptionOf(config),
       notReady: createReadiness({ store, buckets, engine: opened, classifier, draining, log }),
       now: () => new Date(),
     },
@@ -173,6 +177,54 @@ export async function createOrigin({
       ])
     },
   }
+}
+
+/** Returns a function that describes the API. Undefined when the configuration does not serve it. */
+function descriptionOf(config: Config): (() => object) | undefined {
+  if (!hasDescription(config)) return undefined
+  return () => describeApi({ version: serviceVersion(), presets: Object.keys(config.presets) })
+}
+
+interface Keys {
+  /** Undefined when no `secretKey` is set. */
+  readonly externalRing: KeyRing | undefined
+  /** Undefined when no `edgeSecretKey` is set. */
+  readonly edgeRing: KeyRing | undefined
+  readonly attachments: AttachmentPolicy
+  /** The ring that compares secrets in constant time. */
+  readonly comparison: KeyRing
+  /** The name that marks the service's own requests to external servers. */
+  readonly name: string | undefined
+}
+
+async function openKeys(config: Config): Promise<Keys> {
+  const ringOf = (secrets: readonly string[]) => (secrets.length === 0 ? undefined : createKeyRing(secrets))
+  const [externalRing, edgeRing, attachments, comparison] = await Promise.all([
+    ringOf(config.secretKey),
+    ringOf(config.edgeSecretKey),
+    attachmentPolicyOf(config),
+    createComparisonRing(),
+  ])
+  const name = externalRing === undefined ? undefined : await ownName(externalRing)
+  return { externalRing, edgeRing, attachments, comparison, name }
+}
+
+interface ModerationParts {
+  readonly classifier: Classifier | undefined
+  readonly engine: OpenedEngine['engine']
+  readonly observer: Observer
+  readonly log: Log
+}
+
+function openModeration(
+  config: Config,
+  { classifier, engine, observer, log }: ModerationParts,
+): { readonly scanner: Scanner; readonly policy: ServePolicy } {
+  const { nsfw: score } = config
+  const { failClosed, onServe: mode, frames } = score
+  const scanner = observeScanner(createScanner({ classifier, score, failClosed, log }), observer)
+  const model = modelOf(config)
+  return { scanner, policy: createServePolicy({ mode, score, frames, model, scanner, engine, failClosed }) }
 }
 
 async function relayOptions(

@@ -32,7 +32,10 @@ export function reportOf(
   { response, bodyBytes, outcome, failure }: Answer,
 ): RequestReport {
   return {
-    ...{ requestId, method, route: routeOf(parsed), status: response.status },
+    requestId,
+    method,
+    route: routeOf(parsed),
+    status: response.status,
     traceId: traceIdNow(headers),
     bytes: bodyBytes ?? Number(response.headers.get('content-length') ?? 0),
     ...(outcome === undefined ? {} : { outcome }),

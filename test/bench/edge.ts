@@ -51,7 +51,9 @@ export async function benchEdge(): Promise<readonly BenchRow[]> {
           run: (count) => inFlight(count, CONNECTIONS, () => hit(gateway, PATH)),
         },
         baseline: { name, run: (count) => inFlight(count, CONNECTIONS, () => hit(bare, path)) },
-        ...{ units: 1500, rounds: 5, atLeast },
+        units: 1500,
+        rounds: 5,
+        atLeast,
       })
     return [
       await rowOf('a bare cache match of the same answer', '/same', 0.85),

@@ -142,7 +142,11 @@ async function askAll(
         const milliseconds = performance.now() - startedAt
         usedSeconds = Math.max(usedSeconds, await engineCpuSeconds(service.url))
         answers.push({
-          ...{ seed, name, recipe: mutant.recipe, route, milliseconds },
+          seed,
+          name,
+          recipe: mutant.recipe,
+          route,
+          milliseconds,
           status: answered?.status ?? 0,
           cpuSeconds: usedSeconds - before,
           requestId: answered?.headers['x-request-id'] ?? '',

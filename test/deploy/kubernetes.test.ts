@@ -51,7 +51,11 @@ function faultsOf(manifests: readonly Manifest[]): string {
     })
   writeFileSync(join(directory, 'manifests.ts'), lines.join(''))
   const options = {
-    ...{ strict: true, noEmit: true, module: 'esnext', moduleResolution: 'bundler', types: [] },
+    strict: true,
+    noEmit: true,
+    module: 'esnext',
+    moduleResolution: 'bundler',
+    types: [],
     paths: { 'kubernetes-types/*': [`${TYPES}/*`] },
   }
   writeFileSync(

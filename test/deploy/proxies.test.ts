@@ -93,8 +93,10 @@ function configureCaddy({ directory, port, origin }: Place) {
       readFileSync(join(DEPLOY, 'Caddyfile'), 'utf8'),
   )
   const environment = {
-    ...{ MEDIA_PROXY_SITE: `${HOST}:${port}`, MEDIA_PROXY_ORIGIN: origin },
-    ...{ HOME: directory, PATH: process.env.PATH },
+    MEDIA_PROXY_SITE: `${HOST}:${port}`,
+    MEDIA_PROXY_ORIGIN: origin,
+    HOME: directory,
+    PATH: process.env.PATH,
   }
   return { command: ['caddy', 'run', '--config', path, '--adapter', 'caddyfile'], environment }
 }
@@ -148,7 +150,12 @@ for (const { name, isThere, configure, metrics } of PROXIES)
       const { promise, resolve, reject } = Promise.withResolvers<RawResponse>()
       const outgoing = request(
         {
-          ...{ host: '127.0.0.1', port, path, agent: false, localAddress: from, rejectUnauthorized: false },
+          host: '127.0.0.1',
+          port,
+          path,
+          agent: false,
+          localAddress: from,
+          rejectUnauthorized: false,
           method: options.method ?? 'GET',
           servername: HOST,
           headers: { host: HOST, ...options.headers },

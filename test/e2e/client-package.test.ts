@@ -130,9 +130,16 @@ describe('the client package', () => {
   ])('has self-contained types: %s, module %s, resolution %s', async (file, module, resolution) => {
     await writeFile(join(directory, file), USE)
     const options = {
-      ...{ module, moduleResolution: resolution, target: 'es2022', strict: true, noEmit: true },
-      ...{ exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true, skipLibCheck: false },
-      ...{ lib: ['es2024', 'dom'], types: [] },
+      module,
+      moduleResolution: resolution,
+      target: 'es2022',
+      strict: true,
+      noEmit: true,
+      exactOptionalPropertyTypes: true,
+      noUncheckedIndexedAccess: true,
+      skipLibCheck: false,
+      lib: ['es2024', 'dom'],
+      types: [],
     }
     await writeFile(
       join(directory, 'tsconfig.json'),

@@ -36,13 +36,15 @@ interface Opened {
 
 async function opened(settings: Settings = {}): Promise<Opened> {
   const service = await openFilesystemOrigin({
-    ...{ MEDIA_PROXY_SECRET_KEY: 'secret', MEDIA_PROXY_EDGE_SECRET_KEY: 'edge' },
+    MEDIA_PROXY_SECRET_KEY: 'secret',
+    MEDIA_PROXY_EDGE_SECRET_KEY: 'edge',
     ...settings,
   })
   closers.push(() => service.close())
   const { hotAnswers } = service
   const alone = createHttpServer({
-    ...{ hotAnswers, longestAnswerMs: 30_000 },
+    hotAnswers,
+    longestAnswerMs: 30_000,
     fetch: () => new Response('anew', { status: ANEW }),
   })
   alone.listen(0, '127.0.0.1')

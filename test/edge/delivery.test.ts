@@ -111,7 +111,9 @@ describe('the edge, with an origin that responds in unusual ways', () => {
     await new Promise((resolve) => server.once('listening', resolve))
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
     const service = await openPlainWorker({
-      ...{ ...KEYS, MEDIA_PROXY_NODE_ENV: 'test', MEDIA_PROXY_ORIGIN_URL: url },
+      ...KEYS,
+      MEDIA_PROXY_NODE_ENV: 'test',
+      MEDIA_PROXY_ORIGIN_URL: url,
       ...settings,
     })
     closers.push(async () => {

@@ -23,9 +23,13 @@ export async function openPlainWorker(
   const contents = await readFile(join(folder, 'worker.js'), 'utf8')
   const { compatibility_flags: compatibilityFlags } = readConfig({ config: join(ROOT, 'wrangler.toml') })
   const worker = new Miniflare({
-    ...{ modulesRoot: '.', modules: [{ type: 'ESModule' as const, path: 'worker.js', contents }] },
-    ...{ cf: false as const, port: 0 },
-    ...{ compatibilityDate: '2026-07-01', compatibilityFlags, r2Buckets: [...r2Buckets] },
+    modulesRoot: '.',
+    modules: [{ type: 'ESModule' as const, path: 'worker.js', contents }],
+    cf: false as const,
+    port: 0,
+    compatibilityDate: '2026-07-01',
+    compatibilityFlags,
+    r2Buckets: [...r2Buckets],
     bindings,
     durableObjects: {
       FLIGHTS: 'FlightCoordinator',

@@ -29,8 +29,14 @@ const [SOURCE, OVER] = [0, 1] as const
 
 const SIDE = 8
 const whole: PngFrame = {
-  ...{ left: 0, top: 0, width: SIDE, height: SIDE, colour: RED, delay: [1, 10] },
-  ...{ dispose: NONE, blend: SOURCE },
+  left: 0,
+  top: 0,
+  width: SIDE,
+  height: SIDE,
+  colour: RED,
+  delay: [1, 10],
+  dispose: NONE,
+  blend: SOURCE,
 }
 const corner = { ...whole, left: 4, top: 4, width: 4, height: 4 }
 

@@ -20,9 +20,14 @@ it.each([
   const handler = await openMediaHandler(setup, channel)
   const bytes = await halvesPng(20, 10)
   const job: Job = {
-    ...{ kind: 'examine', limits: LIMITS, allowance: ANY_COST },
+    kind: 'examine',
+    limits: LIMITS,
+    allowance: ANY_COST,
     source: { format: 'png', sizeBytes: bytes.length, whole: true, id: 1, shared: false },
-    ...{ scan, scanFrames: 1, acceptAnyAudio: false, extras: [] },
+    scan,
+    scanFrames: 1,
+    acceptAnyAudio: false,
+    extras: [],
   }
   expect((await handler.work(job, bytes)).result).toMatchObject({ kind: 'examined' })
   expect(costs).toHaveLength(reportCount)

@@ -25,7 +25,10 @@ const frame = (colour: PngFrame['colour']): PngFrame => ({ ...FRAME, colour })
  */
 async function broken(change: (chunk: PngChunk, ordinal: number) => readonly PngChunk[]): Promise<Buffer> {
   const bytes = await animatedPng({
-    ...{ width: 16, height: 12, loop: 0, defaultColour: [0, 255, 0, 255] },
+    width: 16,
+    height: 12,
+    loop: 0,
+    defaultColour: [0, 255, 0, 255],
     frames: [frame([255, 0, 0, 255]), frame([0, 0, 255, 255])],
   })
   const seen = new Map<string, number>()

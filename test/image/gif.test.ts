@@ -185,7 +185,10 @@ describe('GIF without a transparent index', () => {
 describe('a GIF of 2,000 frames', () => {
   let service: Service
   const frames = Array.from({ length: 2000 }, (_, index) => ({
-    ...{ left: index % 8, top: 0, side: 8, disposal: LEAVE },
+    left: index % 8,
+    top: 0,
+    side: 8,
+    disposal: LEAVE,
     colour: index === 1999 ? BLUE : RED,
   }))
   beforeAll(async () => {

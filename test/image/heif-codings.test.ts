@@ -90,13 +90,20 @@ it.skipIf(libav === undefined)('a HEIF image in JPEG is rendered with its rotati
   const coded = await halvesJpeg(64, 32)
   // Rotated by 90 degrees anticlockwise, so that the right half is on top.
   const file = heifOf({
-    ...{ brand: 'jpeg', type: 'jpeg', width: 64, height: 32, coded },
+    brand: 'jpeg',
+    type: 'jpeg',
+    width: 64,
+    height: 32,
+    coded,
     properties: [isoBox('irot', Buffer.of(1))],
   })
   const { avatar, metadata, pixel } = await answersFor('turned', file)
   expect(avatar.status).toBe(200)
   expect(JSON.parse(metadata.body.toString())).toMatchObject({
-    ...{ format: 'heic', content_type: 'image/heic', width: 32, height: 64 },
+    format: 'heic',
+    content_type: 'image/heic',
+    width: 32,
+    height: 64,
   })
   expect([pixel(16, 8), pixel(16, 56)]).toEqual([BLUE, RED])
 })
@@ -105,7 +112,11 @@ it.skipIf(libav === undefined)('a HEIF image in JPEG may have its tables in a pr
   const jpeg = await halvesJpeg(64, 32)
   const scanAt = jpeg.indexOf(Buffer.of(0xff, 0xda))
   const file = heifOf({
-    ...{ brand: 'jpeg', type: 'jpeg', width: 64, height: 32, coded: jpeg.subarray(scanAt) },
+    brand: 'jpeg',
+    type: 'jpeg',
+    width: 64,
+    height: 32,
+    coded: jpeg.subarray(scanAt),
     properties: [isoBox('jpgC', jpeg.subarray(0, scanAt))],
   })
   const { pixel } = await answersFor('tables', file)
@@ -120,7 +131,11 @@ it.skipIf(libav === undefined || FFMPEG === undefined)('a HEIF image in AVC is r
     return mp4.subarray(start, start + mp4.readUInt32BE(start))
   }
   const file = heifOf({
-    ...{ brand: 'avci', type: 'avc1', width: 64, height: 32, coded: boxAt('mdat').subarray(8) },
+    brand: 'avci',
+    type: 'avc1',
+    width: 64,
+    height: 32,
+    coded: boxAt('mdat').subarray(8),
     properties: [boxAt('avcC')],
   })
   const { metadata, pixel } = await answersFor('avc', file)

@@ -90,7 +90,9 @@ describe('an icon', () => {
   it('of an animated PNG is a still image of its first frame', async () => {
     const frame = { left: 0, top: 0, width: 9, height: 9, dispose: 0, blend: 0, delay: [1, 10] as const }
     const png = await animatedPng({
-      ...{ width: 9, height: 9, loop: 0 },
+      width: 9,
+      height: 9,
+      loop: 0,
       frames: [
         { ...frame, colour: [200, 0, 0, 255] },
         { ...frame, colour: [0, 0, 200, 255] },
@@ -170,8 +172,13 @@ describe('the internal routes', () => {
     const file = iconOf([{ width: 40, height: 20, image: bitmap }], type)
     await service.put(type, file, undefined, 'uploads')
     expect(await ask('/_metadata', type)).toMatchObject({
-      ...{ format: 'ico', content_type: 'image/vnd.microsoft.icon' },
-      ...{ width: 40, height: 20, size: file.length, animated: false, placeholder: expect.any(String) },
+      format: 'ico',
+      content_type: 'image/vnd.microsoft.icon',
+      width: 40,
+      height: 20,
+      size: file.length,
+      animated: false,
+      placeholder: expect.any(String),
     })
     expect(await ask('/_frames', type)).toEqual({
       frames: [{ timestamp: 0, mime_type: 'image/vnd.microsoft.icon', base64: file.toString('base64') }],

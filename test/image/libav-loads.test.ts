@@ -24,7 +24,11 @@ async function renderGif(format: RenderOptions['format']) {
     },
   }
   const options: RenderOptions = {
-    ...{ geometry: FULL_SIZE, imagesOnly: true, format, quality: 80, qualityAsked: true },
+    geometry: FULL_SIZE,
+    imagesOnly: true,
+    format,
+    quality: 80,
+    qualityAsked: true,
     animated: true,
   }
   const gif = { kind: 'image', format: 'gif', mime: 'image/gif', extensions: ['gif'] } as const

@@ -61,8 +61,12 @@ const SOURCES: Readonly<Record<string, () => Promise<Buffer>>> = {
 }
 
 const OPTIONS = {
-  ...{ geometry: FULL_SIZE, imagesOnly: true, format: 'webp', quality: 80 },
-  ...{ qualityAsked: true, animated: false },
+  geometry: FULL_SIZE,
+  imagesOnly: true,
+  format: 'webp',
+  quality: 80,
+  qualityAsked: true,
+  animated: false,
 } as const satisfies RenderOptions
 
 const within = (width: number, height: number, fit: 'cover' | 'contain' | 'inside' = 'cover') =>

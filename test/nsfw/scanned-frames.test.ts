@@ -127,7 +127,10 @@ describe.each([
       const shown = { left: 0, top: 0, width: 32, height: 32, dispose: 0, blend: 0 } as const
       const frame: PngFrame = { ...shown, colour: [128, 128, 128, 255], delay: [1, 10] }
       const bytes = await animatedPng({
-        ...{ width: 32, height: 32, loop: 0, defaultColour: [255, 0, 0, 255] },
+        width: 32,
+        height: 32,
+        loop: 0,
+        defaultColour: [255, 0, 0, 255],
         frames: Array.from({ length: frames }, () => frame),
       })
       expect(await verdictOn(service, `hiding-${frames}.png`, bytes)).toMatchObject({ nsfw: true })

@@ -14,12 +14,10 @@ export async function factsOf(bytes: Buffer): Promise<Facts> {
   const metadata = Object.entries({ exif: header.exif, icc: header.icc, xmp: header.xmp, iptc: header.iptc })
   const png = readPng(bytes)
   return {
-    ...{
-      format,
-      width,
-      height: pageHeight,
-      frames: png === undefined || png.frames.length === 0 ? pages : png.frames.length,
-    },
+    format,
+    width,
+    height: pageHeight,
+    frames: png === undefined || png.frames.length === 0 ? pages : png.frames.length,
     ...(pages > 1 ? { loop, delaysMs: delay } : {}),
     ...(png !== undefined && png.frames.length > 0
       ? { loop: png.loop, delaysMs: png.frames.map(({ delayMs }) => delayMs) }

@@ -17,7 +17,8 @@ export async function framesOf(bytes: Buffer): Promise<readonly Frame[]> {
   const { width, pageHeight: height = info.height } = info
   const frameBytes = width * height * 4
   return Array.from({ length: data.length / frameBytes }, (_, at) => ({
-    ...{ width, height },
+    width,
+    height,
     data: data.subarray(at * frameBytes, (at + 1) * frameBytes),
   }))
 }

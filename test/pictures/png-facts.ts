@@ -46,16 +46,20 @@ export function readPng(bytes: Buffer): PngFile | undefined {
       .slice(at + 1, end)
       .map((chunk) => (chunk.type === 'fdAT' ? chunk.data.subarray(4) : chunk.data))
     frames.push({
-      ...{ width: data.readUInt32BE(4), height: data.readUInt32BE(8) },
-      ...{ left: data.readUInt32BE(12), top: data.readUInt32BE(16) },
+      width: data.readUInt32BE(4),
+      height: data.readUInt32BE(8),
+      left: data.readUInt32BE(12),
+      top: data.readUInt32BE(16),
       delayMs: (1000 * data.readUInt16BE(20)) / data.readUInt16BE(22),
-      ...{ dispose: data.readUInt8(24), blend: data.readUInt8(25) },
+      dispose: data.readUInt8(24),
+      blend: data.readUInt8(25),
       data: Buffer.concat(parts),
     })
   }
   return {
     header,
-    ...{ width: header.readUInt32BE(0), height: header.readUInt32BE(4) },
+    width: header.readUInt32BE(0),
+    height: header.readUInt32BE(4),
     palette: chunks.filter(({ type }) => PALETTE_CHUNKS.includes(type)).map(({ file }) => file),
     data: dataOf('IDAT'),
     loop: frames.length === 0 ? undefined : dataOf('acTL').readUInt32BE(4),

@@ -56,7 +56,8 @@ function scoreOf(expected: readonly Plane[], got: readonly Plane[]): number {
 function compare(expected: Plane, got: Plane): { readonly error: number; readonly shift: number } {
   const { width, height } = expected
   const product = (a: Plane, b: Plane) => ({
-    ...{ width, height },
+    width,
+    height,
     values: a.values.map((value, at) => value * (b.values[at] ?? 0)),
   })
   const [meanA, meanB] = [smooth(expected), smooth(got)]

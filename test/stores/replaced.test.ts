@@ -30,8 +30,11 @@ async function replacedOnce(settings: Settings) {
     response.end(request.method === 'HEAD' ? undefined : text.slice(start, end + 1))
   })
   const store = createS3Store({
-    ...{ endpoint: server.endpoint, region: 'auto', timeoutMs: 5000 },
-    ...{ accessKeyId: 'id', secretAccessKey: 'secret' },
+    endpoint: server.endpoint,
+    region: 'auto',
+    timeoutMs: 5000,
+    accessKeyId: 'id',
+    secretAccessKey: 'secret',
   })
   const service = await openOrigin(store, settings)
   closers.push(server.close, service.close)

@@ -8,7 +8,11 @@ import { BUCKETS, type S3Server, writerTo } from './s3-server.ts'
 export async function openS3rver(): Promise<S3Server> {
   const directory = await mkdtemp(join(tmpdir(), 'media-proxy-s3rver-'))
   const server = new S3rver({
-    ...{ address: '127.0.0.1', port: 0, directory, silent: true, allowMismatchedSignatures: false },
+    address: '127.0.0.1',
+    port: 0,
+    directory,
+    silent: true,
+    allowMismatchedSignatures: false,
     configureBuckets: BUCKETS.map((name) => ({ name })),
   })
   const { port } = await server.run()

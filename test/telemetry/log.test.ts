@@ -131,8 +131,12 @@ it('never contains a name, an external address, a signature or a secret', async 
   await lineOf('/holiday-plans/nowhere', 'no-route')
   for (const [index, type] of ['upload', 's3', 'external', 'base64', 'holiday-plans'].entries()) {
     const media = {
-      ...{ type, upload_filename: 'holiday-plans', bucket: 'holiday-plans', key: 'holiday-plans' },
-      ...{ url: `${far.url}/hidden-path/none.png`, base64: Buffer.from('holiday-plans').toString('base64') },
+      type,
+      upload_filename: 'holiday-plans',
+      bucket: 'holiday-plans',
+      key: 'holiday-plans',
+      url: `${far.url}/hidden-path/none.png`,
+      base64: Buffer.from('holiday-plans').toString('base64'),
     }
     await lineOf('/_metadata', `metadata-${index}`, post(media))
   }

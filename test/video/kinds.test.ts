@@ -156,7 +156,10 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
       await put('film.m4a', video)
       expect(await ask('/_sniff', 'film.m4a')).toEqual({ content_type: sniffed })
       expect(await ask('/_metadata', 'film.m4a')).toMatchObject({
-        ...{ format: 'mp4', content_type: 'video/mp4', width: 320, placeholder: expect.any(String) },
+        format: 'mp4',
+        content_type: 'video/mp4',
+        width: 320,
+        placeholder: expect.any(String),
       })
     })
 

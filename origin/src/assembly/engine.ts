@@ -62,7 +62,8 @@ export async function openEngine(options: OpenEngineOptions): Promise<OpenedEngi
   const poolOf = (niceness: number, warm: number, most: number, decodesVideos = false) =>
     createPool({
       start: () => starter.start(niceness, decodesVideos),
-      ...{ warm, most },
+      warm,
+      most,
       renewAfterJobs: config.engine.renewAfterJobs,
       renewAfterBytes: RENEW_AFTER_BYTES,
       idleMs: IDLE_MS,
@@ -92,7 +93,10 @@ export async function openEngine(options: OpenEngineOptions): Promise<OpenedEngi
     slots.map((slot) => [pools.clips.progress[slot] ?? 0, { slot }]),
   )
   const lanes = createEngineLanes({
-    ...{ images, videos, clips: config.limits.clips, watched: options.watched },
+    images,
+    videos,
+    clips: config.limits.clips,
+    watched: options.watched,
     queue: config.limits.queuedRenders,
     memoryBytes: config.limits.renderMemoryBytes,
   })
@@ -109,12 +113,16 @@ export async function openEngine(options: OpenEngineOptions): Promise<OpenedEngi
   return {
     engine: observeEngine(
       createEngine({
-        ...{ run, lanes, limits: config.limits, renderQuality },
+        run,
+        lanes,
+        limits: config.limits,
+        renderQuality,
         scanFrames: config.nsfw.frames,
       }),
       observer,
     ),
-    ...{ lanes, pools },
+    lanes,
+    pools,
     rendererVersion: starter.decoder.then(({ renderer, version }) =>
       JSON.stringify([renderer, version ?? '', renderQuality, avifPixels, clipSeconds, clipBytes]),
     ),

@@ -58,7 +58,13 @@ export function openSources(
   const open = (bucket: string) =>
     observeSources(
       createSourceReader({
-        ...{ store, bucket, external, limits, memory, externalMemory, readsWhole },
+        store,
+        bucket,
+        external,
+        limits,
+        memory,
+        externalMemory,
+        readsWhole,
         lanes: reads,
       }),
       observer,

@@ -117,7 +117,8 @@ function processOptions(
     sandbox: {
       jobMemoryBytes: engine.memoryBytes,
       fileBytes: ffmpeg === undefined ? 0 : limits.temporaryFileBytes,
-      ...{ niceness, isolation },
+      niceness,
+      isolation,
     },
   }
 }

@@ -161,7 +161,9 @@ class BoundedLane implements Lane {
     }
     const { promise, resolve } = Promise.withResolvers<boolean>()
     const waiter: Waiter = {
-      ...{ weightBytes, effort, since: this.#now() },
+      weightBytes,
+      effort,
+      since: this.#now(),
       admit() {
         signal.removeEventListener('abort', onAbort)
         resolve(true)

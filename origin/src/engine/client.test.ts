@@ -21,7 +21,11 @@ it.each([
       : { result: { kind: 'examined', format: 'mp3' }, body: new Uint8Array(), usedCpuSeconds: 0 }
   }) as Runner
   const engine = createEngine({
-    ...{ run, lanes: {} as EngineLanes, limits: {} as SourceLimits, renderQuality: 'fine', scanFrames: 1 },
+    run,
+    lanes: {} as EngineLanes,
+    limits: {} as SourceLimits,
+    renderQuality: 'fine',
+    scanFrames: 1,
   })
   const source = { kind: { kind }, bytes: new Uint8Array(1), parts: { sizeBytes: 1 } } as Source
   const time = { signal: new AbortController().signal, timeLeftMs: 1000 }

@@ -10,7 +10,9 @@ import type { Job } from './jobs.ts'
 import { FRAME } from './protocol.ts'
 
 const SANDBOX = {
-  ...{ jobMemoryBytes: 2 ** 30, fileBytes: 0, niceness: 0 },
+  jobMemoryBytes: 2 ** 30,
+  fileBytes: 0,
+  niceness: 0,
   isolation: { network: 'shared', command: [] },
 } as const
 

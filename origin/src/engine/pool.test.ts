@@ -9,7 +9,13 @@ const READY: Ready = { renderer: '', libav: null, cpuSeconds: 0 }
 function fakeProcess(pid: number): EngineProcess & { rests: number; sourceId: number | undefined } {
   const ended = Promise.withResolvers<ProcessEnd>()
   return {
-    ...{ pid, alive: true, jobs: 0, bytes: 0, progress: undefined, sourceId: undefined, rests: 0 },
+    pid,
+    alive: true,
+    jobs: 0,
+    bytes: 0,
+    progress: undefined,
+    sourceId: undefined,
+    rests: 0,
     ready: Promise.resolve(READY),
     ended: ended.promise,
     run: () => Promise.reject(new Error('it runs nothing')),
@@ -31,8 +37,13 @@ describe('the pool', () => {
   }
   const open = (options: Partial<PoolOptions> = {}) =>
     createPool({
-      ...{ start, warm: 3, most: 3, idleMs: 60_000, onEnd: () => undefined },
-      ...{ renewAfterJobs: 100, renewAfterBytes: 1e9 },
+      start,
+      warm: 3,
+      most: 3,
+      idleMs: 60_000,
+      onEnd: () => undefined,
+      renewAfterJobs: 100,
+      renewAfterBytes: 1e9,
       ...options,
     })
 

@@ -20,13 +20,18 @@ const CRASH: ProcessEnd = { cpuSeconds: 1, cause: { kind: 'crashed', detail: 'SI
 const THROWN: ProcessEnd = { cpuSeconds: 1, cause: { kind: 'crashed', detail: 'status 1', threw: true } }
 const SLOW: ProcessEnd = { cpuSeconds: 9, cause: { kind: 'killed', reason: 'cpu' } }
 const RENDERED: JobOutput<'render'> = {
-  ...{ body: new Uint8Array(), usedCpuSeconds: 0 },
+  body: new Uint8Array(),
+  usedCpuSeconds: 0,
   result: { kind: 'rendered', format: 'webp', untouched: false },
 }
 
 const PLAIN: RenderOptions = {
-  ...{ geometry: FULL_SIZE, imagesOnly: false, format: 'webp', quality: 80 },
-  ...{ qualityAsked: false, animated: false },
+  geometry: FULL_SIZE,
+  imagesOnly: false,
+  format: 'webp',
+  quality: 80,
+  qualityAsked: false,
+  animated: false,
 }
 const AT_SIX: RenderOptions = { ...PLAIN, time: { milliseconds: 6000 } }
 const AT_SEVEN: RenderOptions = { ...PLAIN, time: { milliseconds: 7000 } }
@@ -127,8 +132,13 @@ function runner(endings: readonly Ending[]) {
     release: () => undefined,
   }
   const jobClass: JobClass = {
-    ...{ lane: createLane({ concurrency: 1, queue: 1 }), pool: pool as Pool, allowance: COST },
-    ...{ weightBytes: 0, headerCpuSeconds: 1, cpuMargin: 2, isQuick: false },
+    lane: createLane({ concurrency: 1, queue: 1 }),
+    pool: pool as Pool,
+    allowance: COST,
+    weightBytes: 0,
+    headerCpuSeconds: 1,
+    cpuMargin: 2,
+    isQuick: false,
   }
   const run = createRunner({
     classes: { first: () => jobClass, clip: jobClass, slow: jobClass, admitted: () => jobClass },
@@ -139,7 +149,9 @@ function runner(endings: readonly Ending[]) {
   const limits = {} as SourceLimits
   const time = { signal: new AbortController().signal, timeLeftMs: 1000 }
   const source = {
-    ...{ key: 'a', info: { etag: '"1"', lastModified: undefined }, bytes: new Uint8Array(1) },
+    key: 'a',
+    info: { etag: '"1"', lastModified: undefined },
+    bytes: new Uint8Array(1),
     parts: { sizeBytes: 1 },
   } as Source
   return {
@@ -148,7 +160,11 @@ function runner(endings: readonly Ending[]) {
       run(
         source,
         (allowance, sharing): RenderJob => ({
-          ...{ kind: 'render', source: { ...jobSource, ...sharing }, limits, options, allowance },
+          kind: 'render',
+          source: { ...jobSource, ...sharing },
+          limits,
+          options,
+          allowance,
           renderQuality: 'fine',
         }),
         time,
@@ -157,8 +173,14 @@ function runner(endings: readonly Ending[]) {
       run(
         source,
         (allowance, sharing): ExamineJob => ({
-          ...{ kind: 'examine', source: { ...jobSource, ...sharing }, limits, allowance },
-          ...{ scan: true, acceptAnyAudio: false, extras: [], scanFrames: 1 },
+          kind: 'examine',
+          source: { ...jobSource, ...sharing },
+          limits,
+          allowance,
+          scan: true,
+          acceptAnyAudio: false,
+          extras: [],
+          scanFrames: 1,
         }),
         time,
       ),

@@ -4,8 +4,16 @@ import { predictPreview, predictSheet, predictVideoClip } from './video-cost.ts'
 
 const MIB = 1024 * 1024
 const RENDER: CostRender = {
-  ...{ width: 480, height: 270, format: 'webp', quality: 80, frames: 60, encodes: 1, blur: 0 },
-  ...{ sharpened: false, buffered: false, flattened: false },
+  width: 480,
+  height: 270,
+  format: 'webp',
+  quality: 80,
+  frames: 60,
+  encodes: 1,
+  blur: 0,
+  sharpened: false,
+  buffered: false,
+  flattened: false,
 }
 const FULL_HD = { width: 1920, height: 1080 }
 
@@ -21,7 +29,10 @@ it('a sprite sheet needs memory for its concurrent frames and for itself', () =>
   const video = { width: 3840, height: 2160 }
   const sheet = (held: number) =>
     predictSheet({
-      ...{ video, decodedSize: video, frames: 50, held },
+      video,
+      decodedSize: video,
+      frames: 50,
+      held,
       render: { ...RENDER, width: 9640, height: 2710, frames: 1 },
     }).memoryBytes
   const frameBytes = video.width * video.height * 4
@@ -37,7 +48,12 @@ it('a clip of an HDR video needs time and memory for tone mapping, and a high bi
     { toneMaps: false, codedBytes: 10 * MIB },
   ].map((source) =>
     predictVideoClip({
-      ...{ format: 'mp4', seconds: 10, coded: FULL_HD, size: FULL_HD, sourceRate: 30, frameRate: 30 },
+      format: 'mp4',
+      seconds: 10,
+      coded: FULL_HD,
+      size: FULL_HD,
+      sourceRate: 30,
+      frameRate: 30,
       ...source,
     }),
   )

@@ -28,7 +28,8 @@ async function made(scanVerdict: ScanVerdict) {
     engine: { render: async () => ({ format: 'png', bytes: new Uint8Array(3) }) },
     policy: { mode: 'header', version: '', check: async () => scanVerdict },
     rendererVersion: Promise.resolve('1'),
-    ...{ deadlineMs: 1000, clipDeadlineMs: 1000 },
+    deadlineMs: 1000,
+    clipDeadlineMs: 1000,
   } as unknown as MakerOptions)
   const rendition = await maker.make('/url', job, undefined, new AbortController().signal)
   if (isFailure(rendition)) throw new Error(rendition.code)

@@ -69,7 +69,12 @@ export function createRenditionStore(options: RenditionStoreOptions): RenditionS
       const { format, lastModified, nsfwProbability, spriteIntervalSeconds, sourceKey, sourceEtag } =
         decoded.head
       return {
-        ...{ bytes: decoded.bytes, format, etag, sourceName, sourceKey, sourceEtag },
+        bytes: decoded.bytes,
+        format,
+        etag,
+        sourceName,
+        sourceKey,
+        sourceEtag,
         lastModified: lastModified === undefined ? undefined : new Date(lastModified),
         ...(nsfwProbability === undefined ? {} : { nsfwProbability }),
         ...(spriteIntervalSeconds === undefined ? {} : { spriteIntervalSeconds }),
@@ -124,7 +129,10 @@ async function write(
   const { bytes, format, etag, lastModified, nsfwProbability, spriteIntervalSeconds } = rendition
   const { sourceName, sourceKey, sourceEtag } = rendition
   const head = {
-    ...{ format, etag, sourceKey, sourceEtag },
+    format,
+    etag,
+    sourceKey,
+    sourceEtag,
     ...(lastModified === undefined ? {} : { lastModified: lastModified.getTime() }),
     ...(nsfwProbability === undefined ? {} : { nsfwProbability }),
     ...(spriteIntervalSeconds === undefined ? {} : { spriteIntervalSeconds }),

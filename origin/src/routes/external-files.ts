@@ -99,7 +99,9 @@ export function serveReadExternal(
   }
   if (kind.format === 'svg' && !request.download) return IS_SVG
   const representation = {
-    ...{ etag: info.etag, lastModified: info.lastModified, sizeBytes: parts.sizeBytes },
+    etag: info.etag,
+    lastModified: info.lastModified,
+    sizeBytes: parts.sizeBytes,
     headers: { ...MEDIA_HEADERS, ...headersOf(kind, request), ...lifeOf(info) },
   }
   let isRead = false

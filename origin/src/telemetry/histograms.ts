@@ -64,7 +64,9 @@ export function createHistograms({ resource, scope, boundsOf }: HistogramOptions
         found = {
           labels: { ...labels },
           counts: new Array<number>(bounds.length + 1).fill(0),
-          ...{ sum: 0, least: Number.POSITIVE_INFINITY, most: Number.NEGATIVE_INFINITY },
+          sum: 0,
+          least: Number.POSITIVE_INFINITY,
+          most: Number.NEGATIVE_INFINITY,
         }
         series.set(key, found)
       }
@@ -89,10 +91,15 @@ export function createHistograms({ resource, scope, boundsOf }: HistogramOptions
           aggregationTemporality: AggregationTemporality.CUMULATIVE,
           dataPointType: DataPointType.HISTOGRAM,
           dataPoints: [...series.values()].map(({ labels, counts, sum, least, most }) => ({
-            ...{ startTime, endTime, attributes: labels },
+            startTime,
+            endTime,
+            attributes: labels,
             value: {
               buckets: { boundaries: [...bounds], counts: [...counts] },
-              ...{ sum, count: counts.reduce((all, count) => all + count, 0), min: least, max: most },
+              sum,
+              count: counts.reduce((all, count) => all + count, 0),
+              min: least,
+              max: most,
             },
           })),
         }),

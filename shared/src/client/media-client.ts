@@ -106,7 +106,9 @@ export function createMediaClient(options: MediaClientOptions): MediaClient {
       call(
         '/_metadata',
         {
-          ...{ ...source, version: 2, nsfw },
+          ...source,
+          version: 2,
+          nsfw,
           ...(withBase64 === undefined ? {} : { with_base64: withBase64 }),
           ...(extras === undefined ? {} : { extras }),
         },

@@ -45,7 +45,8 @@ export function readMediaUrl(url: string, own: OwnUrls): NamedMedia {
     const path = ownPath(new URL(current), own.publicUrls)
     if (path === undefined) return { url: current }
     const parsed = parseRequest(withoutPublicPath(path, own.publicPath), {
-      ...{ accept: null, assets: false },
+      accept: null,
+      assets: false,
       ...(own.presetOf && { presetOf: own.presetOf }),
     })
     // With a `publicPath`, other applications share the host.

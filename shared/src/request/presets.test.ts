@@ -8,7 +8,8 @@ import { presetRules } from './presets.ts'
 const presets = { thumb: 'width=96&height=96&size=64&format=webp', soft: 'blur=20&trim=true' }
 const parse = (path: string, presetsOnly = false) =>
   parseRequest(new URL(path, 'https://media.example.com'), {
-    ...{ accept: null, assets: false },
+    accept: null,
+    assets: false,
     ...presetRules({ presets, presetsOnly }),
   })
 

@@ -15,7 +15,11 @@ export function createConfiguredS3Store(config: Config, chain?: CredentialSource
   if (keys === undefined) return undefined
   const endpoints = configuredBuckets(config).map(({ bucket, endpoint: at }) => [bucket, at ?? endpoint])
   return createS3Store({
-    ...{ endpoint, writeEndpoint, pathStyle, region, timeoutMs },
+    endpoint,
+    writeEndpoint,
+    pathStyle,
+    region,
+    timeoutMs,
     bucketEndpoints: Object.fromEntries(endpoints),
     maxDecodedBytes: config.limits.sourceBytes,
     ...keys,

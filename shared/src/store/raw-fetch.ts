@@ -65,7 +65,11 @@ function isBodiless(method: string, status: number, headers: Headers): boolean {
 
 async function fetchInWorker({ url, method, headers, body, signal }: RawRequest): Promise<Response> {
   const init: RequestInit & { readonly encodeResponseBody: 'manual' } = {
-    ...{ method, headers, signal, redirect: 'manual' as const, encodeResponseBody: 'manual' as const },
+    method,
+    headers,
+    signal,
+    redirect: 'manual' as const,
+    encodeResponseBody: 'manual' as const,
     // The platform would otherwise cache responses of a bucket by itself when the object's `Cache-Control`
     // allows it.
     cache: 'no-store',

@@ -111,7 +111,8 @@ async function examineImage(
   const { limits } = tools
   const isSequence = (info: ImageInfo) => info.format === 'avif' || info.format === 'heic'
   const opened = await openImage(source, {
-    ...{ format: kind.format, checksData },
+    format: kind.format,
+    checksData,
     maxBytes: limits.sourceBytes,
     // Only single frames are decoded, also of a sequence, so the number of frames is not checked.
     validate: (info, available) => {

@@ -94,7 +94,8 @@ async function imageFiles(
 ): Promise<readonly FrameFile[] | Deferred | Failure> {
   const { limits } = tools
   const opened = await openImage(source, {
-    ...{ format: kind.format, checksData },
+    format: kind.format,
+    checksData,
     maxBytes: limits.sourceBytes,
     // A still image is returned unchanged.
     intact: true,

@@ -74,7 +74,9 @@ async function workOn(
       if (isFailure(rendered) || rendered.kind === 'deferred') return { result: rendered }
       const { kind, format, bytes, spriteIntervalSeconds } = rendered
       const result = {
-        ...{ kind, format, untouched: bytes === undefined },
+        kind,
+        format,
+        untouched: bytes === undefined,
         ...(spriteIntervalSeconds === undefined ? {} : { spriteIntervalSeconds }),
       }
       return bytes === undefined ? { result } : { result, body: bytes }

@@ -225,7 +225,11 @@ function hasFilters(svg: Uint8Array): boolean {
 export function costRender(render: Render): CostRender {
   const { format, quality, blur = 0, sharpen, background, maxBytes } = render
   return {
-    ...{ format, ...sizeOf(render), frames: 1, quality, blur },
+    format,
+    ...sizeOf(render),
+    frames: 1,
+    quality,
+    blur,
     sharpened: sharpen !== undefined,
     // Selecting frames for a lower frame rate copies them, as rotating does.
     buffered: isBuffered(render) || render.fps !== undefined,

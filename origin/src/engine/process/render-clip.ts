@@ -106,7 +106,10 @@ function transcodeVideo(
   const costOf = (endSeconds: number) => {
     const seconds = endSeconds - span.startSeconds
     return predictVideoClip({
-      ...{ format, size, sourceRate, seconds },
+      format,
+      size,
+      sourceRate,
+      seconds,
       codedBytes: source.sizeBytes * Math.min(1, seconds / (durationSeconds ?? seconds)),
       toneMaps: isHdr(video.colours),
       coded: { width: video.codedWidth, height: video.codedHeight },
@@ -116,7 +119,12 @@ function transcodeVideo(
   const rejected = reject(costOf(span.endSeconds), admission)
   if (rejected !== undefined) return rejected
   return encodeVideoClip(libav, input, {
-    ...{ format, video, size, span, frameRate, sourceRate },
+    format,
+    video,
+    size,
+    span,
+    frameRate,
+    sourceRate,
     lastSeconds,
     goesPastEnd: () => admit(costOf(lastSeconds), admission) === undefined,
     audio: selectAudio(libav, input, options),
@@ -164,7 +172,9 @@ async function transcodeAnimation(
   const size = { width: plan.width, height: plan.height }
   const held = animationBatchFrames(info, size)
   const shown = framesToShow(await frameDurations(bytes, info), {
-    ...{ time, seconds: secondsOf(options, limits), fps },
+    time,
+    seconds: secondsOf(options, limits),
+    fps,
   })
   const ranges = rangesOf(shown, held)
   const decodes = ranges.reduce((sum, { to }) => sum + to, 0)
@@ -175,14 +185,22 @@ async function transcodeAnimation(
   if (rejected !== undefined) return rejected
   // Raw pixels with alpha.
   const render: Render = {
-    ...{ plan, format: 'png', quality, animated: true },
+    plan,
+    format: 'png',
+    quality,
+    animated: true,
     ...(blur === undefined ? {} : { blur }),
   }
   return asFailureLater(() =>
     encodeAnimation(libav, {
-      ...{ format, quality, size, shown, ranges },
+      format,
+      quality,
+      size,
+      shown,
+      ranges,
       decode: (range) => decodeStrip(bytes, info, render, tools, range),
-      ...{ maxBytes: limits.clipBytes, reportProgress },
+      maxBytes: limits.clipBytes,
+      reportProgress,
     }),
   )
 }

@@ -72,7 +72,8 @@ async function openAndRender(
   const canAnimateAvif = mayAnimate && (await tools.libav()) !== undefined
   const planFor = (info: ImageInfo) => planRender(info, job, { limits, canAnimateAvif })
   const opened = await openImage(source, {
-    ...{ format: sourceFormat, checksData },
+    format: sourceFormat,
+    checksData,
     maxBytes: limits.sourceBytes,
     validate(info, available) {
       const target = planFor(info)

@@ -69,7 +69,11 @@ export async function renderPreview(
   if (deferred !== undefined) return deferred
   const timeUnitMs = render.format === 'gif' ? GIF_UNIT_MS : 1
   const played = playPreview(libav, input, {
-    ...{ video, size, span, frameRate, timeUnitMs },
+    video,
+    size,
+    span,
+    frameRate,
+    timeUnitMs,
     maxPixels: maxPixels(limits),
   })
   if (isFailure(played)) return played

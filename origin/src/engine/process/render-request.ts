@@ -27,7 +27,10 @@ export function renderOf(
   const { quality, animated, blur, sharpen, background, maxBytes } = options
   return {
     ...layout,
-    ...{ format, quality, animated, fast: renderQuality === 'fast' },
+    format,
+    quality,
+    animated,
+    fast: renderQuality === 'fast',
     ...(blur === undefined ? {} : { blur }),
     ...(sharpen === undefined ? {} : { sharpen }),
     ...(background === undefined ? {} : { background }),

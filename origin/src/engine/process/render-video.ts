@@ -83,7 +83,8 @@ async function renderSheet(
   const frame = planTransformation(video.info.video, {
     ...(width === undefined ? {} : { width }),
     ...(height === undefined ? {} : { height }),
-    ...{ fit: 'inside', gravity: 'centre' },
+    fit: 'inside',
+    gravity: 'centre',
   })
   const plan: Plan = { ...sheetSize(frame, sprite), mode: 'exact', gravity: 'centre' }
   const format = outputFormat(
@@ -95,15 +96,21 @@ async function renderSheet(
   )
   const { quality, blur } = options
   const target: Render = {
-    ...{ plan, format, quality, animated: false },
+    plan,
+    format,
+    quality,
+    animated: false,
     ...(blur === undefined ? {} : { blur }),
   }
   const ended =
     validateSize(plan, limits) ??
     admit(
       predictSheet({
-        ...{ video: video.info.video, decodedSize: frameSize(video.info.video, frame) },
-        ...{ frames: sprite.columns * sprite.rows, held: SHEET_FRAMES_HELD, render: costRender(target) },
+        video: video.info.video,
+        decodedSize: frameSize(video.info.video, frame),
+        frames: sprite.columns * sprite.rows,
+        held: SHEET_FRAMES_HELD,
+        render: costRender(target),
       }),
       admission,
     )

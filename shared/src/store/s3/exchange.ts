@@ -131,7 +131,13 @@ async function sign(
 ): Promise<Headers | Failure> {
   try {
     const signer = new AwsV4Signer({
-      ...{ method, url, accessKeyId, secretAccessKey, region, cache, service: 's3' },
+      method,
+      url,
+      accessKeyId,
+      secretAccessKey,
+      region,
+      cache,
+      service: 's3',
       headers: range === undefined ? {} : { range },
       ...(sessionToken === undefined ? {} : { sessionToken }),
       ...(body === undefined ? {} : { body }),
@@ -179,7 +185,10 @@ async function exchangeStream(
   headers.set('content-length', String(sizeBytes))
   if (contentType !== undefined) headers.set('content-type', contentType)
   const init = {
-    ...{ method: 'PUT', headers, body: watched.stream, signal: stalled.signal },
+    method: 'PUT',
+    headers,
+    body: watched.stream,
+    signal: stalled.signal,
     // `fetch` requires this for a stream: the response comes after the body.
     duplex: 'half',
     redirect: 'manual' as const,

@@ -49,7 +49,10 @@ export function encodeAnimatedAvif(
     const milliseconds = shownMilliseconds(timing.delay?.[index])
     const pixels = Buffer.from(frame.buffer, frame.byteOffset, frame.byteLength)
     using avFrame = frameOfPixels(libav, pixels, {
-      ...{ width, height, format: constants.AV_PIX_FMT_RGBA, timeBase: UNIT },
+      width,
+      height,
+      format: constants.AV_PIX_FMT_RGBA,
+      timeBase: UNIT,
     })
     avFrame.pts = BigInt(at)
     for (const { track, write } of writers) {

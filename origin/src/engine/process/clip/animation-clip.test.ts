@@ -64,7 +64,12 @@ describe.skipIf(libav === undefined)('a clip of an animation that is decoded in 
     if (libav === undefined) throw new Error('no libav')
     const progress: number[] = []
     const clip = await encodeAnimation(libav, {
-      ...{ format, quality: 80, size, shown, ranges: rangesOf(shown, maxFrames), maxBytes: 1e6 },
+      format,
+      quality: 80,
+      size,
+      shown,
+      ranges: rangesOf(shown, maxFrames),
+      maxBytes: 1e6,
       decode: async (range) => decode(range),
       reportProgress: (share) => progress.push(share),
     })

@@ -62,7 +62,11 @@ export async function encodeAnimation(
   const totalMs = shown.reduce((sum, { shownMs }) => sum + shownMs, 0)
   using muxer = openMuxer(libav, format)
   using encoder = openVideoEncoder(libav, {
-    ...{ format, quality, hasAlpha, size: { width, height }, timeBase: UNIT },
+    format,
+    quality,
+    hasAlpha,
+    size: { width, height },
+    timeBase: UNIT,
     frameRate: (shown.length * TICKS_PER_SECOND) / Math.max(1, totalMs),
     isAnimation: true,
     isUneven: isUneven(shown),
@@ -88,7 +92,10 @@ export async function encodeAnimation(
     if (isFailure(decoded) || muxer.sizeBytes >= maxBytes) break
     const { pixels, shownMs } = decoded
     using frame = frameOfPixels(libav, hasAlpha ? pixels : onWhite(pixels), {
-      ...{ width, height, format: constants.AV_PIX_FMT_RGBA, timeBase: UNIT },
+      width,
+      height,
+      format: constants.AV_PIX_FMT_RGBA,
+      timeBase: UNIT,
     })
     frame.pts = BigInt(at)
     durations.set(BigInt(at), BigInt(shownMs))

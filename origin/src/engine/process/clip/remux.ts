@@ -69,7 +69,10 @@ function copyPackets(
   const outputs = new Map<number, Output>()
   for (const source of audio === undefined ? [stream] : [stream, audio.stream])
     outputs.set(source.index, {
-      ...{ source, muxed: muxer.addCopied(source), isOver: false, lastDts: undefined },
+      source,
+      muxed: muxer.addCopied(source),
+      isOver: false,
+      lastDts: undefined,
       originTicks: ticksOf(source, origin),
     })
   for (const other of context.streams) if (!outputs.has(other.index)) other.discard = constants.AVDISCARD_ALL

@@ -58,7 +58,10 @@ class EncodedVideo implements Track {
     this.#options = options
     this.#tickSeconds = stream.timeBase.num / stream.timeBase.den
     this.encoder = openVideoEncoder(libav, {
-      ...{ format, size, quality, hasAlpha: keepsAlpha(options) },
+      format,
+      size,
+      quality,
+      hasAlpha: keepsAlpha(options),
       timeBase: UNIT,
       frameRate: frameRate ?? sourceRate,
       isAnimation: false,
@@ -182,7 +185,8 @@ class EncodedVideo implements Track {
       ...(frameRate === undefined ? [] : [`fps=${frameRate}:round=up`]),
       ...clipFilters({
         video: { ...video, colours: mergeColours(video.colours, coloursOf(frame)) },
-        ...{ size, hasAlpha: keepsAlpha(this.#options) },
+        size,
+        hasAlpha: keepsAlpha(this.#options),
       }),
       ...(blur === undefined ? [] : [`gblur=sigma=${blur}`]),
     ]

@@ -17,8 +17,10 @@ export async function towardsFaces(
   if (isFailure(found)) return found
   const scale = source.width / sample.width
   const faces = found.map(({ left, top, width, height }) => ({
-    ...{ left: left * scale, top: top * scale },
-    ...{ width: width * scale, height: height * scale },
+    left: left * scale,
+    top: top * scale,
+    width: width * scale,
+    height: height * scale,
   }))
   return keepFaces(layout, source, faces)
 }

@@ -69,8 +69,21 @@ const END_OF_IMAGE = Buffer.from([0xff, 0xd9])
 
 /** The chunks of an image and the largest length of each, in bytes. Coded data have no largest length. */
 const BARE_PNG_CHUNKS: Readonly<Record<string, number>> = {
-  ...{ IHDR: 13, PLTE: 768, tRNS: 256, IDAT: Infinity, IEND: 0, acTL: 8, fcTL: 26, fdAT: Infinity },
-  ...{ gAMA: 4, sRGB: 1, cHRM: 32, sBIT: 4, bKGD: 6, pHYs: 9, hIST: 512 },
+  IHDR: 13,
+  PLTE: 768,
+  tRNS: 256,
+  IDAT: Infinity,
+  IEND: 0,
+  acTL: 8,
+  fcTL: 26,
+  fdAT: Infinity,
+  gAMA: 4,
+  sRGB: 1,
+  cHRM: 32,
+  sBIT: 4,
+  bKGD: 6,
+  pHYs: 9,
+  hIST: 512,
 }
 
 function isBarePng(bytes: Uint8Array): boolean {
@@ -89,7 +102,9 @@ const BARE_FRAME_CHUNKS: Readonly<Record<string, number>> = {
 }
 const BARE_WEBP_CHUNKS: Readonly<Record<string, number>> = {
   ...BARE_FRAME_CHUNKS,
-  ...{ VP8X: 10, ANIM: 6, ANMF: Infinity },
+  VP8X: 10,
+  ANIM: 6,
+  ANMF: Infinity,
 }
 
 function isBareWebp(bytes: Uint8Array): boolean {

@@ -104,7 +104,12 @@ function plainInfo(bytes: Uint8Array, format: keyof typeof PLAIN_SIZES): ImageIn
   const size = PLAIN_SIZES[format](bytes)
   if (size === undefined) return fail('undecodable', `no header of ${format}`)
   return {
-    ...{ format, ...size, frames: 1, orientation: 1, palette: false, interlaced: false },
+    format,
+    ...size,
+    frames: 1,
+    orientation: 1,
+    palette: false,
+    interlaced: false,
     // Known only once the image is decoded.
     hasAlpha: false,
     plainColours: false,
@@ -123,9 +128,18 @@ function sequenceInfo(bytes: Uint8Array, format: SourceFormat): ImageInfo | unde
   const { size, frames, hasAlpha } = sequence
   if (size.width === 0 || size.height === 0) return undefined
   return {
-    ...{ format, ...size, hasAlpha, orientation: 1, palette: false, interlaced: false },
+    format,
+    ...size,
+    hasAlpha,
+    orientation: 1,
+    palette: false,
+    interlaced: false,
     frames: format === 'avif' ? frames : 1,
-    ...{ plainColours: false, deepProfile: false, lossless: false, bands: 4, bytesPerSample: 2 },
+    plainColours: false,
+    deepProfile: false,
+    lossless: false,
+    bands: 4,
+    bytesPerSample: 2,
     ownDecoder: 'sequence',
   }
 }
@@ -142,8 +156,17 @@ function heicInfo(bytes: Uint8Array, format: SourceFormat): ImageInfo | undefine
   if (size === undefined || size.width === 0 || size.height === 0) return undefined
   const hasAlpha = (file.alphaOf(file.primary) ?? file.alphaOf(shown)) !== undefined
   return {
-    ...{ format, ...size, hasAlpha, frames: 1, orientation: 1, palette: false, interlaced: false },
-    ...{ plainColours: false, deepProfile: false, lossless: false, bands: hasAlpha ? 4 : 3 },
+    format,
+    ...size,
+    hasAlpha,
+    frames: 1,
+    orientation: 1,
+    palette: false,
+    interlaced: false,
+    plainColours: false,
+    deepProfile: false,
+    lossless: false,
+    bands: hasAlpha ? 4 : 3,
     bytesPerSample: isDeepHevc(codedItem(file, shown)) ? 2 : 1,
   }
 }
@@ -156,11 +179,20 @@ function drawingInfo(bytes: Uint8Array): ImageInfo | Failure {
   const drawing = svgSize(bytes)
   if (drawing === undefined) return fail('undecodable', 'no size of a drawing')
   return {
-    ...{ format: 'svg', drawing, frames: 1, orientation: 1, palette: false, interlaced: false },
+    format: 'svg',
+    drawing,
+    frames: 1,
+    orientation: 1,
+    palette: false,
+    interlaced: false,
     width: Math.max(1, Math.round(drawing.width)),
     height: Math.max(1, Math.round(drawing.height)),
-    ...{ hasAlpha: true, plainColours: true, deepProfile: false, lossless: true },
-    ...{ bands: 4, bytesPerSample: 1 },
+    hasAlpha: true,
+    plainColours: true,
+    deepProfile: false,
+    lossless: true,
+    bands: 4,
+    bytesPerSample: 1,
   }
 }
 

@@ -186,13 +186,14 @@ export async function run(
   const encodeAt = async ({ ready, grainy }: MeasuredImage, level: Quality) => {
     const { width, height } = sizeOf(render)
     const encoder = encode(ready, {
-      ...{ format, quality: level, sourceLossless: info.lossless, sourcePalette },
-      ...{
-        hasAlpha: info.hasAlpha,
-        isFlattened: render.background !== undefined,
-        grainy,
-        pixels: width * height,
-      },
+      format,
+      quality: level,
+      sourceLossless: info.lossless,
+      sourcePalette,
+      hasAlpha: info.hasAlpha,
+      isFlattened: render.background !== undefined,
+      grainy,
+      pixels: width * height,
       ...(moving === undefined ? {} : { timing: moving.timing }),
     })
     const encoded = await encoder.toBuffer()

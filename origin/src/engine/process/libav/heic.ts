@@ -57,7 +57,9 @@ export function decodeHeifStill(libav: Libav, bytes: Uint8Array, maxPixels: numb
     if (file.isPremultiplied(file.primary)) divideByAlpha(data, deep ? 2 : 1)
   }
   return {
-    ...{ data, ...transforms.size, colours },
+    data,
+    ...transforms.size,
+    colours,
     channels: alphaItem === undefined ? 3 : 4,
     bitsPerSample: deep ? 16 : 8,
     isGrey: grey,

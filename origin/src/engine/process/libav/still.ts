@@ -53,7 +53,9 @@ function drawn(libav: Libav, frame: Frame): DecodedStill | Failure {
   if (isFailure(data)) return data
   const profile = frame.getSideData(constants.AV_FRAME_DATA_ICC_PROFILE)
   return {
-    ...{ data, width, height },
+    data,
+    width,
+    height,
     channels: transparent ? 4 : 3,
     bitsPerSample: deep ? 16 : 8,
     isGrey: isGrey(name),

@@ -113,7 +113,10 @@ function readHeader(bytes: Uint8Array, inIcon: boolean): Header | undefined {
   })
   return {
     topDown: !isFirst && view.getInt32(22, true) < 0,
-    ...{ bits, coding, masks, palette },
+    bits,
+    coding,
+    masks,
+    palette,
     start: declared > behind ? declared : end,
   }
 }

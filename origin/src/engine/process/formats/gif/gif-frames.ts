@@ -52,8 +52,12 @@ function* framesIn(file: Buffer): Generator<GifFrame, void, void> {
       const end = endOfBlocks(file, codeBitsAt + 1)
       const flags = control === undefined ? 0 : (file[control + 3] ?? 0)
       yield {
-        ...{ control, start: at, left: file.readUInt16LE(at + 1), top: file.readUInt16LE(at + 3) },
-        ...{ width: file.readUInt16LE(at + 5), height: file.readUInt16LE(at + 7) },
+        control,
+        start: at,
+        left: file.readUInt16LE(at + 1),
+        top: file.readUInt16LE(at + 3),
+        width: file.readUInt16LE(at + 5),
+        height: file.readUInt16LE(at + 7),
         disposal: (flags >> 2) & 7,
         isTransparent: (flags & 1) === 1,
         transparent: control === undefined ? 0 : (file[control + 6] ?? 0),

@@ -6,7 +6,8 @@ import { icoSize, shownIcon } from './ico.ts'
 
 /** Builds an entry whose image has a width of its own, which identifies it. */
 const entry = (id: number, width: number, height: number, more: Partial<TestEntry> = {}): TestEntry => ({
-  ...{ width, height },
+  width,
+  height,
   image: iconBitmap({
     width: id,
     height: 1,
