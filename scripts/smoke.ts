@@ -181,8 +181,8 @@ async function checkLimit(url: URL, _: string, exhaust: boolean): Promise<readon
         ok: true,
         found:
           declaredLimit === null
-            ? 'not told (the platform counts, or none is on)'
-            : `${declaredLimit} a window`,
+            ? 'not reported (the platform counts, or no limit is on)'
+            : `${declaredLimit} per window`,
       },
     ]
   for (let sent = 1; sent <= MAX_REQUESTS; sent += 1) {

@@ -111,7 +111,7 @@ async function checkClock(endpoint: string, nowMs: number): Promise<Finding> {
     })
     const reported = Date.parse(response.headers.get('date') ?? '')
     if (Number.isNaN(reported))
-      return warning(check, 'the store tells no time', 'compare the clock of this machine by hand')
+      return warning(check, 'the store sends no Date header', 'compare the clock of this machine by hand')
     const skew = Math.round((nowMs - reported) / 1000)
     const found = `${Math.abs(skew)} s ${skew < 0 ? 'behind' : 'ahead of'} the store`
     const fix = 'set the clock: timedatectl set-ntp true'

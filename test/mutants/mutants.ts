@@ -185,7 +185,7 @@ const COLOURS: readonly Mutant[] = [
     "? 'bt709' : 'bt601'",
     "? 'bt601' : 'bt709'",
   ),
-  mutant('a told matrix is ignored', 'container/filters.ts', "['bt709', 'bt709'],", ''),
+  mutant('a declared matrix is ignored', 'container/filters.ts', "['bt709', 'bt709'],", ''),
   mutant(
     'full range is taken for limited',
     'container/filters.ts',
@@ -256,7 +256,7 @@ const TIME: readonly Mutant[] = [
     'const timing = { loop, ...(delay',
     'const timing = { loop: loop + 1, ...(delay',
   ),
-  mutant('PNG tells hundredths', 'formats/png/apng-encode.ts', 'fine ? 1000 : 1', 'fine ? 100 : 1'),
+  mutant('PNG stores delays in hundredths', 'formats/png/apng-encode.ts', 'fine ? 1000 : 1', 'fine ? 100 : 1'),
   mutant(
     'a PNG is read in hundredths',
     'formats/png/apng.ts',

@@ -120,7 +120,7 @@ it('traces a request from the edge through every part of the origin', async () =
   const orphans = receiver.spans.filter(
     ({ name, parentSpanId }) => name !== 'request' && !parents.has(parentSpanId ?? ''),
   )
-  expect(orphans, 'spans whose parent is not told').toEqual([])
+  expect(orphans, 'spans whose parent is missing').toEqual([])
   const pushed = ['http.server.request.duration', 'media_proxy.render.duration', 'process.memory.usage']
   expect([...receiver.metrics]).toEqual(expect.arrayContaining(pushed))
 })
