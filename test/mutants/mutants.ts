@@ -256,7 +256,12 @@ const TIME: readonly Mutant[] = [
     'const timing = { loop, ...(delay',
     'const timing = { loop: loop + 1, ...(delay',
   ),
-  mutant('PNG stores delays in hundredths', 'formats/png/apng-encode.ts', 'fine ? 1000 : 1', 'fine ? 100 : 1'),
+  mutant(
+    'PNG stores delays in hundredths',
+    'formats/png/apng-encode.ts',
+    'fine ? 1000 : 1',
+    'fine ? 100 : 1',
+  ),
   mutant(
     'a PNG is read in hundredths',
     'formats/png/apng.ts',
