@@ -16,7 +16,7 @@ import {
   parseRequest,
   validateMethod,
 } from '@media-proxy/shared/request/parse.ts'
-import type { PresetRules } from '@media-proxy/shared/request/presets.ts'
+import type { PresetRules } from '@media-proxy/shared/request/preset-rules.ts'
 import { withoutPublicPath } from '@media-proxy/shared/request/public-path.ts'
 import { resolvedSourceName } from '@media-proxy/shared/request/purge.ts'
 import { renderAttempts } from '@media-proxy/shared/request/render-attempts.ts'

@@ -6,7 +6,6 @@
 
 import { DurableObject } from 'cloudflare:workers'
 import type { SourceName } from '@media-proxy/shared/request/purge.ts'
-import type { Purges } from './purge-reader.ts'
 
 /**
  * The number of purges that are stored by name. Beyond it, the older half is dropped, and every response from
@@ -15,6 +14,14 @@ import type { Purges } from './purge-reader.ts'
 const MAX_PURGES = 2000
 /** The age at which a purge is dropped, because no cache holds responses from before it. In milliseconds. */
 const RETENTION_MS = 31 * 86_400_000
+
+/** The purges that an isolate reads. */
+export interface Purges {
+  /** Every response from before this time counts as purged. In milliseconds since the epoch. */
+  readonly floor: number
+  /** The time of the last purge by source name, in milliseconds since the epoch. */
+  readonly names: Readonly<Record<SourceName, number>>
+}
 
 /** The log, as one object for all locations. */
 export class PurgeLog extends DurableObject {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { createPurgeMemory, createPurgeReader, type Purges } from './purge-reader.ts'
+import type { Purges } from './purge-log.ts'
+import { createPurgeMemory, createPurgeReader } from './purge-reader.ts'
 
 const HOUR_MS = 3_600_000
 

@@ -1,21 +1,13 @@
 /** Reads the log of purges and caches it in an isolate. */
 
 import type { SourceName } from '@media-proxy/shared/request/purge.ts'
-import type { PurgeLog } from './purge-log.ts'
+import type { PurgeLog, Purges } from './purge-log.ts'
 import { within } from './within.ts'
 
 /** The timeout for reading the log, in milliseconds. */
 const READ_MS = 1000
 /** How long an isolate uses the purges that it has read, in milliseconds. */
 const FRESH_MS = 10_000
-
-/** The purges that an isolate reads. */
-export interface Purges {
-  /** Every response from before this time counts as purged. In milliseconds since the epoch. */
-  readonly floor: number
-  /** The time of the last purge by source name, in milliseconds since the epoch. */
-  readonly names: Readonly<Record<SourceName, number>>
-}
 
 const NOTHING_VALID: Purges = { floor: Number.POSITIVE_INFINITY, names: {} }
 

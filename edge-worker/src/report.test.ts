@@ -1,5 +1,5 @@
 import { parseRequest } from '@media-proxy/shared/request/parse.ts'
-import { presetRules } from '@media-proxy/shared/request/presets.ts'
+import { presetRules } from '@media-proxy/shared/request/preset-rules.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { failureResponse } from '@media-proxy/shared/response/headers.ts'
 import { afterEach, expect, it, vi } from 'vitest'

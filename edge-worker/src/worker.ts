@@ -11,7 +11,7 @@ import {
 } from '@media-proxy/shared/config/schema.ts'
 import { createRateLimiter, type RateLimiter } from '@media-proxy/shared/rate-limit.ts'
 import { ownUrlsOf } from '@media-proxy/shared/request/own-url.ts'
-import { presetRules } from '@media-proxy/shared/request/presets.ts'
+import { presetRules } from '@media-proxy/shared/request/preset-rules.ts'
 import { fail } from '@media-proxy/shared/response/failure.ts'
 import { failureResponse, requestIdOf } from '@media-proxy/shared/response/headers.ts'
 import { type AttachmentPolicy, attachmentPolicyOf } from '@media-proxy/shared/signing/attachment-url.ts'

@@ -15,7 +15,7 @@ import {
   parseRequest,
   validateMethod,
 } from '@media-proxy/shared/request/parse.ts'
-import { presetRules } from '@media-proxy/shared/request/presets.ts'
+import { presetRules } from '@media-proxy/shared/request/preset-rules.ts'
 import { withoutPublicPath } from '@media-proxy/shared/request/public-path.ts'
 import { preflightResponse, restrictOrigins } from '@media-proxy/shared/response/cors.ts'
 import { type Failure, fail, isFailure, statusOf } from '@media-proxy/shared/response/failure.ts'

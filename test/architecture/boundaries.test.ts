@@ -23,6 +23,43 @@ function importsOf(file: string): readonly string[] {
   return [...names].map(([, name = '']) => name)
 }
 
+/** Returns the absolute path of a file that is imported from a file of this repository. Undefined for packages. */
+function fileOf(name: string, importer: string): string | undefined {
+  if (name.startsWith('.')) return normalize(join(dirname(importer), name))
+  const [, workspace, path] = /^@media-proxy\/([^/]+)\/(.+\.ts)$/.exec(name) ?? []
+  return path === undefined ? undefined : join(ROOT, `${workspace}/src`, path)
+}
+
+/** Returns everything that can be reached from a node of a graph over at least one edge. */
+function reachedFrom(start: string, graph: ReadonlyMap<string, ReadonlySet<string>>): ReadonlySet<string> {
+  const reached = new Set<string>()
+  const waiting = [...(graph.get(start) ?? [])]
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    if (reached.has(next)) continue
+    reached.add(next)
+    waiting.push(...(graph.get(next) ?? []))
+  }
+  return reached
+}
+
+describe('the files', () => {
+  const folders = ['shared/src', 'origin/src', 'edge-worker/src', 'playground/src', 'server/src', 'scripts']
+  const files = folders.flatMap(sourcesOf)
+  const imports = new Map(
+    files.map((file) => [file, new Set(importsOf(file).flatMap((name) => fileOf(name, file) ?? []))]),
+  )
+
+  it('are found', () => {
+    expect(imports.size).toBeGreaterThan(300)
+    expect(imports.get(join(ORIGIN, 'app.ts'))).toContain(join(ROOT, 'shared/src/request/parse.ts'))
+  })
+
+  it('import none that imports them back, not even a type', () => {
+    const cyclic = files.filter((file) => reachedFrom(file, imports).has(file))
+    expect(cyclic.map((file) => relative(ROOT, file))).toEqual([])
+  })
+})
+
 describe('the folders of the origin', () => {
   const below = new Map<string, Set<string>>()
   for (const file of sourcesOf('origin/src')) {
@@ -47,14 +84,8 @@ describe('the folders of the origin', () => {
   })
 
   it.each([...below.keys()])('%s is imported by nothing that it imports', (room) => {
-    const reached = new Set<string>()
-    const waiting = [...(below.get(room) ?? [])]
-    for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
-      if (reached.has(next)) continue
-      reached.add(next)
-      waiting.push(...(below.get(next) ?? []))
-    }
-    expect([...reached].filter((other) => other === room)).toEqual([])
+    const reached = reachedFrom(room, below)
+    expect(reached.has(room)).toBe(false)
   })
 })
 

@@ -1,7 +1,6 @@
 /** Builds the engine from the configuration: its processes, its lanes, and the video decoder. */
 
 import { availableParallelism } from 'node:os'
-import type { Config } from '@media-proxy/shared/config/schema.ts'
 import type { Lane } from '../concurrency/lane.ts'
 import { createEngine, type Engine } from '../engine/client.ts'
 import { CLIP_THREADS } from '../engine/clip-threads.ts'
@@ -9,21 +8,14 @@ import { createJobClasses, type EnginePools } from '../engine/job-classes.ts'
 import { createEngineLanes, type EngineLanes } from '../engine/lanes.ts'
 import { createPool } from '../engine/pool.ts'
 import { createRunner } from '../engine/runner.ts'
-import type { Log } from '../telemetry/log.ts'
 import type { Observer } from '../telemetry/observer.ts'
 import { engineEvents, observeEngine } from './instrument.ts'
-import { openStarter } from './starter.ts'
+import { openStarter, type StarterOptions } from './starter.ts'
 
-export interface OpenEngineOptions {
-  readonly config: Config
-  readonly log: Log
+export interface OpenEngineOptions extends StarterOptions {
   readonly observer: Observer
-  /** The environment variables in which FFmpeg is searched. */
-  readonly environment: Readonly<Record<string, string | undefined>>
   /** Wraps a lane with an observer. */
   readonly watched: (name: string, lane: Lane) => Lane
-  /** A file whose presence makes every job crash its process. For tests of crashes. */
-  readonly crashOn?: string
 }
 
 export interface OpenedEngine {

@@ -1,6 +1,7 @@
 /** Starts the processes that open media, and determines which decoder they use for videos. */
 
 import { tmpdir } from 'node:os'
+import type { Config } from '@media-proxy/shared/config/schema.ts'
 import { type EngineProcess, startEngineProcess } from '../engine/engine-process.ts'
 import { type FfmpegBinary, inspectFfmpeg } from '../engine/ffmpeg-binary.ts'
 import type { Ready } from '../engine/jobs.ts'
@@ -9,7 +10,15 @@ import { type EngineSetup, encodeSetup } from '../engine/setup.ts'
 import { ENGINE_SCRIPT, requireOfLibav } from '../paths/paths.ts'
 import { removeFoldersOf } from '../streams/temporary-folder.ts'
 import type { Log } from '../telemetry/log.ts'
-import type { OpenEngineOptions } from './engine.ts'
+
+export interface StarterOptions {
+  readonly config: Config
+  readonly log: Log
+  /** The environment variables in which FFmpeg is searched. */
+  readonly environment: Readonly<Record<string, string | undefined>>
+  /** A file whose presence makes every job crash its process. For tests of crashes. */
+  readonly crashOn?: string
+}
 
 export interface Starter {
   /** Starts a process. `decodesVideos` is true for the processes that may report whether libav loads. */
@@ -46,7 +55,7 @@ export function engineArguments(setup: EngineSetup): readonly string[] {
   return [...NODE_FLAGS, ENGINE_SCRIPT, encodeSetup(setup)]
 }
 
-export async function openStarter(options: OpenEngineOptions): Promise<Starter> {
+export async function openStarter(options: StarterOptions): Promise<Starter> {
   const { config, log, environment } = options
   const isolation = findIsolation()
   logIsolation(isolation, log)
@@ -99,7 +108,7 @@ interface ProcessSettings {
 }
 
 function processOptions(
-  { config: { limits, engine }, crashOn }: OpenEngineOptions,
+  { config: { limits, engine }, crashOn }: StarterOptions,
   { niceness, libav, ffmpeg, isolation }: ProcessSettings,
 ) {
   const setup: EngineSetup = {
@@ -139,7 +148,7 @@ function hasLibav(): boolean {
 }
 
 async function detectFfmpeg(
-  environment: OpenEngineOptions['environment'],
+  environment: StarterOptions['environment'],
   log: Log,
 ): Promise<FfmpegBinary | undefined> {
   const binary = await inspectFfmpeg(environment)

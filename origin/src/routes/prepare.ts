@@ -2,7 +2,7 @@
 
 import type { AssetRequest, MediaRequest } from '@media-proxy/shared/request/media-request.ts'
 import { parseRequest } from '@media-proxy/shared/request/parse.ts'
-import type { PresetRules } from '@media-proxy/shared/request/presets.ts'
+import type { PresetRules } from '@media-proxy/shared/request/preset-rules.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { jsonResponse } from '@media-proxy/shared/response/plain.ts'
 import type { PreparationAnswer } from '../api/answers.ts'

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { encodeBase64Url } from '../signing/base64url.ts'
 import { readMediaUrl } from './own-url.ts'
-import { presetRules } from './presets.ts'
+import { presetRules } from './preset-rules.ts'
 
 const own = {
   publicUrls: ['https://media.example.com', 'http://127.0.0.1:8787', 'https://chat.example.com/media'],

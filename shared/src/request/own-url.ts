@@ -7,7 +7,7 @@ import { isFailure } from '../response/failure.ts'
 import { decodeExternalTarget } from './external-target.ts'
 import type { MediaRequest } from './media-request.ts'
 import { parseRequest } from './parse.ts'
-import { type PresetRules, presetRules } from './presets.ts'
+import { type PresetRules, presetRules } from './preset-rules.ts'
 import { withoutPublicPath } from './public-path.ts'
 
 export interface OwnUrls extends Pick<PresetRules, 'presetOf'> {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { isFailure } from '../response/failure.ts'
 import { PARAMETER_GUIDE, type ParameterGuide } from './parameter-guide.ts'
 import { parseRequest } from './parse.ts'
-import { presetRules } from './presets.ts'
+import { presetRules } from './preset-rules.ts'
 
 const ASSET = 'https://media.example.com/avatars/1/abc.webp'
 const ATTACHMENT = 'https://media.example.com/attachments/1/abc.webp'

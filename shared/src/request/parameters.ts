@@ -26,7 +26,7 @@ import {
   type Transformation,
 } from './media-request.ts'
 import { oneOf, parseBoolean, parseInteger, type ValueParser } from './parameter-values.ts'
-import type { PresetRules } from './presets.ts'
+import type { PresetRules } from './preset-rules.ts'
 
 /** The sizes in which assets are rendered, in pixels. */
 export const ASSET_SIZES = [

@@ -3,7 +3,7 @@ import { loadConfig } from '../config/load.ts'
 import { isFailure } from '../response/failure.ts'
 import { canonicalUrl } from './canonical.ts'
 import { parseRequest } from './parse.ts'
-import { presetRules } from './presets.ts'
+import { presetRules } from './preset-rules.ts'
 
 const presets = { thumb: 'width=96&height=96&size=64&format=webp', soft: 'blur=20&trim=true' }
 const parse = (path: string, presetsOnly = false) =>

@@ -5,26 +5,9 @@
 
 import { type Failure, fail } from '../response/failure.ts'
 import { PARAMETER_GUIDE, PRESET_NAME_PATTERN } from './parameter-guide.ts'
+import type { PresetRules } from './preset-rules.ts'
 
 export const PRESET_NAME = new RegExp(PRESET_NAME_PATTERN)
-
-export interface PresetRules {
-  /** Returns the query of a preset. Undefined when there is none. Without it, there are no presets. */
-  readonly presetOf?: (name: string) => string | undefined
-  /** Rejects every parameter other than `preset` that would change the rendition. */
-  readonly presetsOnly?: boolean
-}
-
-/** Returns the rules of a configuration. */
-export function presetRules({
-  presets,
-  presetsOnly,
-}: {
-  readonly presets: Readonly<Record<string, string>>
-  readonly presetsOnly: boolean
-}): PresetRules {
-  return { presetOf: (name) => (Object.hasOwn(presets, name) ? presets[name] : undefined), presetsOnly }
-}
 
 /**
  * Replaces `preset` with its parameters. Parameters of the query take precedence over those of the preset.

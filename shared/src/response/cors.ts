@@ -1,7 +1,5 @@
 /** The headers that scripts may send and read (Fetch standard, CORS protocol; contract, section 9). */
 
-import type { HeaderRecord } from './headers.ts'
-
 /** The response headers that a script may read in addition to the safelisted ones. */
 const EXPOSED_HEADERS = [
   'Accept-Ranges',
@@ -20,7 +18,7 @@ const EXPOSED_HEADERS = [
 ].join(', ')
 
 /** The headers of every response that scripts of any origin may read. */
-export const CORS_HEADERS: Readonly<HeaderRecord> = {
+export const CORS_HEADERS: Readonly<Record<string, string>> = {
   'access-control-allow-origin': '*',
   'access-control-expose-headers': EXPOSED_HEADERS,
 }

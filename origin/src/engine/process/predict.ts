@@ -14,7 +14,7 @@ import { rowsAtOnce } from './formats/tiff/tiff-samples.ts'
 import { MAX_ENCODES } from './image/fit-bytes.ts'
 import type { ImageInfo } from './image/inspect.ts'
 import { seeksFaces, sizeOf } from './image/layout.ts'
-import type { Render } from './image/render-image.ts'
+import type { Render } from './image/render.ts'
 import { isBuffered } from './image/render-stages.ts'
 import { coarseSize, isWholeWebp } from './image/shrink-on-load.ts'
 

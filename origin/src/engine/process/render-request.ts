@@ -12,7 +12,8 @@ import { cutPixels } from './image/cut-pixels.ts'
 import type { ImageInfo } from './image/inspect.ts'
 import { isRightAngle, type Layout, largestPlan, layoutOf, seeksFaces } from './image/layout.ts'
 import { swapped } from './image/plan.ts'
-import { type Render, renderRaw } from './image/render-image.ts'
+import type { Render } from './image/render.ts'
+import { renderRaw } from './image/render-image.ts'
 import type { RawImage } from './pixels/raw-image.ts'
 
 /** The parts of a render job that determine its output. */

@@ -8,7 +8,7 @@ import { type Chain, openChain } from './chain.ts'
 import type { Encoder } from './encoder.ts'
 import type { MuxedStream } from './muxer.ts'
 import type { Track } from './track.ts'
-import type { VideoClipOptions } from './video-clip.ts'
+import type { VideoClipOptions } from './video-clip-options.ts'
 
 const UNIT: IRational = { num: 1, den: CLIP_HERTZ }
 /** How long before the moment it is needed for an audio frame may start, in seconds. */

@@ -8,7 +8,7 @@ import { type Chain, openChain, videoFilterSource } from './chain.ts'
 import type { Encoder } from './encoder.ts'
 import type { MuxedStream } from './muxer.ts'
 import type { Track } from './track.ts'
-import type { VideoClipOptions } from './video-clip.ts'
+import type { VideoClipOptions } from './video-clip-options.ts'
 import { createDurations, openVideoEncoder } from './video-encoder.ts'
 
 /** The time base of broadcasts, in which the frames of all usual rates have integer timestamps. */

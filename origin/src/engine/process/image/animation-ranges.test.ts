@@ -4,8 +4,8 @@ import { describe, expect, it } from 'vitest'
 import { encodeApng } from '../formats/png/apng-encode.ts'
 import type { Strip } from '../pixels/strip.ts'
 import { readInfo } from './inspect.ts'
+import type { Render } from './render.ts'
 import { animationStrip, type FrameRange } from './render-animation.ts'
-import type { Render } from './render-stages.ts'
 
 const [WIDTH, HEIGHT, FRAMES] = [24, 16, 6]
 const DELAYS = [50, 60, 70, 80, 90, 100]

@@ -2,7 +2,7 @@
 
 import type { Sharp } from 'sharp'
 import type { ImageInfo } from './inspect.ts'
-import type { Render } from './render-stages.ts'
+import type { Render } from './render.ts'
 
 /**
  * Converts a grey image to colour first, because Sharp would use only the lightness of a background colour.

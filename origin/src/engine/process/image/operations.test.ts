@@ -10,7 +10,8 @@ import type { RawImage } from '../pixels/raw-image.ts'
 import { cutPixels } from './cut-pixels.ts'
 import { fitBytes } from './fit-bytes.ts'
 import { layoutOf, sizeOf } from './layout.ts'
-import { type Render, renderRaw } from './render-image.ts'
+import type { Render } from './render.ts'
+import { renderRaw } from './render-image.ts'
 
 type RGB = readonly [number, number, number]
 

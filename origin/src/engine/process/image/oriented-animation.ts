@@ -10,8 +10,8 @@ import type { RawImage } from '../pixels/raw-image.ts'
 import { sharp, UNLIMITED_PIXELS } from '../pixels/sharp.ts'
 import { framesOf } from '../pixels/strip.ts'
 import type { ImageInfo } from './inspect.ts'
-import type { Played } from './render-animation.ts'
-import type { Render } from './render-stages.ts'
+import type { Played } from './played.ts'
+import type { Render } from './render.ts'
 import { readingOptions } from './shrink-on-load.ts'
 
 /** Plays a file in display orientation, from the given frame on. Throws the exceptions of Sharp. */

@@ -9,7 +9,7 @@ import type { ImageFormat as SourceFormat } from '../../../media/kinds.ts'
 import { freeBuffer } from '../../../streams/free-buffer.ts'
 import type { Sharing } from '../../jobs.ts'
 import type { ImageInfo } from './inspect.ts'
-import type { Render } from './render-stages.ts'
+import type { Render } from './render.ts'
 import { isReadWhole } from './shrink-on-load.ts'
 
 /** A decoded image, or a file of raw pixels. */

@@ -6,9 +6,7 @@ import { readApng } from '../formats/png/apng.ts'
 import { playApng } from '../formats/png/apng-compose.ts'
 import { encodeApng } from '../formats/png/apng-encode.ts'
 import { TOLERANT_OPTIONS } from '../formats/repair.ts'
-import type { RawImage } from '../pixels/raw-image.ts'
 import { sharp, UNLIMITED_PIXELS } from '../pixels/sharp.ts'
-import type { AnimationTiming } from '../pixels/strip.ts'
 import { framesOf, type Strip } from '../pixels/strip.ts'
 import { withColourBands } from './background.ts'
 import { decodePaged, decodingFailure } from './decode.ts'
@@ -16,6 +14,8 @@ import type { ImageInfo } from './inspect.ts'
 import { sizeOf } from './layout.ts'
 import { openFile } from './open-file.ts'
 import { playOriented } from './oriented-animation.ts'
+import type { Played } from './played.ts'
+import type { Render } from './render.ts'
 import {
   cut,
   filter,
@@ -23,7 +23,6 @@ import {
   isFiltered,
   needsRotateFlipPad,
   openRaw,
-  type Render,
   rotateFlipPad,
   run,
   type SourceImageInfo,
@@ -32,17 +31,6 @@ import {
 import { readingOptions } from './shrink-on-load.ts'
 import { thinFrames } from './thin-frames.ts'
 import { countWholeFrames } from './whole-frames.ts'
-
-/** Frames that a decoder other than Sharp returns one by one. */
-export interface Played {
-  readonly frames: Iterable<RawImage> | AsyncIterable<RawImage | Failure>
-  /** The index of the first of these frames in the animation. Default: 0. */
-  readonly firstIndex?: number
-  /** The index after the last of these frames. */
-  readonly count: number
-  /** The timing of the animation, with all its frames. */
-  readonly timing: AnimationTiming
-}
 
 /** A part of an animation: the index of its first frame, and the index after its last one. */
 export interface FrameRange {

@@ -1,7 +1,8 @@
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import sharp from 'sharp'
 import { describe, expect, it } from 'vitest'
-import { type Render, renderRaw } from './render-image.ts'
+import type { Render } from './render.ts'
+import { renderRaw } from './render-image.ts'
 
 const render = (format: Render['format'], width: number, height: number): Render => ({
   plan: { width, height, mode: 'exact', gravity: 'centre' },

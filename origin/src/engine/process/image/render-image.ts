@@ -11,6 +11,7 @@ import { type DecodeStill, decodeFrame, needsOwnDecoder } from './decode.ts'
 import type { ImageInfo } from './inspect.ts'
 import { openFile } from './open-file.ts'
 import { bytesToKeep, type SharedPixels } from './pixel-cache.ts'
+import type { Render } from './render.ts'
 import { renderAnimation } from './render-animation.ts'
 import {
   filter,
@@ -19,7 +20,6 @@ import {
   needsRotateFlipPad,
   openRaw,
   pixelsOf,
-  type Render,
   rotateFlipPad,
   run,
   type SourceImageInfo,
@@ -27,8 +27,7 @@ import {
 } from './render-stages.ts'
 import { coarseSize, readFully } from './shrink-on-load.ts'
 
-export { type Played, renderPlayed } from './render-animation.ts'
-export type { Render } from './render-stages.ts'
+export { renderPlayed } from './render-animation.ts'
 
 /**
  * Renders an image: decodes, orients, crops, scales, rotates, pads, blurs, converts to sRGB, and encodes

@@ -3,7 +3,6 @@
  * encode.
  */
 
-import type { ImageFormat } from '@media-proxy/shared/formats.ts'
 import type { Quality } from '@media-proxy/shared/request/media-request.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { FitEnum, Sharp } from 'sharp'
@@ -16,32 +15,10 @@ import { encode } from './encode.ts'
 import { fitBytes } from './fit-bytes.ts'
 import { isGrainy } from './grain.ts'
 import type { ImageInfo } from './inspect.ts'
-import { isRightAngle, type Layout, sizeOf } from './layout.ts'
+import { isRightAngle, sizeOf } from './layout.ts'
 import { keepsSize, type Plan } from './plan.ts'
+import type { Render } from './render.ts'
 import { readingOptions } from './shrink-on-load.ts'
-
-/**
- * The requested rendition of a known source: the geometry is resolved to a plan, and the format to one that
- * is written.
- */
-export interface Render extends Layout {
-  readonly format: ImageFormat
-  readonly quality: Quality
-  /** Whether to keep all frames when the output format supports that. */
-  readonly animated: boolean
-  /** Whether to scale a JPEG or a WebP as far as its codec can. */
-  readonly fast?: boolean
-  /** The Gaussian sigma, in pixels of the rendition. */
-  readonly blur?: number
-  /** The strength, 1..10. */
-  readonly sharpen?: number
-  /** Six hexadecimal digits. Transparent pixels are composed on this colour. */
-  readonly background?: string
-  /** Only set for formats whose quality can be lowered. */
-  readonly maxBytes?: number
-  /** The largest number of frames per second of an animation that is kept. */
-  readonly fps?: number
-}
 
 /** The properties of an opened source that rendering needs. */
 export type SourceImageInfo = Pick<

@@ -15,7 +15,7 @@ import type { ResizeOptions, Sharp } from 'sharp'
 import type { Size } from '../../../media/size.ts'
 import type { ImageInfo } from './inspect.ts'
 import type { Plan } from './plan.ts'
-import type { Render } from './render-stages.ts'
+import type { Render } from './render.ts'
 
 /** Above this number of source pixels, the time matters more than the sharpness: 7 ms per megapixel. */
 const FULL_READ_PIXELS = 8_000_000

@@ -1,7 +1,7 @@
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
 import type { ImageSequence } from '../formats/heif/sequence.ts'
 import type { ImageInfo } from '../image/inspect.ts'
-import type { Played } from '../image/render-image.ts'
+import type { Played } from '../image/played.ts'
 import { maxPixels } from './frame-size.ts'
 import type { VideoTools } from './video.ts'
 
