@@ -12,7 +12,7 @@ const MEDIA_LIBRARIES = ['sharp', 'node-av', 'libheif-js', 'onnxruntime-node']
 
 function sourcesOf(folder: string): readonly string[] {
   return readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.ts') && !/\.test(-data)?\.ts$/.test(name))
+    .filter((name) => !name.includes('node_modules') && /(?<!\.test(-data)?)\.ts$/.test(name))
     .map((name) => join(ROOT, folder, name))
 }
 
