@@ -7,6 +7,7 @@ import { gifFrames } from '@media-proxy/origin/engine/process/formats/gif/gif-fr
 import { pngChunks } from '@media-proxy/origin/engine/process/formats/png/png-chunks.ts'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { animatedGif } from '../fixtures.ts'
 import { send } from '../http.ts'
 import { openFilesystemOrigin, type Service } from '../services.ts'
 
@@ -234,6 +235,37 @@ describe('a GIF of 2,000 frames', () => {
       { animated: true, width: SIDE, duration: 200 },
     ])
     expect(JSON.parse((await post('/_frames')).body.toString()).frames).toHaveLength(3)
+  })
+})
+
+describe('an animation whose frames together decode to more than the limit of one frame', () => {
+  let service: Service
+  beforeAll(async () => {
+    // A frame decodes to 19,200 bytes.
+    service = await openFilesystemOrigin({ MEDIA_PROXY_LIMITS_DECODED_BYTES: '20000' })
+    await service.put('attachments/1/large.gif', await animatedGif(80, 60))
+    await service.put('attachments/1/too-large.gif', await animatedGif(90, 60))
+  })
+  afterAll(() => service.close())
+
+  it.each(['webp', 'gif', 'png'])('keeps its frames in %s', async (format) => {
+    const { status, body } = await send(
+      service.url,
+      `/attachments/1/large.gif?format=${format}&animated=true&width=40`,
+    )
+    const frames =
+      format === 'png'
+        ? [...pngChunks(body)].filter(({ id }) => id === 'fcTL').length
+        : (await sharp(body).metadata()).pages
+    expect([status, frames]).toEqual([200, 3])
+  })
+
+  it('is rejected when one frame exceeds the limit', async () => {
+    const { status, body } = await send(
+      service.url,
+      '/attachments/1/too-large.gif?format=webp&animated=true&width=40',
+    )
+    expect([status, body.toString()]).toEqual([400, 'Image dimensions too large'])
   })
 })
 

@@ -219,7 +219,7 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('clips (need FFmpeg
     })
 
     it('is rejected for more frames than an animation may have', async () => {
-      const frames = await makeVideo('gif', 'testsrc2=s=16x16:r=50', [], 30)
+      const frames = await makeVideo('gif', 'testsrc2=s=16x16:r=50', [], 62)
       const { status, body } = await ask('frames.gif', frames, 'format=mp4')
       expect([status, body.toString()]).toEqual([400, 'Image dimensions too large: too many frames'])
     })

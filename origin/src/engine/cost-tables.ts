@@ -148,6 +148,7 @@ export type EncoderName =
   | 'png alpha'
   | 'png palette'
   | 'gif palette'
+  | 'gif quick'
 
 /** Measured on the same images, at full size. */
 export const ENCODERS: Readonly<Record<EncoderName, Encoder>> = {
@@ -180,18 +181,26 @@ export const ENCODERS: Readonly<Record<EncoderName, Encoder>> = {
   },
   // The palette is that of the source: 0.1 to 0.6 seconds, also for noise.
   'gif palette': { bytesPerPixel: 52, bytesPerAlpha: 0, secondsPerMegapixel: 0.7 },
+  // A large GIF, or a long one. An animation takes 0.2 to 0.55 seconds, and noise 0.7.
+  'gif quick': {
+    bytesPerPixel: 52,
+    bytesPerAlpha: 0,
+    histogram: { bytesPerPixel: 26, secondsPerMegapixel: 0.8 },
+    secondsPerMegapixel: 0.45,
+  },
 }
 
 /** The number of pixels beyond which the histogram of a GIF's colours does not grow. */
 export const HISTOGRAM_PIXELS = 1e6
 
 /** The CPU seconds per frame, whatever its size. For GIF this is the choice of the palette. */
-export const SECONDS_PER_FRAME: Readonly<Record<ImageFormat, number>> = {
+export const SECONDS_PER_FRAME: Readonly<Record<ImageFormat | 'gif quick', number>> = {
   jpeg: 0.002,
   png: 0.004,
   webp: 0.004,
   avif: 0.004,
   gif: 0.03,
+  'gif quick': 0.003,
 }
 
 /**

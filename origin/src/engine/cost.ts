@@ -31,6 +31,7 @@ import {
   STRIP_BYTES_PER_PIXEL,
   TRIM_SECONDS_PER_MEGAPIXEL,
 } from './cost-tables.ts'
+import { choosesPalettesQuickly } from './gif-effort.ts'
 import type { Cost } from './jobs.ts'
 
 /** The properties of an image's header that determine its cost. */
@@ -123,10 +124,15 @@ export function predictRender(source: CostSource, render: CostRender): Cost {
       (Math.min(renderedPixels, HISTOGRAM_PIXELS) / 1e6) *
         (encoder.histogram?.secondsPerMegapixel ?? 0) *
         render.encodes +
-      render.frames * SECONDS_PER_FRAME[render.format] * render.encodes +
+      render.frames * secondsPerFrame(source, render) * render.encodes +
       cmykSeconds(source, renderedPixels) +
       (source.cut === 'late' ? (decodedPixels / 1e6) * TRIM_SECONDS_PER_MEGAPIXEL : 0),
   }
+}
+
+/** Returns the CPU seconds to encode a frame, in addition to those of its pixels. */
+export function secondsPerFrame(source: EncodedSource, render: CostRender): number {
+  return SECONDS_PER_FRAME[encoderOf(source, render) === 'gif quick' ? 'gif quick' : render.format]
 }
 
 /** Returns the CPU seconds of the filters, per megapixel. */
@@ -203,12 +209,15 @@ function decoderOf(source: CostSource): DecoderName {
   return interlaced && (format === 'jpeg' || format === 'png') ? `${format} in passes` : format
 }
 
-export function encoderOf(
-  source: Pick<CostSource, 'palette' | 'sharedPalette' | 'hasAlpha' | 'lossless' | 'width' | 'height'>,
-  render: CostRender,
-): EncoderName {
+type EncodedSource = Pick<
+  CostSource,
+  'palette' | 'sharedPalette' | 'hasAlpha' | 'lossless' | 'width' | 'height'
+>
+
+export function encoderOf(source: EncodedSource, render: CostRender): EncoderName {
   const { format, quality, blur } = render
   if (format === 'gif') {
+    if (choosesPalettesQuickly(render, render.frames)) return 'gif quick'
     const hasPalette = source.sharedPalette || (source.palette && keepsSize(source, render))
     const keepsPalette = blur === 0 && !render.sharpened && !render.flattened && !render.buffered
     return hasPalette && keepsPalette ? 'gif palette' : format

@@ -6,14 +6,13 @@
 import type { ClipFormat } from '@media-proxy/shared/formats.ts'
 import type { ImageFormat as SourceFormat } from '../media/kinds.ts'
 import type { Size } from '../media/size.ts'
-import { type CostRender, encoderOf, filterSeconds } from './cost.ts'
+import { type CostRender, encoderOf, filterSeconds, secondsPerFrame } from './cost.ts'
 import {
   BASE_SECONDS,
   ENCODERS,
   HELD_BYTES_PER_PIXEL,
   MIB,
   PLAYED_BYTES_PER_PIXEL,
-  SECONDS_PER_FRAME,
   STRIP_BYTES_PER_PIXEL,
 } from './cost-tables.ts'
 import type { Cost } from './jobs.ts'
@@ -182,7 +181,7 @@ export function predictPreview({ coded, frames, decodedSize, render }: PreviewCo
       BASE_SECONDS +
       ((frames * codedPixels) / 1e6) * DECODE_SECONDS_PER_MEGAPIXEL +
       render.encodes *
-        ((pixels / 1e6) * encoder.secondsPerMegapixel + render.frames * SECONDS_PER_FRAME[render.format]),
+        ((pixels / 1e6) * encoder.secondsPerMegapixel + render.frames * secondsPerFrame(source, render)),
   }
 }
 

@@ -3,6 +3,7 @@ import { type Failure, failOpenly } from '@media-proxy/shared/response/failure.t
 /** The limits on a source, checked before any of it is decoded. */
 export interface MediaLimits {
   readonly sourceBytes: number
+  /** The largest decoded size of one frame. The memory and time of many are predicted for each job. */
   readonly decodedBytes: number
   readonly sidePixels: number
   readonly frames: number
@@ -36,7 +37,7 @@ export interface DeclaredSize {
  * or `too-many-frames`.
  */
 export function validateDeclaredSize(declared: DeclaredSize, limits: MediaLimits): Failure | undefined {
-  const { width, height, decodedFrames } = declared
+  const { width, height, bands, bytesPerSample, decodedFrames } = declared
   if (Math.max(width, height) > limits.sidePixels)
     return failOpenly(
       'too-large-dimensions',
@@ -44,13 +45,8 @@ export function validateDeclaredSize(declared: DeclaredSize, limits: MediaLimits
     )
   if (decodedFrames > limits.frames)
     return failOpenly('too-many-frames', `${decodedFrames} frames, at most ${limits.frames}`)
-  const bytes = decodedBytes(declared)
+  const bytes = width * height * bands * bytesPerSample
   return bytes > limits.decodedBytes
-    ? failOpenly('too-large-dimensions', `it decodes to ${bytes} bytes, at most ${limits.decodedBytes}`)
+    ? failOpenly('too-large-dimensions', `a frame decodes to ${bytes} bytes, at most ${limits.decodedBytes}`)
     : undefined
-}
-
-/** Returns the bytes of the decoded frames. */
-function decodedBytes({ width, height, bands, bytesPerSample, decodedFrames }: DeclaredSize): number {
-  return width * height * bands * bytesPerSample * decodedFrames
 }

@@ -160,13 +160,16 @@ export const configSchema = z.strictObject({
       max: 8192 * MIB,
       default: 500 * MIB,
     }),
-    decodedBytes: integer('The largest decoded size of a source, all frames together, in bytes.', {
-      min: 1024,
-      max: 8192 * MIB,
-      default: 512 * MIB,
-    }),
+    decodedBytes: integer(
+      'The largest decoded size of an image, or of one frame of an animation or a video, in bytes.',
+      {
+        min: 1024,
+        max: 8192 * MIB,
+        default: 512 * MIB,
+      },
+    ),
     sidePixels: integer('The largest side of a source, in pixels.', { min: 1, max: 16384, default: 16384 }),
-    frames: integer('The largest number of frames of an animation.', { min: 1, max: 10_000, default: 1000 }),
+    frames: integer('The largest number of frames of an animation.', { min: 1, max: 10_000, default: 3000 }),
     deadlineMs: integer('The deadline for the first byte of a response, in milliseconds.', {
       min: 100,
       max: 300_000,

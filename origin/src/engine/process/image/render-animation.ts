@@ -49,7 +49,8 @@ export function renderAnimation(
     if (isFailure(played)) return played
     if (played !== undefined) return await renderPlayed(played, info, render)
     const scaled = await scaleFrames(bytes, info, render, 0)
-    if (render.format !== 'png' && !takesFrames(render)) return await run(scaled, info, render)
+    if (render.format !== 'png' && !takesFrames(render))
+      return await run(scaled, info, render, { frames: info.frames })
     return await encodeFrames(await stripOf(scaled, bytes, { from: 0, to: info.frames }), info, render)
   })
 }
@@ -169,7 +170,9 @@ async function encodeFrames(
   render: Render,
 ): Promise<Uint8Array | Failure> {
   const strip = await finishFrames(scaled, info, render)
-  return render.format === 'png' ? encodeApng(strip) : encodeStrip(strip, info, render)
+  // The predicted cost counts the frames that `fps` drops, and the encoder's effort depends on their number.
+  const frames = framesOf(scaled).length
+  return render.format === 'png' ? encodeApng(strip) : encodeStrip(strip, frames, info, render)
 }
 
 /** Scales the frames of a file that Sharp decodes, from the given index on. */
@@ -290,8 +293,16 @@ async function finishFrames(whole: Strip, info: SourceImageInfo, render: Render)
   return { data, width, height, timing: strip.timing }
 }
 
-function encodeStrip(strip: Strip, info: SourceImageInfo, render: Render): Promise<Uint8Array | Failure> {
+function encodeStrip(
+  strip: Strip,
+  frames: number,
+  info: SourceImageInfo,
+  render: Render,
+): Promise<Uint8Array | Failure> {
   const { data, width, height, timing } = strip
   const raw = { width, height: data.length / (width * 4), channels: 4, pageHeight: height } as const
-  return run(sharp(data, { ...UNLIMITED_PIXELS, raw }), info, render, { timing, pageHeight: height })
+  return run(sharp(data, { ...UNLIMITED_PIXELS, raw }), info, render, {
+    frames,
+    raw: { timing, pageHeight: height },
+  })
 }

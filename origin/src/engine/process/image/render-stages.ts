@@ -140,28 +140,32 @@ export async function pixelsOf(pipeline: Sharp): Promise<RawImage | Failure> {
   }
 }
 
-/** The properties of an animation that its pixels do not contain. */
-export interface RawAnimation {
-  readonly timing: AnimationTiming
-  /** The height of one frame, in pixels. */
-  readonly pageHeight: number
+/** The animation in a pipeline. */
+export interface Animation {
+  readonly frames: number
+  /** When the frames are raw pixels: what these do not contain. */
+  readonly raw?: {
+    readonly timing: AnimationTiming
+    /** The height of one frame, in pixels. */
+    readonly pageHeight: number
+  }
 }
 
 /**
- * Encodes the output of a pipeline. An exception of Sharp is always about the source. `moving` is set when
- * the frames of an animation are raw pixels.
+ * Encodes the output of a pipeline. An exception of Sharp is always about the source. `animation` is
+ * undefined for a still.
  */
 export async function run(
   pipeline: Sharp,
   info: SourceImageInfo,
   render: Render,
-  moving?: RawAnimation,
+  animation?: Animation,
 ): Promise<Uint8Array | Failure> {
   const { format, quality, maxBytes } = render
+  const moving = animation?.raw
   const flattened = flatten(pipeline, info, render)
   const sourcePalette = info.palette && render.blur === undefined && render.sharpen === undefined
   const encodeAt = async ({ ready, grainy }: MeasuredImage, level: Quality) => {
-    const { width, height } = sizeOf(render)
     const encoder = encode(ready, {
       format,
       quality: level,
@@ -170,7 +174,8 @@ export async function run(
       hasAlpha: info.hasAlpha,
       isFlattened: render.background !== undefined,
       grainy,
-      pixels: width * height,
+      size: sizeOf(render),
+      frames: animation?.frames ?? 1,
       ...(moving === undefined ? {} : { timing: moving.timing }),
     })
     const encoded = await encoder.toBuffer()
