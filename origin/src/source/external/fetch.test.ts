@@ -232,6 +232,19 @@ describe('an external fetch', () => {
     expect(await text(opened)).toBe('0123456789')
   })
 
+  it.each([
+    [206, 'Bytes 2-3/10'],
+    [206, 'bytes  2 - 3 / 10'],
+    [200, 'bytes 2-3/10'],
+  ])('accepts a range declared as %i with %j', async (status, range) => {
+    const far = await listen((_, response) => {
+      response.writeHead(status, { 'content-range': range, 'content-length': 2 }).end('23')
+    })
+    const opened = await fetcher({ allowedHosts: [far.host] })(far.url, { start: 2, end: 3 })
+    expect(opened).toMatchObject({ sizeBytes: 10, range: { start: 2, end: 3 } })
+    expect(await text(opened)).toBe('23')
+  })
+
   it.each([['bytes 0-9/11'], ['bytes 1-10/11'], ['bytes 0-9/*'], ['bytes 0-8/9']])(
     'does not accept a range as the whole (%s)',
     async (range) => {

@@ -204,7 +204,7 @@ async function read(
   codings: readonly Coding[],
 ): Promise<ExternalResponse | Failure> {
   const { statusCode } = answer
-  const part = statusCode === 206 && range !== undefined ? partOf(answer, range) : undefined
+  const part = range !== undefined && declaresPart(answer) ? partOf(answer, range) : undefined
   if (!isWhole(answer, range) && part === undefined) {
     discard(answer)
     return rejectionOf(answer, range)
@@ -228,7 +228,9 @@ async function read(
     lastModified: parseHttpDate(header(answer, 'last-modified')),
     offersRanges:
       codings.length === 0 &&
-      (statusCode === 206 || header(answer, 'accept-ranges')?.toLowerCase() === 'bytes'),
+      (part !== undefined ||
+        statusCode === 206 ||
+        header(answer, 'accept-ranges')?.toLowerCase() === 'bytes'),
     lifeSeconds: externalLifetimeSeconds(statusCode, header(answer, 'cache-control')),
     body: decoded === undefined ? sent : bodyOf(decoded),
   }
@@ -240,11 +242,21 @@ async function read(
  */
 function isWhole(answer: HttpResponse, range: RangeRequest | undefined): boolean {
   const { statusCode } = answer
-  if (statusCode < 200 || statusCode > 299 || statusCode === 204 || statusCode === 205) return false
+  if (!isSuccess(statusCode) || statusCode === 204 || statusCode === 205) return false
+  if (range !== undefined) return !declaresPart(answer)
   if (statusCode !== 206) return true
-  if (range !== undefined) return false
   const part = partOf(answer, { start: 0 })
   return part?.range.start === 0 && part.range.end + 1 === part.sizeBytes
+}
+
+/** Whether the response to a request for a range is a part. Some scripts forget the status 206. */
+function declaresPart(answer: HttpResponse): boolean {
+  const { statusCode } = answer
+  return statusCode === 206 || (isSuccess(statusCode) && header(answer, 'content-range') !== undefined)
+}
+
+function isSuccess(statusCode: number): boolean {
+  return statusCode >= 200 && statusCode <= 299
 }
 
 interface Part {
@@ -258,7 +270,10 @@ interface Part {
  * the requested one.
  */
 function partOf(answer: HttpResponse, requestedRange: RangeRequest): Part | undefined {
-  const match = /^bytes (\d{1,15})-(\d{1,15})\/(\d{1,15}|\*)$/.exec(header(answer, 'content-range') ?? '')
+  // Browsers accept spaces around the numbers and any case of the unit, too.
+  const match = /^bytes\s+(\d{1,15})\s*-\s*(\d{1,15})\s*\/\s*(\d{1,15}|\*)$/i.exec(
+    header(answer, 'content-range') ?? '',
+  )
   if (match === null) return undefined
   const [start, end] = [Number(match[1]), Number(match[2])]
   const sizeBytes = match[3] === '*' ? undefined : Number(match[3])
@@ -296,7 +311,10 @@ function rejectionOf(answer: HttpResponse, range: RangeRequest | undefined): Fai
       total === undefined ? {} : { 'content-range': `bytes */${total}` },
     )
   }
-  const detail = statusCode === 206 ? 'the external server sent another part than requested' : undefined
+  const detail =
+    isSuccess(statusCode) && declaresPart(answer)
+      ? 'the external server sent another part than requested'
+      : undefined
   return fail('external-unreachable', detail ?? `the external server responded ${statusCode}`)
 }
 
