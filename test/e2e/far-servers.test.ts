@@ -7,7 +7,7 @@ import { openEdge, openFilesystemOrigin, type Service, type Settings } from '../
 import { until } from '../until.ts'
 import { files, openUpstreamServer } from '../upstream-server.ts'
 import { FFMPEG, makeVideo, SECONDS } from '../videos.ts'
-import { KEYS, path, v2 } from './external-paths.ts'
+import { KEYS, path, SECRET, v2 } from './external-paths.ts'
 
 const PNG_SIGNATURE = Buffer.from('89504e470d0a1a0a', 'hex')
 
@@ -250,6 +250,45 @@ describe('a faulty external server', () => {
     expect(await endless.status('width=10')).toBe(413)
   })
 
+  it('may offer ranges although it rejects, ignores, cuts off or changes them', async () => {
+    const oddities: readonly ((first: number, last: number) => PartResponse)[] = [
+      () => ({ status: 403 }),
+      () => ({ status: 416 }),
+      () => ({ status: 200 }),
+      (first, last) => ({ status: 206, first, last, declaration: undefined }),
+      (first) => ({ status: 206, first, last: first + 99 }),
+      (first, last) => ({ status: 206, first, last, etag: `"${first}"` }),
+    ]
+    const sound = wavOf(8000, 10)
+    const listener: RequestListener = (request, response) => {
+      const whole = { status: 200, first: 0, last: sound.length - 1, etag: '"a"' }
+      const asked = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? '')
+      const respond = oddities[Number(request.url?.slice(1))]
+      const odd = asked === null ? undefined : respond?.(Number(asked[1]), Number(asked[2]))
+      const { status, first, last, etag } = { ...whole, ...odd }
+      const body = sound.subarray(first, status < 300 ? last + 1 : first)
+      const declared = status === 206 && odd !== undefined && !('declaration' in odd)
+      response.writeHead(status, {
+        etag,
+        'accept-ranges': 'bytes',
+        'content-length': body.length,
+        ...(declared ? { 'content-range': `bytes ${first}-${last}/${sound.length}` } : {}),
+      })
+      response.end(body)
+    }
+    const { service, far } = await opened(listener, { MEDIA_PROXY_EXTERNAL_TIMEOUT_MS: '5000' })
+    for (const index of oddities.keys()) {
+      const answer = await send(service.url, '/_metadata', {
+        method: 'POST',
+        headers: { 'x-internal-secret': SECRET, 'content-type': 'application/json' },
+        body: JSON.stringify({ type: 'external', url: `${far.url}/${index}` }),
+      })
+      expect([answer.status, JSON.parse(answer.body.toString()).duration]).toEqual([200, 10])
+    }
+    const asked = far.requests.filter(({ headers }) => headers.range !== undefined)
+    expect(new Set(asked.map(({ url }) => url)).size).toBe(oddities.length)
+  })
+
   it.skipIf(FFMPEG === undefined)(
     'may lack range support, because the file is spooled (needs FFmpeg)',
     async () => {
@@ -262,3 +301,33 @@ describe('a faulty external server', () => {
     },
   )
 })
+
+/** How a server responds to a range. By default it is the whole file. */
+interface PartResponse {
+  readonly status: number
+  readonly first?: number
+  readonly last?: number
+  readonly etag?: string
+  /** Present when there is no `Content-Range`. */
+  readonly declaration?: undefined
+}
+
+/** Returns a silent WAV of 16-bit samples, whose format comes after 100 kB of padding. */
+function wavOf(rateHz: number, seconds: number): Buffer {
+  const chunk = (name: string, body: Buffer) => {
+    const header = Buffer.alloc(8)
+    header.write(name, 'latin1')
+    header.writeUInt32LE(body.length, 4)
+    return Buffer.concat([header, body])
+  }
+  const format = Buffer.alloc(16)
+  format.writeUInt16LE(1, 0)
+  format.writeUInt16LE(1, 2)
+  format.writeUInt32LE(rateHz, 4)
+  format.writeUInt32LE(rateHz * 2, 8)
+  format.writeUInt16LE(2, 12)
+  format.writeUInt16LE(16, 14)
+  const samples = Buffer.alloc(rateHz * seconds * 2)
+  const chunks = [chunk('JUNK', Buffer.alloc(100_000)), chunk('fmt ', format), chunk('data', samples)]
+  return chunk('RIFF', Buffer.concat([Buffer.from('WAVE'), ...chunks]))
+}

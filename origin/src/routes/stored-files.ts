@@ -16,8 +16,8 @@ import { storedContentType } from '@media-proxy/shared/response/stored-type.ts'
 import { openConditionally } from '@media-proxy/shared/store/conditional-object.ts'
 import { headResponse, objectResponse } from '@media-proxy/shared/store/object-response.ts'
 import type { ObjectInfo, ObjectStore, StoredObject } from '@media-proxy/shared/store/store.ts'
-import mime from 'mime'
 import { isSvg } from '../media/sniff-svg.ts'
+import { typeOfName } from '../media/type-of-name.ts'
 import { peek } from '../streams/peek.ts'
 import { type Answer, type Exchange, reject } from './exchange.ts'
 
@@ -40,7 +40,7 @@ export async function serveAttachment(
 ): Promise<Answer | typeof IS_SVG> {
   const fileName = fileNameOf(request.key)
   const mayBeSvg = !request.download
-  if (mayBeSvg && isSvgType(mime.getType(fileName))) return IS_SVG
+  if (mayBeSvg && isSvgType(typeOfName(fileName))) return IS_SVG
   return serveFile(options, request.key, exchange, {
     mayBeSvg,
     headers: (info) => attachmentHeaders(info, fileName, request.download),
@@ -53,7 +53,7 @@ export async function serveNamedFile(
   request: FileRequest,
   exchange: Exchange,
 ): Promise<Answer> {
-  const named = mime.getType(request.key) ?? 'application/octet-stream'
+  const named = typeOfName(request.key) ?? 'application/octet-stream'
   const contentType = named === 'text/css' ? 'text/css; charset=utf-8' : named
   const answer = await serveFile(options, request.key, exchange, {
     mayBeSvg: false,
@@ -145,7 +145,7 @@ async function startsAsSvg(info: ObjectInfo, get: GetPart): Promise<boolean> {
 }
 
 function typeOf(info: ObjectInfo, fileName: string): string {
-  return storedContentType(info.contentType, fileName, (name) => mime.getType(name))
+  return storedContentType(info.contentType, fileName, typeOfName)
 }
 
 function attachmentHeaders(info: ObjectInfo, fileName: string, download: boolean): HeaderRecord {

@@ -19,7 +19,7 @@ import { resolveRange } from '@media-proxy/shared/response/conditional.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { BodyError } from '@media-proxy/shared/store/body-error.ts'
 import type { GetOptions, ObjectInfo, ObjectStore, StoredObject } from '@media-proxy/shared/store/store.ts'
-import mime from 'mime'
+import { typeOfName } from '../media/type-of-name.ts'
 
 // Calls that may wait for a disk run on a thread. Reading the metadata of a file that was just opened, and
 // closing it, does not wait, and costs a fiftieth of such a round trip when done synchronously.
@@ -200,7 +200,7 @@ async function openRealPath(name: string): Promise<{ readonly descriptor: number
 function infoOf(descriptor: number, key: string): FileInfo | Failure {
   const found = closedOnError(descriptor, () => fstatSync(descriptor, { bigint: true }))
   if (!found.isFile()) return fail('not-found', 'not a regular file')
-  const contentType = mime.getType(key)
+  const contentType = typeOfName(key)
   return {
     sizeBytes: Number(found.size),
     etag: etagOf([found.size, found.mtimeNs, found.ino]),

@@ -67,6 +67,10 @@ describe('a range request', () => {
     ['bytes=9-9', 10, { start: 9, end: 9 }],
     ['bytes=10-', 10, 'unsatisfiable'],
     ['bytes=0-99', 10, { start: 0, end: 9 }],
+    ['bytes=0-9223372036854775807', 10, { start: 0, end: 9 }],
+    ['bytes=5-99999999999999999999999', 10, { start: 5, end: 9 }],
+    ['bytes=18446744073709551615-', 10, 'unsatisfiable'],
+    ['bytes=-18446744073709551615', 10, { start: 0, end: 9 }],
     ['bytes=-4', 10, { start: 6, end: 9 }],
     ['bytes=-40', 10, { start: 0, end: 9 }],
     ['bytes=-0', 10, 'unsatisfiable'],
@@ -96,8 +100,11 @@ describe('a range request', () => {
     expect(requestedRange(headers, known) !== undefined).toBe(holds)
   })
 
-  it.each(['bytes=0-0', 'bytes=7-', 'bytes=-3'])('with %s is formatted as it was read', (range) => {
-    const wanted = requestedRange(new Headers({ range }))
-    expect(wanted && formatRange(wanted)).toBe(range)
-  })
+  it.each(['bytes=0-0', 'bytes=7-', 'bytes=-3', 'bytes=0-9007199254740991'])(
+    'with %s is formatted as it was read',
+    (range) => {
+      const wanted = requestedRange(new Headers({ range }))
+      expect(wanted && formatRange(wanted)).toBe(range)
+    },
+  )
 })

@@ -94,12 +94,17 @@ function holds(ifRange: string, { etag, lastModified }: Validators): boolean {
 }
 
 function parseRange(header: string): RangeRequest | undefined {
-  const match = /^bytes=\s*(\d{0,15})-(\d{0,15})\s*$/i.exec(header)
+  const match = /^bytes=\s*(\d*)-(\d*)\s*$/i.exec(header)
   if (match === null) return undefined
   const [, first = '', last = ''] = match
-  if (first === '') return last === '' ? undefined : { suffix: Number(last) }
-  if (last === '') return { start: Number(first) }
-  return Number(last) < Number(first) ? undefined : { start: Number(first), end: Number(last) }
+  if (first === '') return last === '' ? undefined : { suffix: position(last) }
+  if (last === '') return { start: position(first) }
+  return position(last) < position(first) ? undefined : { start: position(first), end: position(last) }
+}
+
+/** Some players request everything by the largest integer of 64 bits, which exceeds the exact numbers. */
+function position(digits: string): number {
+  return Math.min(Number(digits), Number.MAX_SAFE_INTEGER)
 }
 
 /** Resolves a range against a size in bytes. Its end is clamped to the size. */

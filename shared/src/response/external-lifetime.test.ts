@@ -22,5 +22,15 @@ it.each([
   ['max-age=x', undefined],
   ['max-age=-5', undefined],
 ])('%j allows %j seconds', (cacheControl, seconds) => {
-  expect(externalLifetimeSeconds(cacheControl)).toBe(seconds)
+  expect(externalLifetimeSeconds(200, cacheControl)).toBe(seconds)
+})
+
+it.each([
+  [203, undefined, undefined],
+  [206, undefined, undefined],
+  [201, undefined, 300],
+  [202, undefined, 300],
+  [202, 'max-age=86400', undefined],
+])('status %i with %j allows %j seconds', (status, cacheControl, seconds) => {
+  expect(externalLifetimeSeconds(status, cacheControl)).toBe(seconds)
 })

@@ -5,12 +5,21 @@ const DAY_SECONDS = 86_400
 const MIN_SECONDS = 300
 
 /**
- * Returns the lifetime, in seconds, of a response that an external server sent with this `Cache-Control` (RFC
- * 9111, section 5.2.2). Undefined when it does not shorten the default of one year; a public lifetime of a
- * day or more does not.
+ * The successful statuses whose responses may be cached without an explicit lifetime (RFC 9110, section 15.1).
+ * A 202, for example, often contains a placeholder of what is still being made.
  */
-export function externalLifetimeSeconds(cacheControl: string | undefined): number | undefined {
-  if (cacheControl === undefined) return undefined
+const CACHEABLE: readonly number[] = [200, 203, 206]
+
+/**
+ * Returns the lifetime, in seconds, of a response that an external server sent with this status and this
+ * `Cache-Control` (RFC 9111, section 5.2.2). Undefined when they do not shorten the default of one year; a
+ * public lifetime of a day or more does not.
+ */
+export function externalLifetimeSeconds(
+  status: number,
+  cacheControl: string | undefined,
+): number | undefined {
+  if (cacheControl === undefined) return CACHEABLE.includes(status) ? undefined : MIN_SECONDS
   const directives = cacheControl.split(',').map((text) => text.trim().toLowerCase())
   if (directives.some((text) => /^(no-store|no-cache|private)\b/.test(text))) return MIN_SECONDS
   const ages = ['s-maxage', 'max-age'].map((name) =>

@@ -1,7 +1,7 @@
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { createServer, type RequestListener, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, createServer as createTcpServer } from 'node:net'
 import { gzipSync } from 'node:zlib'
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { BodyError } from '@media-proxy/shared/store/body-error.ts'
@@ -9,6 +9,7 @@ import { type Answer, decode, encode } from 'dns-packet'
 import { afterEach, describe, expect, it } from 'vitest'
 import { createExternalFetch, type ExternalFetchOptions, type ExternalResponse } from './fetch.ts'
 import { FORBIDDEN_URLS, OWN_ADDRESSES } from './forbidden-urls.test-data.ts'
+import { requestLeniently } from './lenient-request.ts'
 import { createPinnedLookup } from './pinned-agent.ts'
 
 const closers: (() => unknown)[] = []
@@ -51,6 +52,19 @@ async function listen(listener: RequestListener) {
   closers.push(() => closeServer(server))
   const { port } = server.address() as AddressInfo
   return { host: `localhost:${port}`, url: `http://localhost:${port}`, port, connections: () => connections }
+}
+
+/** Starts a server that responds to every request with the same raw bytes and closes the connection. */
+async function listenRaw(bytes: string) {
+  const server = createTcpServer((socket) => {
+    socket.on('error', () => undefined)
+    socket.once('data', () => socket.end(Buffer.from(bytes, 'latin1')))
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  closers.push(() => new Promise((resolve) => server.close(resolve)))
+  const { port } = server.address() as AddressInfo
+  return { host: `localhost:${port}`, url: `http://localhost:${port}` }
 }
 
 function closeServer(server: Server): Promise<unknown> {
@@ -137,7 +151,76 @@ describe('an external fetch', () => {
   })
 
   it.each([
+    ['lines that end with LF', 'HTTP/1.1 200 OK\nContent-Length: 5\n\nhello'],
+    ['a folded line', 'HTTP/1.1 200 OK\r\nX-A: a\r\n b\r\nContent-Length: 5\r\n\r\nhello'],
+    ['a control character', 'HTTP/1.1 200 OK\r\nX-A: a\x01b\r\nContent-Length: 5\r\n\r\nhello'],
+    ['an unknown version', 'HTTP/1.2 200 OK\r\nContent-Length: 5\r\n\r\nhello'],
+    ['an interim response', 'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello'],
+    [
+      'a transfer coding and a length',
+      'HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n',
+    ],
+    [
+      'a header of 200 kB',
+      `HTTP/1.1 200 OK\r\nX-A: ${'a'.repeat(200_000)}\r\nContent-Length: 5\r\n\r\nhello`,
+    ],
+  ])('reads a response with %s, as browsers do', async (_, bytes) => {
+    const far = await listenRaw(bytes)
+    expect(await text(await fetcher({ allowedHosts: [far.host] })(far.url))).toBe('hello')
+  })
+
+  it.each([
+    ['that is no HTTP', 'hello'],
+    ['without a whole header', 'HTTP/1.1 200 OK\nContent-Le'],
+    ['with a header of 300 kB', `HTTP/1.1 200 OK\r\nX-A: ${'a'.repeat(300_000)}\r\n\r\nhello`],
+  ])('fails for a response %s', async (_, bytes) => {
+    const far = await listenRaw(bytes)
+    expect(await fetcher({ allowedHosts: [far.host] })(far.url)).toMatchObject({
+      code: 'external-unreachable',
+    })
+  })
+
+  it('checks the addresses of a host also when it reads a malformed response', async () => {
+    const far = await listenRaw('HTTP/1.1 200 OK\n\nhello')
+    const dns = await startDnsServer((name, type) => (type === 'A' ? [a(name, '127.0.0.1')] : []))
+    const connection = {
+      lookup: createPinnedLookup({ ownAddresses: [] }, dns.nameServers),
+      autoSelectFamily: true,
+      autoSelectFamilyAttemptTimeout: 250,
+      secureOptions: 0,
+    } as const
+    const url = new URL(`http://inside.example:${new URL(far.url).port}/`)
+    await expect(requestLeniently(url, { connection }, {}, AbortSignal.timeout(5000))).rejects.toMatchObject({
+      failure: { code: 'address-refused' },
+    })
+  })
+
+  it('connects to TLS servers without secure renegotiation, as browsers do', async () => {
+    const alert = Promise.withResolvers<number>()
+    const record = (...bytes: number[]) =>
+      Buffer.from([0x16, 3, 3, 0, bytes.length + 3, ...bytes.slice(0, 1), 0, 0, ...bytes.slice(1)])
+    // A ServerHello of TLS 1.2 without extensions, and an empty certificate, which every client rejects.
+    const hello = record(2, 38, 3, 3, ...Array<number>(32).fill(7), 0, 0xc0, 0x2f, 0)
+    const certificate = record(11, 3, 0, 0, 0)
+    const server = createTcpServer((socket) => {
+      socket.on('error', () => undefined)
+      socket.once('data', () => socket.write(Buffer.concat([hello, certificate])))
+      socket.on('data', (sent) => sent[0] === 0x15 && alert.resolve(sent[6] ?? 0))
+    })
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    closers.push(() => server.close())
+    const { port } = server.address() as AddressInfo
+    await fetcher({ allowedHosts: ['localhost'] })(`https://localhost:${port}/`)
+    const HANDSHAKE_FAILURE = 40
+    expect(await alert.promise).not.toBe(HANDSHAKE_FAILURE)
+  })
+
+  it.each([
+    [201, {}],
+    [202, {}],
     [203, {}],
+    [226, {}],
     [206, { 'content-range': 'bytes 0-9/10' }],
   ])('accepts a complete body with another status (%i)', async (status, headers) => {
     const far = await listen((_, response) => {
@@ -147,6 +230,19 @@ describe('an external fetch', () => {
     expect(opened).toMatchObject({ sizeBytes: 10 })
     expect(opened).not.toHaveProperty('range')
     expect(await text(opened)).toBe('0123456789')
+  })
+
+  it.each([
+    [206, 'Bytes 2-3/10'],
+    [206, 'bytes  2 - 3 / 10'],
+    [200, 'bytes 2-3/10'],
+  ])('accepts a range declared as %i with %j', async (status, range) => {
+    const far = await listen((_, response) => {
+      response.writeHead(status, { 'content-range': range, 'content-length': 2 }).end('23')
+    })
+    const opened = await fetcher({ allowedHosts: [far.host] })(far.url, { start: 2, end: 3 })
+    expect(opened).toMatchObject({ sizeBytes: 10, range: { start: 2, end: 3 } })
+    expect(await text(opened)).toBe('23')
   })
 
   it.each([['bytes 0-9/11'], ['bytes 1-10/11'], ['bytes 0-9/*'], ['bytes 0-8/9']])(
@@ -170,6 +266,8 @@ describe('an external fetch', () => {
     [500, 'external-unreachable'],
     [503, 'external-unreachable'],
     [204, 'external-unreachable'],
+    [205, 'external-unreachable'],
+    [300, 'external-unreachable'],
     [304, 'external-unreachable'],
     [206, 'external-unreachable'],
   ])('maps %i to %s', async (status, failure) => {
@@ -316,6 +414,33 @@ describe('a redirect', () => {
     })
     expect(await text(await fetcher({ allowedHosts: [far.host] })(far.url))).toBe('there')
     expect(asked).toEqual(['/', wanted])
+  })
+
+  it('to itself is followed with the cookies that it set', async () => {
+    const sent: (string | undefined)[] = []
+    const far = await listen((request, response) => {
+      sent.push(request.headers.cookie)
+      if (request.headers.cookie?.includes('pass=1')) return response.end('there')
+      const cookies = ['pass=1; Path=/; HttpOnly', 'other=a b; Secure', '=nameless', 'valueless', 'bad=\xe9']
+      return response.writeHead(302, { location: '/', 'set-cookie': cookies }).end()
+    })
+    const open = fetcher({ allowedHosts: [far.host] })
+    expect(await text(await open(far.url))).toBe('there')
+    expect(await text(await open(far.url))).toBe('there')
+    expect(sent).toEqual([undefined, 'pass=1; other=a b', undefined, 'pass=1; other=a b'])
+  })
+
+  it('to another origin is followed without cookies', async () => {
+    const sent: (string | undefined)[] = []
+    const other = await listen((request, response) => {
+      sent.push(request.headers.cookie)
+      response.end('there')
+    })
+    const far = await listen((_, response) => {
+      response.writeHead(302, { location: other.url, 'set-cookie': 'secret=1' }).end()
+    })
+    expect(await text(await fetcher({ allowedHosts: ['localhost'] })(far.url))).toBe('there')
+    expect(sent).toEqual([undefined])
   })
 
   it('without a target is rejected', async () => {

@@ -13,9 +13,16 @@ import { LOOP_HEADER } from '@media-proxy/shared/signing/own-request.ts'
 import { BodyError } from '@media-proxy/shared/store/body-error.ts'
 import { type Coding, codingsOf } from '@media-proxy/shared/store/coding/content-coding.ts'
 import { type DecodedBody, decodeBody } from '@media-proxy/shared/store/coding/decode-body.ts'
-import { type Agent, type Dispatcher, errors, request } from 'undici'
+import { errors, request } from 'undici'
 import { type AddressPolicy, isAllowedHost, validateUrl } from './address-policy.ts'
-import { ConnectionRejection, createExemptAgent, createPinnedAgent } from './pinned-agent.ts'
+import { type CookieJar, createCookieJar } from './cookies.ts'
+import { type HttpResponse, requestLeniently } from './lenient-request.ts'
+import {
+  ConnectionRejection,
+  type Connector,
+  createExemptConnector,
+  createPinnedConnector,
+} from './pinned-agent.ts'
 
 export interface ExternalFetchOptions {
   readonly policy: AddressPolicy
@@ -72,20 +79,21 @@ const CONNECT_TIMEOUT_MS = 10_000
 export function createExternalFetch(options: ExternalFetchOptions): ExternalFetch {
   const { policy, nameServers, timeoutMs } = options
   const agentOptions = { policy, nameServers, connectTimeoutMs: Math.min(CONNECT_TIMEOUT_MS, timeoutMs) }
-  const pinned = createPinnedAgent(agentOptions)
-  const exempt = createExemptAgent(agentOptions)
-  const agentOf = (url: URL) => (isAllowedHost(url, policy) ? exempt : pinned)
+  const pinned = createPinnedConnector(agentOptions)
+  const exempt = createExemptConnector(agentOptions)
+  const connectorOf = (url: URL) => (isAllowedHost(url, policy) ? exempt : pinned)
 
   return {
     async open(start, { range, signal: caller }) {
       const deadline = AbortSignal.timeout(timeoutMs)
       const signal = AbortSignal.any([caller, deadline])
       let url = new URL(start)
+      const cookies = createCookieJar()
       let requestedRange = range
       for (let redirects = 0; redirects <= MAX_REDIRECTS; ) {
         const rejected = validateUrl(url, policy)
         if (rejected !== undefined) return rejected
-        const answer = await ask(url, agentOf(url), options, requestedRange, signal)
+        const answer = await ask(url, connectorOf(url), options, { range: requestedRange, cookies }, signal)
         if (isFailure(answer)) {
           caller.throwIfAborted()
           return deadline.aborted ? timeoutFailure(timeoutMs) : answer
@@ -105,6 +113,7 @@ export function createExternalFetch(options: ExternalFetchOptions): ExternalFetc
           continue
         }
         discard(answer)
+        cookies.keep(url, answer.headers['set-cookie'])
         if (!URL.canParse(target, url.href)) return fail('external-unreachable', 'a redirect to no URL')
         url = new URL(target, url.href)
         redirects += 1
@@ -113,7 +122,7 @@ export function createExternalFetch(options: ExternalFetchOptions): ExternalFetc
     },
 
     async close() {
-      await Promise.all([pinned.destroy(), exempt.destroy()])
+      await Promise.all([pinned.agent.destroy(), exempt.agent.destroy()])
     },
   }
 }
@@ -122,7 +131,7 @@ export function createExternalFetch(options: ExternalFetchOptions): ExternalFetc
  * Returns the target of a redirect. Undefined for any other response. Many servers write it in raw UTF-8. As
  * in browsers, the same bytes are sent back percent-encoded.
  */
-function redirectOf(answer: Dispatcher.ResponseData): string | undefined {
+function redirectOf(answer: HttpResponse): string | undefined {
   if (!REDIRECTS.includes(answer.statusCode)) return undefined
   return header(answer, 'location')?.replace(
     /[\x80-\xff]/g,
@@ -132,32 +141,54 @@ function redirectOf(answer: Dispatcher.ResponseData): string | undefined {
 
 async function ask(
   url: URL,
-  dispatcher: Agent,
+  connector: Connector,
   { userAgent, ownName, timeoutMs }: ExternalFetchOptions,
-  range: RangeRequest | undefined,
+  { range, cookies }: { readonly range: RangeRequest | undefined; readonly cookies: CookieJar },
   signal: AbortSignal,
-): Promise<Dispatcher.ResponseData | Failure> {
+): Promise<HttpResponse | Failure> {
   const target = new URL(url)
   target.hash = ''
+  const cookie = cookies.headerFor(url)
+  const headers = {
+    accept: '*/*',
+    // Decoded bytes would have another length than the server
+    // declares, and a decompression bomb would have no bound.
+    'accept-encoding': 'identity',
+    'user-agent': userAgent,
+    ...(ownName === undefined ? {} : { [LOOP_HEADER]: ownName }),
+    ...(cookie === undefined ? {} : { cookie }),
+    ...(range === undefined ? {} : { range: formatRange(range) }),
+  }
+  const timeouts = { headersTimeout: timeoutMs, bodyTimeout: timeoutMs }
   try {
-    return await request(target, {
-      dispatcher,
-      signal,
-      headersTimeout: timeoutMs,
-      bodyTimeout: timeoutMs,
-      headers: {
-        accept: '*/*',
-        // Decoded bytes would have another length than the server
-        // declares, and a decompression bomb would have no bound.
-        'accept-encoding': 'identity',
-        'user-agent': userAgent,
-        ...(ownName === undefined ? {} : { [LOOP_HEADER]: ownName }),
-        ...(range === undefined ? {} : { range: formatRange(range) }),
+    const strict = await request(target, { dispatcher: connector.agent, signal, headers, ...timeouts }).catch(
+      (error: unknown) => {
+        if (isMalformed(error)) return undefined
+        throw error
       },
-    })
+    )
+    if (strict !== undefined && !hasTwoLengths(strict)) return strict
+    if (strict !== undefined) discard(strict)
+    return await requestLeniently(target, connector, headers, signal)
   } catch (error) {
     return failureOf(error, timeoutMs)
   }
+}
+
+/** Whether a request failed because the response is not valid HTTP, or was preceded by a `100 Continue`. */
+function isMalformed(error: unknown): boolean {
+  if (error instanceof errors.HTTPParserError) return true
+  // A short response with two lengths is complete before its header is returned.
+  if (error instanceof errors.ResponseContentLengthMismatchError) return true
+  return error instanceof errors.SocketError && error.message === 'bad response'
+}
+
+/**
+ * Whether a response declares its length twice. The strict parser fails at the end of its body; the transfer
+ * coding overrides the length (RFC 9112, section 6.3).
+ */
+function hasTwoLengths({ headers }: HttpResponse): boolean {
+  return headers['content-length'] !== undefined && headers['transfer-encoding'] !== undefined
 }
 
 /**
@@ -166,14 +197,14 @@ async function ask(
  */
 async function read(
   url: URL,
-  answer: Dispatcher.ResponseData,
+  answer: HttpResponse,
   { maxBytes, timeoutMs }: ExternalFetchOptions,
   range: RangeRequest | undefined,
   deadline: AbortSignal,
   codings: readonly Coding[],
 ): Promise<ExternalResponse | Failure> {
   const { statusCode } = answer
-  const part = statusCode === 206 && range !== undefined ? partOf(answer, range) : undefined
+  const part = range !== undefined && declaresPart(answer) ? partOf(answer, range) : undefined
   if (!isWhole(answer, range) && part === undefined) {
     discard(answer)
     return rejectionOf(answer, range)
@@ -197,22 +228,35 @@ async function read(
     lastModified: parseHttpDate(header(answer, 'last-modified')),
     offersRanges:
       codings.length === 0 &&
-      (statusCode === 206 || header(answer, 'accept-ranges')?.toLowerCase() === 'bytes'),
-    lifeSeconds: externalLifetimeSeconds(header(answer, 'cache-control')),
+      (part !== undefined ||
+        statusCode === 206 ||
+        header(answer, 'accept-ranges')?.toLowerCase() === 'bytes'),
+    lifeSeconds: externalLifetimeSeconds(statusCode, header(answer, 'cache-control')),
     body: decoded === undefined ? sent : bodyOf(decoded),
   }
 }
 
 /**
- * Whether a response contains the whole file. 203 is a 200 that a proxy modified. Some servers send the whole
- * file as a 206 although no range was requested.
+ * Whether a response contains the whole file. As in browsers, that is every successful one but 204 and 205,
+ * which have no body. Some servers send the whole file as a 206 although no range was requested.
  */
-function isWhole(answer: Dispatcher.ResponseData, range: RangeRequest | undefined): boolean {
+function isWhole(answer: HttpResponse, range: RangeRequest | undefined): boolean {
   const { statusCode } = answer
-  if (statusCode === 200 || statusCode === 203) return true
-  if (statusCode !== 206 || range !== undefined) return false
+  if (!isSuccess(statusCode) || statusCode === 204 || statusCode === 205) return false
+  if (range !== undefined) return !declaresPart(answer)
+  if (statusCode !== 206) return true
   const part = partOf(answer, { start: 0 })
   return part?.range.start === 0 && part.range.end + 1 === part.sizeBytes
+}
+
+/** Whether the response to a request for a range is a part. Some scripts forget the status 206. */
+function declaresPart(answer: HttpResponse): boolean {
+  const { statusCode } = answer
+  return statusCode === 206 || (isSuccess(statusCode) && header(answer, 'content-range') !== undefined)
+}
+
+function isSuccess(statusCode: number): boolean {
+  return statusCode >= 200 && statusCode <= 299
 }
 
 interface Part {
@@ -225,8 +269,11 @@ interface Part {
  * Returns the part that a response declares. Undefined when it declares none, contradicts itself, or is not
  * the requested one.
  */
-function partOf(answer: Dispatcher.ResponseData, requestedRange: RangeRequest): Part | undefined {
-  const match = /^bytes (\d{1,15})-(\d{1,15})\/(\d{1,15}|\*)$/.exec(header(answer, 'content-range') ?? '')
+function partOf(answer: HttpResponse, requestedRange: RangeRequest): Part | undefined {
+  // Browsers accept spaces around the numbers and any case of the unit, too.
+  const match = /^bytes\s+(\d{1,15})\s*-\s*(\d{1,15})\s*\/\s*(\d{1,15}|\*)$/i.exec(
+    header(answer, 'content-range') ?? '',
+  )
   if (match === null) return undefined
   const [start, end] = [Number(match[1]), Number(match[2])]
   const sizeBytes = match[3] === '*' ? undefined : Number(match[3])
@@ -243,7 +290,7 @@ function partOf(answer: Dispatcher.ResponseData, requestedRange: RangeRequest): 
     : undefined
 }
 
-function lengthOf(answer: Dispatcher.ResponseData): number | undefined {
+function lengthOf(answer: HttpResponse): number | undefined {
   const length = header(answer, 'content-length')
   return length !== undefined && /^\d{1,15}$/.test(length) ? Number(length) : undefined
 }
@@ -252,7 +299,7 @@ function bodyOf(decoded: DecodedBody): ReadableStream<Uint8Array> {
   return decoded.complete ? new Blob([decoded.bytes]).stream() : decoded.body
 }
 
-function rejectionOf(answer: Dispatcher.ResponseData, range: RangeRequest | undefined): Failure {
+function rejectionOf(answer: HttpResponse, range: RangeRequest | undefined): Failure {
   const { statusCode } = answer
   if (statusCode === 404 || statusCode === 410)
     return fail('not-found', `the external server responded ${statusCode}`)
@@ -264,13 +311,16 @@ function rejectionOf(answer: Dispatcher.ResponseData, range: RangeRequest | unde
       total === undefined ? {} : { 'content-range': `bytes */${total}` },
     )
   }
-  const detail = statusCode === 206 ? 'the external server sent another part than requested' : undefined
+  const detail =
+    isSuccess(statusCode) && declaresPart(answer)
+      ? 'the external server sent another part than requested'
+      : undefined
   return fail('external-unreachable', detail ?? `the external server responded ${statusCode}`)
 }
 
 /** Passes the body on up to the size limit. Every error is thrown as a `BodyError`. */
 function boundedBody(
-  body: Dispatcher.ResponseData['body'],
+  body: HttpResponse['body'],
   maxBytes: number,
   timeoutMs: number,
   deadline: AbortSignal,
@@ -302,7 +352,7 @@ function boundedBody(
   )
 }
 
-function discard({ body }: Dispatcher.ResponseData): void {
+function discard({ body }: HttpResponse): void {
   // Destroying an unread body emits the abort as an error.
   body.on('error', () => undefined)
   body.destroy()
@@ -325,7 +375,7 @@ function timeoutFailure(timeoutMs: number): Failure {
   return fail('external-timeout', `not done in ${timeoutMs} ms`)
 }
 
-function header({ headers }: Dispatcher.ResponseData, name: string): string | undefined {
+function header({ headers }: HttpResponse, name: string): string | undefined {
   const value = headers[name]
   return Array.isArray(value) ? value[0] : value
 }

@@ -4,6 +4,7 @@
  * would allow a resolver to return different answers.
  */
 
+import { constants } from 'node:crypto'
 import { lookup } from 'node:dns'
 import { Resolver } from 'node:dns/promises'
 import type { LookupFunction } from 'node:net'
@@ -41,33 +42,52 @@ const IPV6_DELAY_MS = 250
  * after one second (RFC 6298), so Node's default of 250 ms abandons servers on distant or lossy networks.
  */
 const ATTEMPT_TIMEOUT_MS = 2500
+/** The largest header of a response, in bytes. Browsers have the same limit. */
+export const MAX_HEADER_BYTES = 256 * 1024
 /** The maximum number of addresses in one answer. An honest host does not have more. */
 const MAX_ADDRESSES = 64
 
-/** Creates the agent for all hosts under the policy. */
-export function createPinnedAgent(options: PinnedAgentOptions): Agent {
-  return createAgent(options, createPinnedLookup(options.policy, options.nameServers))
+/** How to connect to one kind of hosts. */
+export interface Connector {
+  /** The agent that keeps connections alive. */
+  readonly agent: Agent
+  /** The options of a single connection outside of the agent, which obeys the same policy. */
+  readonly connection: {
+    readonly lookup: LookupFunction
+    readonly autoSelectFamily: true
+    readonly autoSelectFamilyAttemptTimeout: number
+    readonly secureOptions: number
+  }
 }
 
-/** Creates the agent for the hosts that the operator has exempted. Their names may resolve to anything. */
-export function createExemptAgent(options: PinnedAgentOptions): Agent {
-  return createAgent(options, lookup as LookupFunction)
+/** Creates the connector for all hosts under the policy. */
+export function createPinnedConnector(options: PinnedAgentOptions): Connector {
+  return createConnector(options, createPinnedLookup(options.policy, options.nameServers))
 }
 
-function createAgent({ connectTimeoutMs }: PinnedAgentOptions, resolve: LookupFunction): Agent {
-  return new Agent({
-    connect: {
-      timeout: connectTimeoutMs,
-      lookup: resolve,
-      autoSelectFamily: true,
-      autoSelectFamilyAttemptTimeout: ATTEMPT_TIMEOUT_MS,
-    },
+/** Creates the connector for the hosts that the operator has exempted. Their names may resolve to anything. */
+export function createExemptConnector(options: PinnedAgentOptions): Connector {
+  return createConnector(options, lookup as LookupFunction)
+}
+
+function createConnector({ connectTimeoutMs }: PinnedAgentOptions, resolve: LookupFunction): Connector {
+  const connection = {
+    lookup: resolve,
+    autoSelectFamily: true,
+    autoSelectFamilyAttemptTimeout: ATTEMPT_TIMEOUT_MS,
+    // Servers without RFC 5746 are accepted, as in browsers. The attack that it prevents inserts an attacker's
+    // request before that of a client with credentials, and these requests have none.
+    secureOptions: constants.SSL_OP_LEGACY_SERVER_CONNECT,
+  } as const
+  const agent = new Agent({
+    connect: { timeout: connectTimeoutMs, ...connection },
     // A malformed response of an upstream can then affect only its own connection.
     pipelining: 1,
     keepAliveTimeout: 4000,
     keepAliveMaxTimeout: 10_000,
-    maxHeaderSize: 32 * 1024,
+    maxHeaderSize: MAX_HEADER_BYTES,
   })
+  return { agent, connection }
 }
 
 /**

@@ -47,7 +47,7 @@ export async function readExternalSource(
   }
   if (response.sizeBytes !== undefined && response.offersRanges && !readsWhole) {
     await rest.cancel()
-    const parts = rangesOf(external, response, response.sizeBytes, head, signal)
+    const parts = rangesOf({ external, limits }, response, { sizeBytes: response.sizeBytes, head }, signal)
     return { ...sourceOf(known, head, await etagOf(response), parts), isFar: true }
   }
   const { sizeBytes } = response
@@ -77,24 +77,58 @@ function etagOf({ url, etag, lastModified, sizeBytes }: ExternalResponse): Promi
   return strongEtag(url, etag ?? '', lastModified?.toUTCString() ?? '', String(sizeBytes))
 }
 
-/** Reads ranges from the upstream, so that only the needed parts are transferred. */
+/**
+ * Reads ranges from the upstream, so that only the needed parts are transferred. Some servers offer ranges and
+ * then reject them, ignore them, cut them off or change their ETag with each response. The whole file is read
+ * instead after the first such response.
+ */
 function rangesOf(
-  external: ExternalFetch,
+  { external, limits }: Pick<ExternalSourceOptions, 'external' | 'limits'>,
   response: ExternalResponse,
-  sizeBytes: number,
-  head: Uint8Array,
+  { sizeBytes, head }: { readonly sizeBytes: number; readonly head: Uint8Array },
   signal: AbortSignal,
 ): RangeSource {
+  const start = head.subarray(0, sizeBytes)
+  let whole: Promise<RangeSource | Failure> | undefined
+
+  async function readWhole(): Promise<RangeSource | Failure> {
+    const again = await external.open(response.url, { signal })
+    if (isFailure(again)) return again
+    const maxBytes = limits.temporaryFileBytes
+    const spooled = await spool({ body: again.body, sizeBytes: again.sizeBytes, maxBytes, signal })
+    if (isFailure(spooled)) return spooled
+    const { parts } = spooled
+    const first = parts.sizeBytes === sizeBytes ? await parts.read(0, start.length) : undefined
+    if (first !== undefined && isFailure(first)) return first
+    const isSameFile = first !== undefined && Buffer.compare(first, start) === 0
+    return isSameFile ? parts : fail('external-unreachable', 'the external server sent another file')
+  }
+
   return createRangeSource({
     sizeBytes,
-    head: head.subarray(0, sizeBytes),
-    fetchPart: (start, end) => readRange(external, response, start, end, signal),
+    head: start,
+    async fetchPart(from, to) {
+      if (whole === undefined) {
+        const part = await readRange(external, response, from, to, signal)
+        if (!isFailure(part) || !RANGE_FAILURES.includes(part.code)) return part
+        whole = readWhole()
+      }
+      const parts = await whole
+      return isFailure(parts) ? parts : parts.read(from, to)
+    },
     async fetchAll() {
-      const whole = await external.open(response.url, { signal })
-      return isFailure(whole) ? whole : whole.body
+      const all = await external.open(response.url, { signal })
+      return isFailure(all) ? all : all.body
     },
   })
 }
+
+/** The failures of a range after which the whole file may still be readable. */
+const RANGE_FAILURES: readonly Failure['code'][] = [
+  'external-unreachable',
+  'range-not-satisfiable',
+  'not-found',
+]
 
 async function readRange(
   external: ExternalFetch,
