@@ -1,13 +1,13 @@
 /**
  * Scales the timeouts of tests. A timeout is many times what an idle machine needs. On a slower or busy
- * machine, all timeouts grow by a common factor. `TEST_PATIENCE` sets the factor. Otherwise a run measures it
+ * machine, all timeouts grow by a common factor. `TEST_TIMEOUT_FACTOR` sets the factor. Otherwise a run measures it
  * once and passes it on to the processes of its tests.
  */
 
 import { spawnSync } from 'node:child_process'
 import { availableParallelism, loadavg } from 'node:os'
 
-const VARIABLE = 'TEST_PATIENCE'
+const VARIABLE = 'TEST_TIMEOUT_FACTOR'
 const MOST = 10
 /** The niceness of the ordinary engine processes. */
 const NICENESS = 5
