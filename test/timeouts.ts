@@ -1,7 +1,7 @@
 /**
  * Scales the timeouts of tests. A timeout is many times what an idle machine needs. On a slower or busy
- * machine, all timeouts grow by a common factor. `TEST_TIMEOUT_FACTOR` sets the factor. Otherwise a run measures it
- * once and passes it on to the processes of its tests.
+ * machine, all timeouts grow by a common factor. `TEST_TIMEOUT_FACTOR` sets the factor. Otherwise a run
+ * measures it once and passes it on to the processes of its tests.
  */
 
 import { spawnSync } from 'node:child_process'
