@@ -2,6 +2,9 @@
 
 import * as z from 'zod'
 import { ORDINARY_LOG_RATIO } from '../edge-costs.ts'
+import { CACHE_SETTINGS } from './cache-settings.ts'
+import { ENGINE_SETTINGS } from './engine-settings.ts'
+import { LIMIT_SETTINGS } from './limit-settings.ts'
 import { isAddressOrRange, isHost, isServerAddress } from './network-names.ts'
 import { S3_SETTINGS } from './s3-settings.ts'
 import {
@@ -26,7 +29,7 @@ import {
   urlPath,
 } from './settings.ts'
 
-const MIB = 1024 * 1024
+const _MIB = 1024 * 1024
 
 function group<T extends z.ZodRawShape>(shape: T) {
   return z.strictObject(shape).prefault({} as never)
@@ -154,110 +157,7 @@ export const configSchema = z.strictObject({
       { default: 'auto' },
     ),
   }),
-  limits: group({
-    sourceBytes: integer('The largest source that is decoded, in bytes.', {
-      min: 1,
-      max: 8192 * MIB,
-      default: 500 * MIB,
-    }),
-    decodedBytes: integer(
-      'The largest decoded size of an image, or of one frame of an animation or a video, in bytes.',
-      {
-        min: 1024,
-        max: 8192 * MIB,
-        default: 512 * MIB,
-      },
-    ),
-    sidePixels: integer('The largest side of a source, in pixels.', { min: 1, max: 16384, default: 16384 }),
-    frames: integer('The largest number of frames of an animation.', { min: 1, max: 10_000, default: 3000 }),
-    deadlineMs: integer('The deadline for the first byte of a response, in milliseconds.', {
-      min: 100,
-      max: 300_000,
-      default: 30_000,
-    }),
-    sourceMemoryBytes: integer('The memory for all sources that are being read or are waiting, in bytes.', {
-      min: MIB,
-      max: 256 * 1024 * MIB,
-      default: 256 * MIB,
-    }),
-    // The default equals the memory of one job. Together with the server, the model and three idle processes,
-    // the total stays below 1.5 GiB.
-    renderMemoryBytes: integer(
-      'The largest predicted memory of all large jobs that run at the same time, in bytes.',
-      {
-        min: MIB,
-        max: 256 * 1024 * MIB,
-        default: 768 * MIB,
-      },
-    ),
-    streamIdleMs: integer(
-      'The timeout for a client to read 64 KiB of a stream, in milliseconds. A slower client is disconnected.',
-      {
-        min: 1000,
-        max: 3_600_000,
-        default: 60_000,
-      },
-    ),
-    queuedRenders: integer('The largest number of renders that wait in the queue.', {
-      min: 0,
-      max: 100_000,
-      default: 512,
-    }),
-    clips: integer('The number of clips that are rendered at the same time.', {
-      min: 1,
-      max: 256,
-      default: 1,
-    }),
-    clipSeconds: integer('The longest duration of a clip, in seconds.', { min: 1, max: 600, default: 60 }),
-    clipDeadlineMs: integer('The deadline for the first byte of a clip, in milliseconds.', {
-      min: 1000,
-      max: 600_000,
-      default: 120_000,
-    }),
-    clipBytes: integer('The largest size of a clip, in bytes. A clip ends when it reaches this size.', {
-      min: 1024,
-      max: 512 * MIB,
-      default: 64 * MIB,
-    }),
-    avifPixels: integer('The largest rendition in AVIF, in pixels. Larger ones are served as WebP.', {
-      min: 0,
-      max: 268_435_456,
-      default: 8_400_000,
-    }),
-    decoderMemoryBytes: integer(
-      'The address space of one FFmpeg process, in bytes. Applies when libav is not used.',
-      {
-        min: 256 * MIB,
-        max: 64 * 1024 * MIB,
-        default: 2048 * MIB,
-      },
-    ),
-    temporaryFileBytes: integer('The largest source that is copied to a temporary file, in bytes.', {
-      min: 0,
-      max: 8192 * MIB,
-      default: 256 * MIB,
-    }),
-    internalBodyBytes: integer('The largest request body of an internal endpoint, in bytes.', {
-      min: 1024,
-      max: 512 * MIB,
-      default: 48 * MIB,
-    }),
-    uploadBytes: integer('The largest upload through the relay, in bytes.', {
-      min: 1,
-      max: 5 * 1024 * MIB,
-      default: 500 * MIB,
-    }),
-    spoolBytes: integer('The total size of uploads of unknown length in temporary files, in bytes.', {
-      min: 0,
-      max: 1024 * 1024 * MIB,
-      default: 1024 * MIB,
-    }),
-    base64Bytes: integer('The largest file that a response contains as base64, in bytes.', {
-      min: 1024,
-      max: 1024 * MIB,
-      default: 128 * MIB,
-    }),
-  }),
+  limits: group(LIMIT_SETTINGS),
   render: group({
     quality: choice(
       'How JPEG and WebP sources are scaled down. `fine` leaves enough of the scaling to a good filter. `fast` lets the ' +
@@ -266,99 +166,8 @@ export const configSchema = z.strictObject({
       { default: 'fine' },
     ),
   }),
-  engine: group({
-    processes: integer(
-      'The number of small image jobs that run at the same time, and equally of large ones. 0 means one more than there ' +
-        'are processors.',
-      { min: 0, max: 256, default: 0 },
-    ),
-    videos: integer('The number of video jobs that run at the same time. 0 means one per processor.', {
-      min: 0,
-      max: 256,
-      default: 0,
-    }),
-    // The prediction for a photograph of 24 megapixels is 600 MiB to WebP at full size, and 415 MiB to AVIF
-    // of 8.4 megapixels. With the 90 MiB of an idle process, no process reaches 1 GiB.
-    memoryBytes: integer(
-      'The memory of one job, in bytes. A job with a higher predicted memory is rejected.',
-      {
-        min: 64 * MIB,
-        max: 64 * 1024 * MIB,
-        default: 768 * MIB,
-      },
-    ),
-    cpuSeconds: integer('The highest predicted CPU time of one job, in seconds. Other jobs are rejected.', {
-      min: 1,
-      max: 600,
-      // Predictions assume the worst image: 36 s for a GIF of eleven megapixels. A photograph of that size
-      // takes a third of it, which is within the deadline.
-      default: 40,
-    }),
-    renewAfterJobs: integer('The number of jobs after which a process is replaced.', {
-      min: 1,
-      max: 1_000_000,
-      default: 2000,
-    }),
-    libav: flag('Decodes videos in the process with libav (node-av) if it is installed, else with FFmpeg.', {
-      default: true,
-    }),
-  }),
-  cache: group({
-    memoryBytes: integer(
-      "The size of the origin's in-memory cache of renditions, in bytes. 0 turns it off.",
-      {
-        min: 0,
-        max: 64 * 1024 * MIB,
-        default: 32 * MIB,
-      },
-    ),
-    memoryEntryBytes: integer(
-      'The largest rendition in the in-memory cache, in bytes. A larger one, such as a clip, stays there for only a minute ' +
-        'after a request.',
-      {
-        min: 1,
-        max: 1024 * MIB,
-        default: 8 * MIB,
-      },
-    ),
-    memorySeconds: integer(
-      'The age at which the origin revalidates a cached rendition with the store, in seconds.',
-      {
-        min: 0,
-        max: 86_400,
-        default: 120,
-      },
-    ),
-    edgeSeconds: integer(
-      'The age at which the edge revalidates a cached response with the origin, in seconds.',
-      {
-        min: 1,
-        max: 31_536_000,
-        default: 86_400,
-      },
-    ),
-    notFoundSeconds: integer(
-      'The time for which the edge caches that an object is missing, in seconds. 0 turns it off.',
-      {
-        min: 0,
-        max: 3600,
-        default: 30,
-      },
-    ),
-    cloudflareZone: optionalText('The zone id of publicUrl. With it, a purge reaches every location.'),
-    cloudflareToken: optionalText('An API token that may purge that zone.', { secret: true }),
-    edgeDriver: choice(
-      'The cache of the edge. `cache-api` caches separately in each location. `workers-cache` is shared by all locations; ' +
-        'wrangler.toml must turn it on for the entrypoint KeptMedia.',
-      ['cache-api', 'workers-cache'],
-      { default: 'cache-api' },
-    ),
-    edgeEntryBytes: integer('The largest body in the edge cache, in bytes.', {
-      min: 1,
-      max: 512 * MIB,
-      default: 32 * MIB,
-    }),
-  }),
+  engine: group(ENGINE_SETTINGS),
+  cache: group(CACHE_SETTINGS),
   external: group({
     allowedHosts: list('The hosts that external fetches may reach at any address and port.', {
       default: [],
