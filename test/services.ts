@@ -182,6 +182,7 @@ export async function openOrigin(
   const environment = {
     MEDIA_PROXY_NODE_ENV: 'test',
     MEDIA_PROXY_LIMITS_DEADLINE_MS: String(scaleTimeout(30_000)),
+    MEDIA_PROXY_LIMITS_CLIP_DEADLINE_MS: String(Math.min(600_000, scaleTimeout(120_000))),
     ...settings,
   }
   const config = configOf(environment)
