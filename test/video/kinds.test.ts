@@ -161,6 +161,26 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
         width: 320,
         placeholder: expect.any(String),
       })
+      const still = await send(service.url, '/attachments/1/film.m4a?width=32&format=png')
+      expect([still.status, still.headers['content-type']]).toEqual([200, 'image/png'])
+      const clip = await send(service.url, '/attachments/1/film.m4a?format=mp4')
+      expect([clip.status, clip.headers['content-type']]).toEqual([200, 'video/mp4'])
+      expect(await ask('/_frames', 'film.m4a')).toMatchObject({ frames: [{}, {}, {}] })
+      const thumbnail = await send(service.url, '/_thumbnail', {
+        method: 'POST',
+        headers: { 'x-internal-secret': SECRET, 'content-type': 'application/json' },
+        body: JSON.stringify({ type: 'upload', upload_filename: 'film.m4a' }),
+      })
+      expect([thumbnail.status, thumbnail.headers['content-type']]).toEqual([200, 'image/jpeg'])
+    })
+
+    it('responds 400 to transformations of audio', async () => {
+      await put('sound.m4a', await makeVideo('m4a', SECONDS, [...AUDIO, '-c:a', 'aac']))
+      for (const query of ['width=32', 'format=mp4', 'format=webp&sprite=2x2']) {
+        const { status, body } = await send(service.url, `/attachments/1/sound.m4a?${query}`)
+        expect([status, body.toString()]).toEqual([400, 'Only images and videos can be transformed'])
+      }
+      expect(await ask('/_frames', 'sound.m4a')).toEqual({ frames: [] })
     })
 
     it('treats a file with decodable audio and undecodable video as audio', async () => {

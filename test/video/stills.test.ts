@@ -208,6 +208,18 @@ describe.skipIf(FFMPEG === undefined)('stills of generated videos (skipped witho
     expectCorners(await still(`${matrix}-${range}.mp4`, video), [RED, LIME, BLUE, WHITE])
   })
 
+  it.each([8, 10, 11, 12, 13, 14])(
+    'ignore matrix %i, which the converter does not support',
+    async (matrix) => {
+      const video = await makeVideo('mp4', `${CORNERS},scale=out_color_matrix=bt601,format=yuv420p`, [
+        ...H264,
+        '-bsf:v',
+        `h264_metadata=matrix_coefficients=${matrix}`,
+      ])
+      expectCorners(await still(`matrix-${matrix}.mp4`, video), [RED, LIME, BLUE, WHITE])
+    },
+  )
+
   it('assume BT.709 for a large video that declares no matrix, and BT.601 for a small one', async () => {
     for (const [size, matrix] of [
       ['1280x720', 'bt709'],

@@ -109,6 +109,13 @@ const AUDIO_ONLY_KINDS: ReadonlyMap<MediaFormat, AudioKind> = new Map([
 /** Returns the video kind of an audio container that holds a video. Undefined when it cannot hold one. */
 export const videoKindOf = (format: MediaFormat): VideoKind | undefined => VIDEO_KINDS.get(format)
 
+/**
+ * Returns the kind as which media is opened to show it. An audio container that can hold a video is opened as
+ * a video, because its tracks may come after the bytes that identify it.
+ */
+export const shownKind = (kind: MediaKind | undefined): MediaKind | undefined =>
+  kind?.kind === 'audio' ? (videoKindOf(kind.format) ?? kind) : kind
+
 const VIDEO_KINDS: ReadonlyMap<MediaFormat, VideoKind> = new Map([
   ['m4a', KINDS.mp4],
   ['weba', KINDS.webm],

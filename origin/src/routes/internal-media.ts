@@ -10,6 +10,7 @@ import { startDeadline } from '../concurrency/deadline.ts'
 import { waitFor } from '../concurrency/wait.ts'
 import type { Engine, FrameFile, JobTime } from '../engine/client.ts'
 import { FULL_SIZE, type RenderOptions } from '../engine/render-options.ts'
+import { shownKind } from '../media/kinds.ts'
 import type { Source } from '../source/bytes/source.ts'
 import type { SourceReader } from '../source/reader.ts'
 import type { Answer, Exchange } from './exchange.ts'
@@ -50,7 +51,7 @@ export async function serveThumbnail(
       body.upload_filename,
       time.signal,
       (source) =>
-        source.kind?.kind === 'video'
+        shownKind(source.kind)?.kind === 'video'
           ? options.engine.render(source, THUMBNAIL, time)
           : fail('undecodable', `content is ${source.kind?.format}`),
     )

@@ -157,9 +157,12 @@ function parseConditionDate(value: string | null): Date | undefined {
   return ASCTIME.test(value) ? parseHttpDate(`${value} GMT`) : undefined
 }
 
-/** Parses a date in a server's response leniently, because not all servers use the standard format. */
+/**
+ * Parses a date in a server's response leniently, because not all servers use the standard format. Undefined
+ * when it is no date. `Date` takes even `0` and `-1` for dates, which some servers send.
+ */
 export function parseHttpDate(value: string | null | undefined): Date | undefined {
-  if (!value) return undefined
+  if (!value || !/[A-Z][a-z]{2}|^\d{4}-\d/.test(value)) return undefined
   const date = new Date(value)
   return Number.isNaN(date.getTime()) ? undefined : date
 }

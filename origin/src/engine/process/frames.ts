@@ -4,7 +4,7 @@
  */
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
-import type { MediaKind } from '../../media/kinds.ts'
+import { type MediaKind, shownKind } from '../../media/kinds.ts'
 import type { MediaLimits } from '../../media/limits.ts'
 import type { Size } from '../../media/size.ts'
 import type { Cost, Deferred, FramesJob } from '../jobs.ts'
@@ -45,7 +45,7 @@ export async function readFrameFiles(
   tools: VideoTools,
   reportCost: (cost: Cost) => void,
 ): Promise<readonly FrameFile[] | Deferred | Failure> {
-  const { kind } = source
+  const kind = shownKind(source.kind)
   const admission = { allowance, reportCost }
   switch (kind?.kind) {
     case undefined:

@@ -2,6 +2,7 @@
 
 import { isClipFormat } from '@media-proxy/shared/formats.ts'
 import { type Failure, fail, failOpenly } from '@media-proxy/shared/response/failure.ts'
+import { shownKind } from '../../media/kinds.ts'
 import type { Deferred, RenderJob } from '../jobs.ts'
 import type { Reports } from './admit.ts'
 import { renderClip } from './render-clip.ts'
@@ -21,14 +22,14 @@ export async function render(
   tools: VideoTools,
   { reportCost, reportProgress }: Reports,
 ): Promise<Rendered | Deferred | Failure> {
-  const { kind } = source
   const { options } = job
+  const kind = shownKind(source.kind)
   const admission = { allowance: job.allowance, reportCost }
   if (options.imagesOnly && kind?.kind !== 'image') return fail('undecodable', `content is ${kind?.format}`)
   if (options.sprite !== undefined && kind?.kind === 'image')
     return failOpenly('not-visual', 'a sprite sheet is made of a video, and this is an image')
   if (isClipFormat(options.format))
-    return renderClip(source, options.format, { ...job, reportProgress }, tools, admission)
+    return renderClip({ ...source, kind }, options.format, { ...job, reportProgress }, tools, admission)
   switch (kind?.kind) {
     case undefined:
       return fail('unsupported-format', 'the first bytes are of no accepted type')

@@ -120,6 +120,27 @@ describe('an external fetch', () => {
     expect(await text(opened)).toBe('hello')
   })
 
+  it('combines several Cache-Control headers', async () => {
+    const far = await listen((_, response) => {
+      response.setHeader('cache-control', ['public', 'no-store'])
+      response.end('x')
+    })
+    expect(await fetcher({ allowedHosts: [far.host] })(far.url)).toMatchObject({ lifeSeconds: 300 })
+  })
+
+  it.each([
+    ['Sun, 01 Mar 2026 12:00:00 GMT', new Date('2026-03-01T12:00:00Z')],
+    ['Sun, 01 Mar 2026 13:00:00 +0100', new Date('2026-03-01T12:00:00Z')],
+    ['2026-03-01T12:00:00Z', new Date('2026-03-01T12:00:00Z')],
+    ['0', undefined],
+    ['-1', undefined],
+    ['1', undefined],
+    ['never', undefined],
+  ])('reads the date %j of a file as %s', async (date, lastModified) => {
+    const far = await listen((_, response) => response.writeHead(200, { 'last-modified': date }).end('x'))
+    expect(await fetcher({ allowedHosts: [far.host] })(far.url)).toMatchObject({ lastModified })
+  })
+
   it('sends only the necessary headers, and nothing about the client', async () => {
     let headers: NodeJS.Dict<string | string[]> = {}
     const far = await listen((request, response) => {

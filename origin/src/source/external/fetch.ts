@@ -231,7 +231,7 @@ async function read(
       (part !== undefined ||
         statusCode === 206 ||
         header(answer, 'accept-ranges')?.toLowerCase() === 'bytes'),
-    lifeSeconds: externalLifetimeSeconds(statusCode, header(answer, 'cache-control')),
+    lifeSeconds: externalLifetimeSeconds(statusCode, listHeader(answer, 'cache-control')),
     body: decoded === undefined ? sent : bodyOf(decoded),
   }
 }
@@ -378,4 +378,10 @@ function timeoutFailure(timeoutMs: number): Failure {
 function header({ headers }: HttpResponse, name: string): string | undefined {
   const value = headers[name]
   return Array.isArray(value) ? value[0] : value
+}
+
+/** Returns the value of a header that is a list, whose parts may be sent as several headers. */
+function listHeader({ headers }: HttpResponse, name: string): string | undefined {
+  const value = headers[name]
+  return Array.isArray(value) ? value.join(', ') : value
 }

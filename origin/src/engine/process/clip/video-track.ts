@@ -3,6 +3,7 @@
 import type { Frame, IRational, Packet, Stream } from 'node-av/lib'
 import { coloursOf, mergeColours } from '../colours/colours.ts'
 import { clipFilters } from '../container/filters.ts'
+import { dropUnsupportedMatrix } from '../libav/declared-matrix.ts'
 import type { Libav } from '../libav/load.ts'
 import { type Chain, openChain, videoFilterSource } from './chain.ts'
 import type { Encoder } from './encoder.ts'
@@ -161,6 +162,7 @@ class EncodedVideo implements Track {
   }
 
   #chainFor(frame: Frame, ticks: number): Chain {
+    dropUnsupportedMatrix(this.#libav, frame)
     const { width, height, format, colorSpace, colorRange } = frame
     const kind = [width, height, format, colorSpace, colorRange].join(' ')
     if (this.#chain !== undefined && kind === this.#kind) return this.#chain

@@ -5,6 +5,7 @@
 
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
 import type { FilterContext, FilterGraph, Frame } from 'node-av/lib'
+import { dropUnsupportedMatrix } from './declared-matrix.ts'
 import type { Libav } from './load.ts'
 
 /** The properties of a frame that the choice of filters may depend on. */
@@ -38,6 +39,7 @@ export function createConverter(libav: Libav, { filtersFor, pixels }: ConverterO
 
   return {
     convert(frame) {
+      dropUnsupportedMatrix(libav, frame)
       const seen = kindOf(frame)
       if (chain === undefined || seen !== kind) {
         chain?.graph.free()
