@@ -52,6 +52,8 @@ export interface CostSource extends Size {
    * then held in memory before its first row is available.
    */
   readonly interlaced: boolean
+  /** JPEG only: the samples per pixel of all channels. Default: as many as there are channels. */
+  readonly samplesPerPixel?: number | undefined
   /** Whether it is rotated in the pipeline. All pixels that remain after scaling are then held in memory. */
   readonly rotated: boolean
   /**
@@ -157,7 +159,10 @@ function workBytes(source: CostSource, render: CostRender): number {
   const heldWidth = Math.min(source.width, held.width)
   const rows = heldWidth * Math.min(source.height, HELD_ROWS) * pixelBytes * (source.hasAlpha ? 2 : 1)
   const passes = source.interlaced
-    ? sourcePixels * pixelBytes * (BYTES_BETWEEN_PASSES[source.format] ?? 0)
+    ? sourcePixels *
+      (source.samplesPerPixel ?? source.bands) *
+      source.bytesPerSample *
+      (BYTES_BETWEEN_PASSES[source.format] ?? 0)
     : 0
   const encoding =
     encoder.bytesPerPixel +

@@ -8,6 +8,7 @@ import { predictStill } from '../video-cost.ts'
 import { sharesPalette } from './formats/gif/gif-frames.ts'
 import { MAX_PIXELS as MAX_GIF_PIXELS } from './formats/gif/repair-gif.ts'
 import { shownIcon } from './formats/ico/ico.ts'
+import { jpegFrame } from './formats/jpeg-frame.ts'
 import { isWholePng } from './formats/png/repair-png.ts'
 import { imagesInSvg } from './formats/svg/svg-image-sizes.ts'
 import { rowsAtOnce } from './formats/tiff/tiff-samples.ts'
@@ -49,6 +50,7 @@ export function predictImage(
     rotated: info.orientation > 1,
     played: frames > 1 || info.hidesDefault === true,
     held: bufferedWebpPixels(info, render),
+    samplesPerPixel: info.format === 'jpeg' ? jpegFrame(available.bytes)?.samplesPerPixel : undefined,
     sharedPalette: info.format === 'gif' && sharesPalette(available.bytes),
     filtered: info.format === 'svg' && hasFilters(available.bytes),
     cut: cutLate ? ('late' as const) : isCutEarly ? ('early' as const) : undefined,
