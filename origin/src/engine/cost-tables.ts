@@ -50,6 +50,7 @@ export const PLAYED_BYTES_PER_PIXEL = 20
 export type DecoderName =
   | SourceFormat
   | 'jpeg in passes'
+  | 'heic by libav'
   | 'converted'
   | 'deep'
   | 'png in passes'
@@ -98,6 +99,15 @@ export const DECODERS: Readonly<Record<DecoderName, Decoder>> = {
     startSeconds: 0.12,
     secondsPerMegapixel: 0.22,
     secondsPerMib: 0.1,
+  },
+  // Of 8 bits: the planes and the pixels, or the pixels, a copy with a profile, and the converted pixels.
+  'heic by libav': {
+    bytesPerPixel: 10.5,
+    keptPerPixel: 5,
+    startBytes: 40 * MIB,
+    startSeconds: 0.2,
+    secondsPerMegapixel: 0.1,
+    secondsPerMib: 0.3,
   },
   tiff: { bytesPerPixel: 0, keptPerPixel: 0, secondsPerMegapixel: 0.03, secondsPerMib: 0 },
   // Decoded by libav, then converted: at most two copies with 16 bits per channel.

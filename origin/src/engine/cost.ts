@@ -74,6 +74,8 @@ export interface CostSource extends Size {
   readonly played: boolean
   /** The decoder to use when Sharp does not decode it like other files of its format. */
   readonly ownDecoder?: string
+  /** HEIC only: whether libav decodes it instead of libheif. */
+  readonly usesLibav?: boolean
   readonly sourceBytes: number
 }
 
@@ -203,6 +205,7 @@ function holdsStrip({ format, rotated }: CostSource, render: CostRender): boolea
 
 function decoderOf(source: CostSource): DecoderName {
   const { format, bytesPerSample, interlaced, lossless, filtered, cut, played, ownDecoder } = source
+  if (format === 'heic' && source.usesLibav && bytesPerSample === 1) return 'heic by libav'
   if (ownDecoder === 'cmyk' || ownDecoder === 'ycbcr') return 'converted'
   if (ownDecoder === 'grey') return bytesPerSample === 1 ? 'converted' : 'deep'
   if (ownDecoder === 'colours' && format === 'png') return 'deep'

@@ -26,6 +26,11 @@ export interface AvailableBytes {
   readonly sizeBytes: number
 }
 
+/** The header of an image, and whether libav is available to decode it. Default: it is not. */
+export interface DecodableImage extends ImageInfo {
+  readonly usesLibav?: boolean
+}
+
 /** How an image is decoded. */
 export interface Decoding {
   /** The number of frames that are decoded and encoded. */
@@ -36,7 +41,7 @@ export interface Decoding {
 
 /** Predicts the cost of rendering an image. The size of a drawing is the one at which it is rasterised. */
 export function predictImage(
-  info: ImageInfo,
+  info: DecodableImage,
   render: Render,
   { frames, cutLate }: Decoding,
   available: AvailableBytes,
@@ -210,7 +215,7 @@ export function withKeptPixels(cost: Cost, keptBytes: number, { sizeBytes }: Ava
 const FACES_BYTES = 12 * 2 ** 20
 const FACES_SECONDS = 0.3
 
-function withFaceDetection(cost: Cost, info: ImageInfo, available: AvailableBytes): Cost {
+function withFaceDetection(cost: Cost, info: DecodableImage, available: AvailableBytes): Cost {
   const look = predictThumbnails(info, available, 1)
   return {
     memoryBytes: Math.max(cost.memoryBytes, look.memoryBytes) + FACES_BYTES,
@@ -251,7 +256,7 @@ export const MAX_SECONDS = 20
  * Predicts the cost of an image at the size that a scan or a placeholder needs. `decodes` is the number of
  * frames that are decoded for it.
  */
-export function predictThumbnails(info: ImageInfo, available: AvailableBytes, decodes: number): Cost {
+export function predictThumbnails(info: DecodableImage, available: AvailableBytes, decodes: number): Cost {
   const plan = { width: 448, height: 448, mode: 'exact', gravity: 'centre' } as const
   const small = info.drawing === undefined ? info : { ...info, width: plan.width, height: plan.height }
   const render = { plan, format: 'jpeg', quality: 80, animated: false } as const
