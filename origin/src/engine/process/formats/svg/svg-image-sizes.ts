@@ -6,7 +6,7 @@
 import type { Size } from '../../../../media/size.ts'
 import { bmpSize } from '../bmp/bmp.ts'
 import { icoSize } from '../ico/ico.ts'
-import { jpegFrame } from '../jpeg-frame.ts'
+import { jpegFrame } from '../jpeg/jpeg-frame.ts'
 import { WEBP_HEADER_BYTES } from '../webp/riff.ts'
 import { MAX_PIXELS } from './svg-images.ts'
 

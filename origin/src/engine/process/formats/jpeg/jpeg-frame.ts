@@ -1,4 +1,4 @@
-import type { Size } from '../../../media/size.ts'
+import type { Size } from '../../../../media/size.ts'
 
 export interface JpegFrame extends Size {
   /** The samples of all channels per pixel: 3 without chroma subsampling, 1.5 with 4:2:0. */
