@@ -49,7 +49,7 @@ export async function openEngine(options: OpenEngineOptions): Promise<OpenedEngi
   const videos = config.engine.videos || availableParallelism()
   const asked = [config.engine.processes, config.engine.videos]
   const renderQuality = config.render.quality
-  const { avifPixels, clipSeconds, clipBytes } = config.limits
+  const { avifPixels, clipSeconds, clipBytes, clipDeadlineMs } = config.limits
   const starter = await openStarter(options)
   const poolOf = (niceness: number, warm: number, most: number, decodesVideos = false) =>
     createPool({
@@ -95,7 +95,7 @@ export async function openEngine(options: OpenEngineOptions): Promise<OpenedEngi
   const events = engineEvents(observer, log)
   const mostOfClip = {
     memoryBytes: config.engine.memoryBytes,
-    cpuSeconds: (config.limits.clipDeadlineMs / 1000) * CLIP_THREADS,
+    cpuSeconds: (clipDeadlineMs / 1000) * CLIP_THREADS,
   }
   const run = createRunner({
     classes: createJobClasses(lanes, pools, mostOfClip),
@@ -116,7 +116,15 @@ export async function openEngine(options: OpenEngineOptions): Promise<OpenedEngi
     lanes,
     pools,
     rendererVersion: starter.decoder.then(({ renderer, version }) =>
-      JSON.stringify([renderer, version ?? '', renderQuality, avifPixels, clipSeconds, clipBytes]),
+      JSON.stringify([
+        renderer,
+        version ?? '',
+        renderQuality,
+        avifPixels,
+        clipSeconds,
+        clipBytes,
+        clipDeadlineMs,
+      ]),
     ),
     async notReady() {
       if (pools.quick.fault !== undefined || pools.heavy.fault !== undefined) return ['engine']

@@ -147,6 +147,25 @@ describe('the predicted cost', () => {
     }
   })
 
+  it('of a HEIC photo of 48 megapixels is within the budget when libav decodes it', () => {
+    const heic = { ...photograph(8064, 6048), format: 'heic', sourceBytes: 5 * MIB } as const
+    const cost = (source: CostSource) => predictRender(source, to('webp', 550, 413))
+    expect(cost({ ...heic, usesLibav: true }).memoryBytes).toBeLessThan(MOST.memoryBytes)
+    expect(cost(heic).memoryBytes).toBeGreaterThan(MOST.memoryBytes)
+    // The measured memory of 16-bit samples is that of libheif.
+    const deep = { ...heic, bytesPerSample: 2 }
+    expect(cost({ ...deep, usesLibav: true })).toEqual(cost(deep))
+  })
+
+  it('of a progressive JPEG depends on its chroma subsampling', () => {
+    const jpeg = { ...photograph(16_320, 12_240), interlaced: true, rotated: false, sourceBytes: 20 * MIB }
+    const bytes = (samplesPerPixel?: number) =>
+      predictRender({ ...jpeg, samplesPerPixel }, to('webp', 550, 413)).memoryBytes
+    expect(bytes(1.5)).toBeLessThan(MOST.memoryBytes)
+    expect(bytes()).toBe(bytes(3))
+    expect(bytes()).toBeGreaterThan(MOST.memoryBytes)
+  })
+
   it('of a still from a video grows with the size of the source and of the rendition', () => {
     const cost = (height: number, rendition: number) =>
       predictStill({ width: height * 2, height }, to('jpeg', rendition, rendition)).memoryBytes

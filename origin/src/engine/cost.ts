@@ -52,6 +52,8 @@ export interface CostSource extends Size {
    * then held in memory before its first row is available.
    */
   readonly interlaced: boolean
+  /** JPEG only: the samples per pixel of all channels. Default: as many as there are channels. */
+  readonly samplesPerPixel?: number | undefined
   /** Whether it is rotated in the pipeline. All pixels that remain after scaling are then held in memory. */
   readonly rotated: boolean
   /**
@@ -72,6 +74,8 @@ export interface CostSource extends Size {
   readonly played: boolean
   /** The decoder to use when Sharp does not decode it like other files of its format. */
   readonly ownDecoder?: string
+  /** HEIC only: whether libav decodes it instead of libheif. */
+  readonly usesLibav?: boolean
   readonly sourceBytes: number
 }
 
@@ -157,7 +161,10 @@ function workBytes(source: CostSource, render: CostRender): number {
   const heldWidth = Math.min(source.width, held.width)
   const rows = heldWidth * Math.min(source.height, HELD_ROWS) * pixelBytes * (source.hasAlpha ? 2 : 1)
   const passes = source.interlaced
-    ? sourcePixels * pixelBytes * (BYTES_BETWEEN_PASSES[source.format] ?? 0)
+    ? sourcePixels *
+      (source.samplesPerPixel ?? source.bands) *
+      source.bytesPerSample *
+      (BYTES_BETWEEN_PASSES[source.format] ?? 0)
     : 0
   const encoding =
     encoder.bytesPerPixel +
@@ -198,6 +205,7 @@ function holdsStrip({ format, rotated }: CostSource, render: CostRender): boolea
 
 function decoderOf(source: CostSource): DecoderName {
   const { format, bytesPerSample, interlaced, lossless, filtered, cut, played, ownDecoder } = source
+  if (format === 'heic' && source.usesLibav && bytesPerSample === 1) return 'heic by libav'
   if (ownDecoder === 'cmyk' || ownDecoder === 'ycbcr') return 'converted'
   if (ownDecoder === 'grey') return bytesPerSample === 1 ? 'converted' : 'deep'
   if (ownDecoder === 'colours' && format === 'png') return 'deep'

@@ -112,6 +112,14 @@ const CASES: readonly {
     options: options('webp', 550),
   },
   {
+    name: 'a progressive JPEG with 4:2:0',
+    source: async () => ({
+      format: 'jpeg',
+      bytes: await noise(4000, 3000).jpeg({ progressive: true, chromaSubsampling: '4:2:0' }).toBuffer(),
+    }),
+    options: options('webp', 550),
+  },
+  {
     name: 'a rotated JPEG to AVIF',
     source: async () => ({
       format: 'jpeg',

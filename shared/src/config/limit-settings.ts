@@ -15,7 +15,7 @@ export const LIMIT_SETTINGS = {
     {
       min: 1024,
       max: 8192 * MIB,
-      default: 512 * MIB,
+      default: 640 * MIB,
     },
   ),
   sidePixels: integer('The largest side of a source, in pixels.', { min: 1, max: 16384, default: 16384 }),

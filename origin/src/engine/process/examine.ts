@@ -109,6 +109,7 @@ async function examineImage(
 ): Promise<Examined | Deferred | Failure> {
   const { tools, scan, scanFrames, checksData, admission } = options
   const { limits } = tools
+  const usesLibav = kind.format === 'heic' && (await tools.libav()) !== undefined
   const isSequence = (info: ImageInfo) => info.format === 'avif' || info.format === 'heic'
   const opened = await openImage(source, {
     format: kind.format,
@@ -120,11 +121,11 @@ async function examineImage(
       if (rejected !== undefined) return rejected
       const isPlayed = isSequence(info) && (info.frames > 1 || info.ownDecoder === 'sequence')
       const decodes = scan && !isSequence(info) ? scanDecodes(info, scanFrames, limits) : 1
-      const still = predictThumbnails(info, available, decodes)
+      const still = predictThumbnails({ ...info, usesLibav }, available, decodes)
       const others = scan ? otherImages(available.bytes, info) : []
       const stills = others
         .map(({ size }) =>
-          size === undefined ? still : predictThumbnails({ ...info, ...size }, available, 1),
+          size === undefined ? still : predictThumbnails({ ...info, ...size, usesLibav }, available, 1),
         )
         .reduce(sequentialCost, still)
       return admit(

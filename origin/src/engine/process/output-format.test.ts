@@ -22,3 +22,16 @@ it('the output is WebP, or its replacement, when an image is too large for AVIF'
   expect(written('avif', 1000, 1001)).toBe('webp')
   expect(written('avif', 16_384, 100)).toBe('png')
 })
+
+it('the output is WebP when an animation has more pixels than fit in memory for AVIF', () => {
+  const moving = (frames: number) =>
+    outputFormat(
+      'avif',
+      { frames },
+      { ...OPTIONS, animated: true },
+      { plan: { width: 500, height: 400, mode: 'exact', gravity: 'centre' } },
+      FORMATS,
+    )
+  expect(moving(200)).toBe('avif')
+  expect(moving(201)).toBe('webp')
+})

@@ -38,8 +38,8 @@ export function writtenFormat(
 
 /**
  * Returns the output format for the size and animation of a rendition. An AVIF above a configured size
- * becomes WebP, and so does an animated AVIF without an encoder, or with options that it does not support. An
- * image with a longer side than WebP allows (RFC 9649, section 2.7.1) becomes PNG.
+ * becomes WebP, and so does an animated AVIF without an encoder, with options that it does not support, or with
+ * more frames than fit in memory. An image with a longer side than WebP allows (RFC 9649, section 2.7.1) becomes PNG.
  */
 export function outputFormat(
   format: ImageFormat,
@@ -55,6 +55,12 @@ export function outputFormat(
 
 const MAX_WEBP_SIDE = 16_383
 
+/**
+ * All frames of an animated AVIF are held in memory before the first one is encoded, which takes 500 MiB for
+ * these. WebP is encoded frame by frame.
+ */
+const MAX_ANIMATED_AVIF_PIXELS = 40_000_000
+
 function avifOrWebp(
   { frames }: Pick<ImageInfo, 'frames'>,
   { animated, quality, maxBytes }: RenderOptions,
@@ -64,7 +70,10 @@ function avifOrWebp(
   if (width * height > limits.avifPixels) return 'webp'
   if (!animated || frames <= 1) return 'avif'
   const isWritten =
-    quality !== 'lossless' && maxBytes === undefined && Math.min(width, height) >= ANIMATED_AVIF_SIDE
+    quality !== 'lossless' &&
+    maxBytes === undefined &&
+    Math.min(width, height) >= ANIMATED_AVIF_SIDE &&
+    frames * width * height <= MAX_ANIMATED_AVIF_PIXELS
   return canAnimateAvif && isWritten ? 'avif' : 'webp'
 }
 

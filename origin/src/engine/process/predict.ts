@@ -8,6 +8,7 @@ import { predictStill } from '../video-cost.ts'
 import { sharesPalette } from './formats/gif/gif-frames.ts'
 import { MAX_PIXELS as MAX_GIF_PIXELS } from './formats/gif/repair-gif.ts'
 import { shownIcon } from './formats/ico/ico.ts'
+import { jpegFrame } from './formats/jpeg/jpeg-frame.ts'
 import { isWholePng } from './formats/png/repair-png.ts'
 import { imagesInSvg } from './formats/svg/svg-image-sizes.ts'
 import { rowsAtOnce } from './formats/tiff/tiff-samples.ts'
@@ -25,6 +26,11 @@ export interface AvailableBytes {
   readonly sizeBytes: number
 }
 
+/** The header of an image, and whether libav is available to decode it. Default: it is not. */
+export interface DecodableImage extends ImageInfo {
+  readonly usesLibav?: boolean
+}
+
 /** How an image is decoded. */
 export interface Decoding {
   /** The number of frames that are decoded and encoded. */
@@ -35,7 +41,7 @@ export interface Decoding {
 
 /** Predicts the cost of rendering an image. The size of a drawing is the one at which it is rasterised. */
 export function predictImage(
-  info: ImageInfo,
+  info: DecodableImage,
   render: Render,
   { frames, cutLate }: Decoding,
   available: AvailableBytes,
@@ -49,6 +55,7 @@ export function predictImage(
     rotated: info.orientation > 1,
     played: frames > 1 || info.hidesDefault === true,
     held: bufferedWebpPixels(info, render),
+    samplesPerPixel: info.format === 'jpeg' ? jpegFrame(available.bytes)?.samplesPerPixel : undefined,
     sharedPalette: info.format === 'gif' && sharesPalette(available.bytes),
     filtered: info.format === 'svg' && hasFilters(available.bytes),
     cut: cutLate ? ('late' as const) : isCutEarly ? ('early' as const) : undefined,
@@ -208,7 +215,7 @@ export function withKeptPixels(cost: Cost, keptBytes: number, { sizeBytes }: Ava
 const FACES_BYTES = 12 * 2 ** 20
 const FACES_SECONDS = 0.3
 
-function withFaceDetection(cost: Cost, info: ImageInfo, available: AvailableBytes): Cost {
+function withFaceDetection(cost: Cost, info: DecodableImage, available: AvailableBytes): Cost {
   const look = predictThumbnails(info, available, 1)
   return {
     memoryBytes: Math.max(cost.memoryBytes, look.memoryBytes) + FACES_BYTES,
@@ -253,7 +260,7 @@ export const MAX_SECONDS = 20
  * Predicts the cost of an image at the size that a scan or a placeholder needs. `decodes` is the number of
  * frames that are decoded for it.
  */
-export function predictThumbnails(info: ImageInfo, available: AvailableBytes, decodes: number): Cost {
+export function predictThumbnails(info: DecodableImage, available: AvailableBytes, decodes: number): Cost {
   const plan = { width: 448, height: 448, mode: 'exact', gravity: 'centre' } as const
   const small = info.drawing === undefined ? info : { ...info, width: plan.width, height: plan.height }
   const render = { plan, format: 'jpeg', quality: 80, animated: false } as const

@@ -8,8 +8,17 @@ import type { Cost, RenderJob } from '../jobs.ts'
 import type { RenderOptions } from '../render-options.ts'
 import { animationBatchFrames, predictAnimationClip, predictCopy, predictVideoClip } from '../video-cost.ts'
 import { type Admission, admit, type Reports } from './admit.ts'
+import { affordableClip, type ClipScale } from './clip/affordable-clip.ts'
 import { encodeAnimation, framesToShow, rangesOf } from './clip/animation-clip.ts'
-import { clipSize, maxFramesOf, reducedRate, spanOf, startSecondsOf } from './clip/clip-plan.ts'
+import {
+  CLIP_LIMITS,
+  type ClipLimits,
+  clipSize,
+  maxFramesOf,
+  reducedRate,
+  spanOf,
+  startSecondsOf,
+} from './clip/clip-plan.ts'
 import { asFailureLater } from './clip/libav-rejection.ts'
 import { openVideoInput, type VideoInput } from './clip/open-video.ts'
 import { isPlayableEverywhere, remuxVideo } from './clip/remux.ts'
@@ -94,18 +103,13 @@ function transcodeVideo(
   if (isFailure(opened)) return opened
   using input = opened
   const { video, durationSeconds } = input.info
-  const span = spanOf({
-    startSeconds: startSecondsOf(options.time, durationSeconds),
-    seconds: secondsOf(options, limits),
-    durationSeconds,
-  })
-  const lastSeconds = span.startSeconds + secondsOf(options, limits)
-  const size = clipSize(planOf(options.geometry, video), options.geometry)
+  const { geometry } = options
+  const plan = planOf(geometry, video)
   const sourceRate = input.frameRate
-  const frameRate = reducedRate(options.fps, sourceRate)
-  const costOf = (endSeconds: number) => {
-    const seconds = endSeconds - span.startSeconds
-    return predictVideoClip({
+  const startSeconds = startSecondsOf(options.time, durationSeconds)
+  const longest = spanOf({ startSeconds, seconds: secondsOf(options, limits), durationSeconds })
+  const costOf = ({ size, frameRate }: ClipScale, seconds: number) =>
+    predictVideoClip({
       format,
       size,
       sourceRate,
@@ -115,18 +119,35 @@ function transcodeVideo(
       coded: { width: video.codedWidth, height: video.codedHeight },
       frameRate: frameRate ?? sourceRate,
     })
-  }
-  const rejected = reject(costOf(span.endSeconds), admission)
+  const scaleOf = ({ pixels, frameRate }: ClipLimits): ClipScale => ({
+    size: clipSize(plan, geometry, pixels),
+    frameRate: reducedRate(options.fps, sourceRate, frameRate),
+  })
+  const [best, ...reduced] = CLIP_LIMITS
+  const longestSeconds = longest.endSeconds - longest.startSeconds
+  const { scale, seconds } = affordableClip(
+    {
+      scales: [scaleOf(best), ...reduced.map(scaleOf)],
+      seconds: longestSeconds,
+      mayShorten: options.durationMs === undefined,
+    },
+    costOf,
+    admission.allowance,
+  )
+  const rejected = reject(costOf(scale, seconds), admission)
   if (rejected !== undefined) return rejected
+  // A clip that was shortened ends there. Others go on when the source is longer than it declares.
+  const isShortened = seconds < longestSeconds
+  const span = isShortened ? spanOf({ startSeconds, seconds, durationSeconds }) : longest
+  const lastSeconds = span.startSeconds + (isShortened ? seconds : secondsOf(options, limits))
   return encodeVideoClip(libav, input, {
     format,
     video,
-    size,
     span,
-    frameRate,
     sourceRate,
     lastSeconds,
-    goesPastEnd: () => admit(costOf(lastSeconds), admission) === undefined,
+    ...scale,
+    goesPastEnd: () => admit(costOf(scale, lastSeconds - span.startSeconds), admission) === undefined,
     audio: selectAudio(libav, input, options),
     quality: options.quality,
     blur: options.blur,

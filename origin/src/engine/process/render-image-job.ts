@@ -23,7 +23,13 @@ import { keepsAnimation, renderImage, renderPlayed } from './image/render-image.
 import { pixelsOf } from './image/render-stages.ts'
 import { openImage, withDataRepair } from './open-image.ts'
 import { type FormatOptions, outputFormat, writtenFormat } from './output-format.ts'
-import { type AvailableBytes, predictImage, predictThumbnails, withKeptPixels } from './predict.ts'
+import {
+  type AvailableBytes,
+  type DecodableImage,
+  predictImage,
+  predictThumbnails,
+  withKeptPixels,
+} from './predict.ts'
 import {
   type RenderRequest,
   renderOf,
@@ -71,7 +77,8 @@ async function openAndRender(
   // Loading libav takes 11 MiB and a tenth of a second, so it is loaded only when its encoder may be needed.
   const mayAnimate = options.animated && writtenFormat(options.format, sourceFormat) === 'avif'
   const canAnimateAvif = mayAnimate && (await tools.libav()) !== undefined
-  const planFor = (info: ImageInfo) => planRender(info, job, { limits, canAnimateAvif })
+  const usesLibav = sourceFormat === 'heic' && (await tools.libav()) !== undefined
+  const planFor = (info: ImageInfo) => planRender({ ...info, usesLibav }, job, { limits, canAnimateAvif })
   const opened = await openImage(source, {
     format: sourceFormat,
     checksData,
@@ -174,7 +181,7 @@ const FACE_DETECTION_INPUT = { frame: 0, maxSidePixels: 512 } as const
 interface RenderPlan {
   readonly render: Render
   /** The header, with the size at which the image is decoded. */
-  readonly drawn: ImageInfo
+  readonly drawn: DecodableImage
   /**
    * Whether the used part is cut out of decoded pixels: the border to trim is not known earlier, and a
    * drawing is rasterised whole. The plan is then the largest possible one.
@@ -182,7 +189,7 @@ interface RenderPlan {
   readonly cutLate: boolean
 }
 
-function planRender(info: ImageInfo, job: RenderRequest, formats: FormatOptions): RenderPlan | Failure {
+function planRender(info: DecodableImage, job: RenderRequest, formats: FormatOptions): RenderPlan | Failure {
   const { options } = job
   const own = writtenFormat(options.format, info.format)
   const { fps } = options

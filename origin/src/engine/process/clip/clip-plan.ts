@@ -11,14 +11,28 @@ import type { Span } from './read-video.ts'
 const DEFAULT_PIXELS = 1920 * 1080
 /** The highest frame rate. A chat application shows no more. */
 const MAX_FRAME_RATE = 60
+
+export interface ClipLimits {
+  /** The most pixels of a clip without a requested size. */
+  readonly pixels: number
+  /** The highest frame rate of a clip without a requested one. */
+  readonly frameRate: number
+}
+
+/** The limits of clips, the best ones first. The others are for clips that would take too long. */
+export const CLIP_LIMITS = [
+  { pixels: DEFAULT_PIXELS, frameRate: MAX_FRAME_RATE },
+  { pixels: DEFAULT_PIXELS, frameRate: 30 },
+  { pixels: 1280 * 720, frameRate: 30 },
+] as const satisfies readonly ClipLimits[]
 const MIN_SECONDS = 0.1
 
 /**
  * Returns the size of a clip. Its sides are even, because chroma is halved. Without a requested size it has
  * no more pixels than a usual screen.
  */
-export function clipSize(size: Size, geometry: Geometry): Size {
-  const { width, height } = isSizeAsked(geometry) ? size : withPixels(size, DEFAULT_PIXELS)
+export function clipSize(size: Size, geometry: Geometry, pixels = DEFAULT_PIXELS): Size {
+  const { width, height } = isSizeAsked(geometry) ? size : withPixels(size, pixels)
   return { width: even(width), height: even(height) }
 }
 
@@ -67,9 +81,16 @@ export function spanOf({ startSeconds, seconds, durationSeconds }: SpanOptions):
   return { startSeconds: start, endSeconds: Math.min(start + seconds, Math.max(end, start + MIN_SECONDS)) }
 }
 
-/** Returns the frame rate that a video is reduced to. Undefined when all its frames are kept. */
-export function reducedRate(asked: number | undefined, sourceRate: number): number | undefined {
-  const requestedRate = Math.min(asked ?? MAX_FRAME_RATE, MAX_FRAME_RATE)
+/**
+ * Returns the frame rate that a video is reduced to, at most `frameRate` when none was requested. Undefined
+ * when all its frames are kept.
+ */
+export function reducedRate(
+  asked: number | undefined,
+  sourceRate: number,
+  frameRate = MAX_FRAME_RATE,
+): number | undefined {
+  const requestedRate = Math.min(asked ?? frameRate, MAX_FRAME_RATE)
   // A rate of 60.02 counts as 60.
   return requestedRate < sourceRate * RATE_TOLERANCE ? requestedRate : undefined
 }

@@ -6,6 +6,7 @@
 import type { Size } from '../../../../media/size.ts'
 import { bmpSize } from '../bmp/bmp.ts'
 import { icoSize } from '../ico/ico.ts'
+import { jpegFrame } from '../jpeg/jpeg-frame.ts'
 import { WEBP_HEADER_BYTES } from '../webp/riff.ts'
 import { MAX_PIXELS } from './svg-images.ts'
 
@@ -59,7 +60,7 @@ interface Kind {
 
 const KINDS: readonly Kind[] = [
   { mark: '\x89PNG', at: 0, sizeOf: pngSize },
-  { mark: '\xff\xd8', at: 0, sizeOf: jpegSize },
+  { mark: '\xff\xd8', at: 0, sizeOf: jpegFrame },
   { mark: 'GIF8', at: 0, sizeOf: gifSize },
   { mark: 'WEBP', at: 8, sizeOf: webpSize },
   { mark: 'BM', at: 0, sizeOf: bmpSize },
@@ -74,18 +75,6 @@ function pngSize(png: Buffer): Size | undefined {
 
 function gifSize(gif: Buffer): Size | undefined {
   return gif.length < 10 ? undefined : { width: gif.readUInt16LE(6), height: gif.readUInt16LE(8) }
-}
-
-/** Markers for tables and conditioning within the range of the frame markers (ITU-T T.81, table B.1). */
-const NO_FRAMES: ReadonlySet<number> = new Set([0xc4, 0xc8, 0xcc])
-
-function jpegSize(jpeg: Buffer): Size | undefined {
-  for (let at = 2; at + 9 <= jpeg.length && jpeg[at] === 0xff; at += 2 + jpeg.readUInt16BE(at + 2)) {
-    const marker = jpeg[at + 1] ?? 0
-    if (marker >= 0xc0 && marker <= 0xcf && !NO_FRAMES.has(marker))
-      return { width: jpeg.readUInt16BE(at + 7), height: jpeg.readUInt16BE(at + 5) }
-  }
-  return undefined
 }
 
 /** Reads the size from each of the three kinds of first chunk (RFC 9649, sections 2.5 to 2.7). */

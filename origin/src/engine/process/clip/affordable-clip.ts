@@ -1,0 +1,42 @@
+/** Reduces a clip that would take too long, so that it is made instead of being rejected. */
+
+import type { Size } from '../../../media/size.ts'
+import type { Cost } from '../../jobs.ts'
+
+/** The size and the frame rate of a clip. */
+export interface ClipScale {
+  readonly size: Size
+  /** In frames per second. Undefined when all frames of the source are kept. */
+  readonly frameRate: number | undefined
+}
+
+export interface AffordableClip {
+  readonly scale: ClipScale
+  readonly seconds: number
+}
+
+export interface ClipChoices {
+  /** The scales to choose from, the best one first. */
+  readonly scales: readonly [ClipScale, ...ClipScale[]]
+  readonly seconds: number
+  /** Whether the clip may be shorter than `seconds`, because the URL requests no duration. */
+  readonly mayShorten: boolean
+}
+
+/** A shorter clip is rejected instead. */
+const MIN_SECONDS = 10
+
+/**
+ * Returns the best clip whose predicted CPU time is within the allowance: at the first scale that fits, or
+ * else at the last one and shorter. When nothing fits, returns the last scale at its full duration.
+ */
+export function affordableClip(
+  { scales, seconds, mayShorten }: ClipChoices,
+  costOf: (scale: ClipScale, seconds: number) => Cost,
+  { cpuSeconds }: Cost,
+): AffordableClip {
+  let scale = scales[0]
+  for (scale of scales) if (costOf(scale, seconds).cpuSeconds <= cpuSeconds) return { scale, seconds }
+  const shorter = Math.floor(seconds * (cpuSeconds / costOf(scale, seconds).cpuSeconds))
+  return { scale, seconds: mayShorten && shorter >= MIN_SECONDS ? shorter : seconds }
+}
