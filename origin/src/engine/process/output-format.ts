@@ -38,8 +38,9 @@ export function writtenFormat(
 
 /**
  * Returns the output format for the size and animation of a rendition. An AVIF above a configured size
- * becomes WebP, and so does an animated AVIF without an encoder, with options that it does not support, or with
- * more frames than fit in memory. An image with a longer side than WebP allows (RFC 9649, section 2.7.1) becomes PNG.
+ * becomes WebP, and so does an animated AVIF without an encoder, with options that it does not support, or
+ * with more frames than fit in memory. An image with a longer side than WebP allows (RFC 9649, section 2.7.1)
+ * becomes PNG.
  */
 export function outputFormat(
   format: ImageFormat,
