@@ -14,8 +14,8 @@ export interface HttpResponse {
 /**
  * Sends a GET and parses the response with the lenient parser of Node. It accepts lines that end with LF
  * alone, folded lines, control characters in values, a `Transfer-Encoding` together with a `Content-Length`,
- * and interim responses. Its connection is not shared, because a lenient parser can
- * misjudge where a response ends. Rejects with the error of the connection or of the parser.
+ * and interim responses. Its connection is not shared, because a lenient parser can misjudge where a response
+ * ends. Rejects with the error of the connection or of the parser.
  */
 export function requestLeniently(
   url: URL,
