@@ -32,6 +32,12 @@ export async function snapshotAtRest(pid: number): Promise<ProcessSnapshot> {
 
 const REST_MS = 100
 
+/**
+ * The limit for the end of the extra engine processes of a burst, in milliseconds. The pool looks for idle ones
+ * every 10 seconds, so one ends up to 20 seconds after its last job.
+ */
+const SETTLE_MS = 60_000
+
 /** Passes once the process holds no more than before, and its temporary folder is empty. */
 export async function expectNothingKept(
   pid: number,
@@ -42,7 +48,7 @@ export async function expectNothingKept(
   await until(() => {
     const { files, children } = inspectProcess(pid)
     return files <= before.files && children <= before.children
-  }).catch(() => undefined)
+  }, SETTLE_MS).catch(() => undefined)
   const after = inspectProcess(pid)
   expect(after.files).toBeLessThanOrEqual(before.files)
   expect(after.children).toBeLessThanOrEqual(before.children)
