@@ -13,7 +13,8 @@ import { createRangeSource, type RangeSource } from '../bytes/ranges.ts'
 import { type Source, WHOLE_BYTES } from '../bytes/source.ts'
 import { spool } from '../bytes/spool.ts'
 import { readUnsized } from '../bytes/unsized.ts'
-import type { ExternalFetch, ExternalResponse } from './fetch.ts'
+import type { ExternalFetch } from './fetch.ts'
+import type { ExternalResponse } from './response.ts'
 
 export interface ExternalSourceOptions {
   readonly external: ExternalFetch
