@@ -2,33 +2,19 @@
 
 import { loadLibav } from '@media-proxy/origin/engine/process/libav/load.ts'
 import sharp from 'sharp'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { bouncing, FRAME_DELAYS_MS, FRAME_HEIGHT, FRAME_WIDTH } from '../pictures/drawings.ts'
-import { openFilesystemOrigin, type Service } from '../services.ts'
 import { FFMPEG, makeVideo } from '../videos.ts'
-import { type ClipClient, createClipClient } from './clip-client.ts'
+import { openClipClient } from './clip-client.ts'
 import { colourOf, even, framesOf, inspectClip } from './clip-facts.ts'
 
-const SECRET = 'a-secret-for-tests'
 const libav = await loadLibav()
 
 describe.skipIf(FFMPEG === undefined || libav === undefined)(
   'a clip of an animated image (needs FFmpeg and libav)',
   () => {
-    let service: Service
-    let client: ClipClient
-
-    beforeAll(async () => {
-      service = await openFilesystemOrigin({
-        MEDIA_PROXY_SECRET_KEY: SECRET,
-        MEDIA_PROXY_NSFW_ENABLED: 'false',
-      })
-      client = createClipClient(service)
-    })
-    afterAll(() => service.close())
-
-    const ask: ClipClient['ask'] = (...request) => client.ask(...request)
-    const clip: ClipClient['clip'] = (...request) => client.clip(...request)
+    const client = openClipClient()
+    const { ask, clip } = client
 
     const animations = [
       ['gif', () => moving().then((image) => image.gif({ delay: [...FRAME_DELAYS_MS], loop: 0 }).toBuffer())],
@@ -79,7 +65,7 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
     it('declares in AVIF the colour range that every browser reads alike', async () => {
       const gif = await boards([100, 100])
       const avif = await ask('red.gif', gif, 'format=avif&animated=true')
-      expect(avif.status, service.log.at(-1)?.detail).toBe(200)
+      expect(avif.status, client.service.log.at(-1)?.detail).toBe(200)
       const colours = avif.body.indexOf('nclx') + 'nclx'.length
       expect((avif.body[colours + 6] ?? 0) >> 7).toBe(0)
       const still = await ask('red.avif', avif.body, 'format=png')

@@ -4,12 +4,12 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { loadLibav } from '@media-proxy/origin/engine/process/libav/load.ts'
 import sharp from 'sharp'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { CORPUS } from '../corpus/corpus.ts'
 import { send } from '../http.ts'
-import { openEdge, openFilesystemOrigin, type Service } from '../services.ts'
+import { openEdge } from '../services.ts'
 import { CORNERS, FFMPEG, makeVideo, remakeVideo, SECONDS, withFile } from '../videos.ts'
-import { type ClipClient, createClipClient } from './clip-client.ts'
+import { openClipClient, SECRET } from './clip-client.ts'
 import {
   type ClipFacts,
   colourOf,
@@ -21,7 +21,6 @@ import {
   TOLERANCE,
 } from './clip-facts.ts'
 
-const SECRET = 'a-secret-for-tests'
 const libav = await loadLibav()
 const VP8 = ['-c:v', 'libvpx', '-b:v', '1M', '-deadline', 'realtime', '-cpu-used', '8']
 const H264 = ['-c:v', 'libx264', '-pix_fmt', 'yuv420p', '-preset', 'ultrafast', '-crf', '12']
@@ -29,20 +28,8 @@ const COUNTING = 'testsrc2=s=320x192:r=25'
 const SINE = ['-f', 'lavfi', '-i', 'sine=r=48000:d=3', '-map', '0:v', '-map', '1:a']
 
 describe.skipIf(FFMPEG === undefined || libav === undefined)('clips (need FFmpeg and libav)', () => {
-  let service: Service
-  let client: ClipClient
-
-  beforeAll(async () => {
-    service = await openFilesystemOrigin({
-      MEDIA_PROXY_SECRET_KEY: SECRET,
-      MEDIA_PROXY_NSFW_ENABLED: 'false',
-    })
-    client = createClipClient(service)
-  })
-  afterAll(() => service.close())
-
-  const ask: ClipClient['ask'] = (...request) => client.ask(...request)
-  const clip: ClipClient['clip'] = (...request) => client.clip(...request)
+  const client = openClipClient()
+  const { ask, clip } = client
 
   describe('of a video', () => {
     it.each([
@@ -236,12 +223,12 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('clips (need FFmpeg
     const edge = await openEdge({ MEDIA_PROXY_SECRET_KEY: SECRET, MEDIA_PROXY_NSFW_ENABLED: 'false' })
     try {
       const video = await makeVideo('mov', SECONDS, [...SINE, ...H264, '-c:a', 'pcm_s16le'])
-      for (const each of [service, edge]) await each.put('attachments/1/both.mov', video)
+      for (const each of [client.service, edge]) await each.put('attachments/1/both.mov', video)
       const path = '/attachments/1/both.mov?format=mp4&width=64'
       const [one, other] = await Promise.all([send(edge.url, path), send(edge.url, path)])
       expect([one.status, other.status]).toEqual([200, 200])
       expect(one.body.equals(other.body)).toBe(true)
-      const bare = await send(service.url, path)
+      const bare = await send(client.service.url, path)
       expect(bare.body.equals(one.body)).toBe(true)
       const part = await send(edge.url, path, { headers: { range: 'bytes=0-99' } })
       expect([part.status, part.body.length]).toEqual([206, 100])
@@ -256,19 +243,12 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('clips (need FFmpeg
 describe.skipIf(CORPUS === undefined || FFMPEG === undefined || libav === undefined)(
   'clips of the corpus (need MEDIA_CORPUS, FFmpeg and libav)',
   () => {
-    let service: Service
-    beforeAll(async () => {
-      service = await openFilesystemOrigin({
-        MEDIA_PROXY_SECRET_KEY: SECRET,
-        MEDIA_PROXY_NSFW_ENABLED: 'false',
-      })
-    })
-    afterAll(() => service.close())
+    const client = openClipClient()
 
     it.each(['mp4', 'webm'])('have in %s less than 15 percent of the bytes of a GIF', async (format) => {
       const gif = await readFile(join(CORPUS ?? '', 'wild/mb.gif'))
-      await service.put('attachments/1/mb.gif', gif)
-      const { body } = await send(service.url, `/attachments/1/mb.gif?format=${format}`)
+      await client.service.put('attachments/1/mb.gif', gif)
+      const { body } = await send(client.service.url, `/attachments/1/mb.gif?format=${format}`)
       expect(body.length).toBeLessThan(0.15 * gif.length)
       expect((await inspectClip(body)).seconds).toBeCloseTo(2.99, 2)
     })
@@ -286,12 +266,12 @@ describe.skipIf(CORPUS === undefined || FFMPEG === undefined || libav === undefi
       'two-seconds.mp4',
       'sef-svc-prefix.mp4',
     ])('begin with the first frame of %s', async (name) => {
-      await service.put(`attachments/1/${name}`, await readFile(join(CORPUS ?? '', 'wild', name)))
-      const { status, body } = await send(service.url, `/attachments/1/${name}?format=mp4&quality=95`)
-      expect(status, service.log.at(-1)?.detail).toBe(200)
+      await client.service.put(`attachments/1/${name}`, await readFile(join(CORPUS ?? '', 'wild', name)))
+      const { status, body } = await send(client.service.url, `/attachments/1/${name}?format=mp4&quality=95`)
+      expect(status, client.service.log.at(-1)?.detail).toBe(200)
       const facts = await inspectClip(body)
       const [first] = await framesOf(body, facts)
-      const still = await send(service.url, `/attachments/1/${name}?format=png&width=${facts.width}`)
+      const still = await send(client.service.url, `/attachments/1/${name}?format=png&width=${facts.width}`)
       const { data } = await sharp(still.body)
         .resize(facts.width, facts.height, { fit: 'fill' })
         .removeAlpha()
