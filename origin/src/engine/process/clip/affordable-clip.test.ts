@@ -33,3 +33,12 @@ it('a clip is not shortened to less than ten seconds', () => {
   expect(within(20)).toEqual({ scale: SMALLER, seconds: 10 })
   expect(within(19)).toEqual({ scale: SMALLER, seconds: 60 })
 })
+
+it('a shortened clip is within the allowance also when a part of its cost does not depend on its duration', () => {
+  const withStart = (scale: ClipScale, seconds: number) => ({
+    memoryBytes: 0,
+    cpuSeconds: 3 + costOf(scale, seconds).cpuSeconds,
+  })
+  const { seconds } = affordableClip(CHOICES, withStart, { memoryBytes: 0, cpuSeconds: 62 })
+  expect(seconds).toBe(29)
+})

@@ -28,15 +28,19 @@ const MIN_SECONDS = 10
 
 /**
  * Returns the best clip whose predicted CPU time is within the allowance: at the first scale that fits, or
- * else at the last one and shorter. When nothing fits, returns the last scale at its full duration.
+ * else at the last one and as long as fits. When nothing fits, returns the last scale at its full duration.
  */
 export function affordableClip(
   { scales, seconds, mayShorten }: ClipChoices,
   costOf: (scale: ClipScale, seconds: number) => Cost,
   { cpuSeconds }: Cost,
 ): AffordableClip {
-  let scale = scales[0]
-  for (scale of scales) if (costOf(scale, seconds).cpuSeconds <= cpuSeconds) return { scale, seconds }
-  const shorter = Math.floor(seconds * (cpuSeconds / costOf(scale, seconds).cpuSeconds))
-  return { scale, seconds: mayShorten && shorter >= MIN_SECONDS ? shorter : seconds }
+  const fits = (scale: ClipScale, length: number) => costOf(scale, length).cpuSeconds <= cpuSeconds
+  const best = scales.find((scale) => fits(scale, seconds))
+  if (best !== undefined) return { scale: best, seconds }
+  const scale = scales.at(-1) ?? scales[0]
+  if (mayShorten)
+    for (let shorter = Math.floor(seconds); shorter >= MIN_SECONDS; shorter -= 1)
+      if (fits(scale, shorter)) return { scale, seconds: shorter }
+  return { scale, seconds }
 }
