@@ -106,10 +106,60 @@ describe('the pool', () => {
     await pool.close()
   })
 
+  it('starts no process beyond the warm ones for a burst that is over soon', async () => {
+    const pool = open({ warm: 2, most: 4 })
+    await vi.advanceTimersByTimeAsync(0)
+    for (let job = 0; job < 20; job += 1) {
+      const burst = Promise.all([pool.take(signal), pool.take(signal)])
+      const third = pool.take(signal)
+      await vi.advanceTimersByTimeAsync(8)
+      for (const process of await burst) if (process !== undefined) pool.release(process)
+      const last = await third
+      if (last !== undefined) pool.release(last)
+      await vi.advanceTimersByTimeAsync(100)
+    }
+    expect(pool.size).toBe(2)
+    await pool.close()
+  })
+
+  it('starts a process for each job that waits longer, and one spare', async () => {
+    const pool = open({ warm: 1, most: 5 })
+    await vi.advanceTimersByTimeAsync(0)
+    const jobs = [pool.take(signal), pool.take(signal), pool.take(signal)]
+    await vi.advanceTimersByTimeAsync(100)
+    expect(pool.size).toBe(1)
+    await vi.advanceTimersByTimeAsync(1000)
+    expect(new Set(await Promise.all(jobs)).size).toBe(3)
+    expect(pool.size).toBe(4)
+    await pool.close()
+  })
+
+  it('starts the first process of a pool without warm ones at once', async () => {
+    const pool = open({ warm: 0 })
+    expect(pool.size).toBe(0)
+    expect(await pool.take(signal)).toBe(processes[0])
+    await vi.advanceTimersByTimeAsync(1000)
+    expect(pool.size).toBe(1)
+    await pool.close()
+  })
+
+  it('replaces a warm process that was killed at once, also while the others have jobs', async () => {
+    const pool = open({ warm: 2, most: 2 })
+    const killed = await pool.take(signal)
+    await pool.take(signal)
+    killed?.kill('deadline')
+    const next = pool.take(signal)
+    await vi.advanceTimersByTimeAsync(0)
+    expect(await next).toBe(processes[2])
+    await pool.close()
+  })
+
   it('ends the extra processes of a burst once each has been idle, whatever the others do', async () => {
     const pool = open({ warm: 1 })
     await vi.advanceTimersByTimeAsync(0)
-    const taken = await Promise.all([pool.take(signal), pool.take(signal), pool.take(signal)])
+    const burst = Promise.all([pool.take(signal), pool.take(signal), pool.take(signal)])
+    await vi.advanceTimersByTimeAsync(1000)
+    const taken = await burst
     for (const process of taken) if (process !== undefined) pool.release(process)
     expect(pool.size).toBe(3)
     for (let seconds = 0; seconds < 130; seconds += 9) {

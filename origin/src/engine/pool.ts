@@ -43,6 +43,11 @@ export interface Pool {
 
 /** How long a process is idle before `rest` is called, in milliseconds. */
 const REST_MS = 1000
+/**
+ * How long no process has been idle before one beyond the warm ones starts, in milliseconds. A start costs as
+ * much CPU time as twenty small jobs, and most bursts are over sooner.
+ */
+const GROW_AFTER_MS = 200
 const FIRST_RETRY_MS = 100
 const LONGEST_RETRY_MS = 10_000
 
@@ -65,6 +70,7 @@ class ProcessPool implements Pool {
   #fault: string | undefined
   #retryMs = FIRST_RETRY_MS
   #retryTimer: NodeJS.Timeout | undefined
+  #growTimer: NodeJS.Timeout | undefined
   #idleTimer: NodeJS.Timeout | undefined
   #restTimer: NodeJS.Timeout | undefined
 
@@ -131,6 +137,7 @@ class ProcessPool implements Pool {
   async close(): Promise<void> {
     this.#closed = true
     clearTimeout(this.#retryTimer)
+    clearTimeout(this.#growTimer)
     clearTimeout(this.#idleTimer)
     clearTimeout(this.#restTimer)
     for (const waiter of this.#waiters) waiter(undefined)
@@ -149,17 +156,28 @@ class ProcessPool implements Pool {
     return at === -1 ? this.#idle.pop() : this.#idle.splice(at, 1)[0]
   }
 
-  /**
-   * Starts the missing processes: the warm ones, one for each waiting caller, and one spare if any are kept
-   * warm.
-   */
+  /** Starts the missing warm processes at once, and those beyond them when they are needed for longer. */
   #fill(): void {
-    if (this.#closed || this.#retryTimer !== undefined) return
+    const { warm } = this.#options
+    this.#startUpTo(Math.max(warm, Math.min(1, this.#waiters.size)))
+    if (this.#all.size >= this.#needed || this.#growTimer !== undefined) return
+    this.#growTimer = setTimeout(() => {
+      this.#growTimer = undefined
+      this.#startUpTo(this.#needed)
+    }, GROW_AFTER_MS)
+    this.#growTimer.unref()
+  }
+
+  /** One process for each job, running or waiting, and one spare if any are kept warm. */
+  get #needed(): number {
     const { warm, most } = this.#options
     const working = this.#all.size - this.#starting - this.#idle.length
-    const ready = warm > 0 ? 1 : 0
-    const target = Math.min(most, Math.max(warm, working + this.#waiters.size + ready))
-    while (this.#all.size < target) {
+    return Math.min(most, working + this.#waiters.size + (warm > 0 ? 1 : 0))
+  }
+
+  #startUpTo(count: number): void {
+    if (this.#closed || this.#retryTimer !== undefined) return
+    while (this.#all.size < count) {
       const started = this.#tryToStart()
       if (started === undefined) return
       this.#watch(started)
