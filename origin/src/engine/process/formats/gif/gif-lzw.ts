@@ -86,22 +86,28 @@ const MAX_BLOCK_BYTES = 255
  */
 export function writePlainLzw(indices: Uint8Array): Uint8Array {
   const clears = Math.ceil(indices.length / PLAIN_RUN)
-  const coded = Buffer.alloc(Math.ceil(((indices.length + clears + 1) * (PLAIN_BITS + 1)) / 8))
-  let [at, held, buffer] = [0, 0, 0]
+  const codeBytes = Math.ceil(((indices.length + clears + 1) * (PLAIN_BITS + 1)) / 8)
+  const output = Buffer.alloc(1 + codeBytes + Math.ceil(codeBytes / MAX_BLOCK_BYTES) + 1)
+  output[0] = PLAIN_BITS
+  let [at, written, held, buffer] = [1, 0, 0, 0]
+  const putByte = () => {
+    if (written % MAX_BLOCK_BYTES === 0) {
+      output[at] = Math.min(MAX_BLOCK_BYTES, codeBytes - written)
+      at += 1
+    }
+    output[at] = buffer & 0xff
+    at += 1
+    written += 1
+  }
   const put = (code: number) => {
     buffer |= code << held
-    for (held += PLAIN_BITS + 1; held >= 8; held -= 8, buffer >>>= 8, at += 1) coded[at] = buffer & 0xff
+    for (held += PLAIN_BITS + 1; held >= 8; held -= 8, buffer >>>= 8) putByte()
   }
-  for (const [index, pixel] of indices.entries()) {
+  for (let index = 0; index < indices.length; index += 1) {
     if (index % PLAIN_RUN === 0) put(1 << PLAIN_BITS)
-    put(pixel)
+    put(indices[index] ?? 0)
   }
   put((1 << PLAIN_BITS) + 1)
-  coded[at] = buffer & 0xff
-  const blocks: Uint8Array[] = [Uint8Array.of(PLAIN_BITS)]
-  for (let start = 0; start < coded.length; start += MAX_BLOCK_BYTES) {
-    const block = coded.subarray(start, start + MAX_BLOCK_BYTES)
-    blocks.push(Uint8Array.of(block.length), block)
-  }
-  return Buffer.concat([...blocks, Uint8Array.of(0)])
+  if (held > 0) putByte()
+  return output
 }

@@ -5,6 +5,7 @@
  * over the missing ones, and leave the rest transparent.
  */
 
+import { freeBuffer } from '../../../../streams/free-buffer.ts'
 import { colourTableBytes, colourTableOf, type GifFrame, gifFrames } from './gif-frames.ts'
 import { readLzw, writePlainLzw } from './gif-lzw.ts'
 import { lacksTransparentIndex } from './gif-transparency.ts'
@@ -39,7 +40,10 @@ export function repairGif(bytes: Uint8Array): RepairedGif | undefined {
       ? missingIndex(frame, coded.subarray(0, there), colourTableOf(bytes, frame))
       : undefined
   const shown = inRows(frame, coded.subarray(0, there), missing ?? 0)
-  return { bytes: replaced(bytes, frame, shown, missing), isPartial }
+  freeBuffer(coded)
+  const repaired = replaced(bytes, frame, shown, missing)
+  freeBuffer(shown)
+  return { bytes: repaired, isPartial }
 }
 
 /** The largest image that is repaired, in pixels. A larger one takes too long and is left to the decoder. */
@@ -144,11 +148,10 @@ function replaced(
             bytes.subarray(control + CONTROL_BYTES, start),
           ]
   const rest = bytes.subarray(end)
-  return Buffer.concat([
-    ...before,
-    ...[descriptor, table, writePlainLzw(shown)],
-    rest.length === 0 ? TRAILER : rest,
-  ])
+  const data = writePlainLzw(shown)
+  const whole = Buffer.concat([...before, descriptor, table, data, rest.length === 0 ? TRAILER : rest])
+  freeBuffer(data)
+  return whole
 }
 
 const TRAILER = Uint8Array.of(0x3b)
