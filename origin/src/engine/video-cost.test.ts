@@ -15,7 +15,7 @@ const RENDER: CostRender = {
   buffered: false,
   flattened: false,
 }
-const FULL_HD = { width: 1920, height: 1080 }
+const FULL_HD = { codec: 'hevc', width: 1920, height: 1080 }
 
 it('a preview with a byte limit is encoded several times', () => {
   const preview = (encodes: number) =>
@@ -60,4 +60,22 @@ it('a clip of an HDR video needs time and memory for tone mapping, and a high bi
   expect(hdr?.cpuSeconds).toBeGreaterThan(1.5 * (sdr?.cpuSeconds ?? 0))
   expect((hdr?.memoryBytes ?? 0) - (sdr?.memoryBytes ?? 0)).toBeGreaterThan(3 * 12 * 1920 * 1080)
   expect((detailed?.cpuSeconds ?? 0) - (sdr?.cpuSeconds ?? 0)).toBeGreaterThan(1)
+})
+
+it('a clip of H.264 is predicted to take less time than one of a codec that is slower to decode', () => {
+  const [h264, hevc, unknown] = ['h264', 'hevc', undefined].map(
+    (codec) =>
+      predictVideoClip({
+        format: 'mp4',
+        seconds: 60,
+        coded: { codec, width: 3840, height: 2160 },
+        codedBytes: 0,
+        toneMaps: false,
+        sourceRate: 60,
+        frameRate: 30,
+        size: { width: 1280, height: 720 },
+      }).cpuSeconds,
+  )
+  expect(h264).toBeLessThan(0.6 * (hevc ?? 0))
+  expect(unknown).toBe(hevc)
 })

@@ -78,10 +78,15 @@ const SAMPLE_BYTES_PER_PIXEL = 4
 const SAMPLE_SECONDS = 1
 const MAX_SAMPLES_SECONDS = 20
 
+/** A video as it is coded. `codec` is its name in libav, if its codec is accepted. */
+export interface CodedVideo extends Size {
+  readonly codec: string | undefined
+}
+
 export interface VideoClipCost {
   readonly format: ClipFormat
   readonly seconds: number
-  readonly coded: Size
+  readonly coded: CodedVideo
   /** The size of the part of the source that the clip shows. */
   readonly codedBytes: number
   /** Whether the frames are tone mapped, because the source is HDR. */
@@ -118,7 +123,7 @@ export function predictVideoClip({
     ),
     cpuSeconds:
       BASE_SECONDS +
-      seconds * sourceRate * codedMegapixels * DECODE_SECONDS_PER_MEGAPIXEL +
+      seconds * sourceRate * codedMegapixels * decodeSecondsPerMegapixel(coded) +
       (codedBytes / MIB) * DECODE_SECONDS_PER_MIB +
       seconds * frameRate * megapixels * (secondsPerMegapixel + toneMap.secondsPerMegapixel),
   }
@@ -156,7 +161,7 @@ const COPY_SECONDS = 1
 const COPY_SECONDS_PER_MIB = 0.01
 
 export interface PreviewCost {
-  readonly coded: Size
+  readonly coded: CodedVideo
   /** The number of frames of the video that are decoded. */
   readonly frames: number
   /** The size at which each frame is kept before it is fitted into the preview. */
@@ -179,7 +184,7 @@ export function predictPreview({ coded, frames, decodedSize, render }: PreviewCo
     ),
     cpuSeconds:
       BASE_SECONDS +
-      ((frames * codedPixels) / 1e6) * DECODE_SECONDS_PER_MEGAPIXEL +
+      ((frames * codedPixels) / 1e6) * decodeSecondsPerMegapixel(coded) +
       render.encodes *
         ((pixels / 1e6) * encoder.secondsPerMegapixel + render.frames * secondsPerFrame(source, render)),
   }
@@ -237,8 +242,11 @@ export function predictAnimationClip({ format, source, size, frames }: Animation
   }
 }
 
-/** The CPU seconds to decode one megapixel of video, measured on HEVC and AV1. H.264 takes half of it. */
-const DECODE_SECONDS_PER_MEGAPIXEL = 0.008
+/** Returns the CPU seconds to decode one megapixel of video. That of other codecs is measured on HEVC and AV1. */
+function decodeSecondsPerMegapixel({ codec }: CodedVideo): number {
+  return codec === 'h264' ? 0.004 : 0.008
+}
+
 /** The CPU seconds that a mebibyte adds to this, measured on HEVC of 10 bits and 10 to 20 Mbit/s. */
 const DECODE_SECONDS_PER_MIB = 0.15
 /** Measured on HLG and PQ at full size. The filters hold a few frames of 32-bit floating-point RGB. */

@@ -116,7 +116,7 @@ function transcodeVideo(
       seconds,
       codedBytes: source.sizeBytes * Math.min(1, seconds / (durationSeconds ?? seconds)),
       toneMaps: isHdr(video.colours),
-      coded: { width: video.codedWidth, height: video.codedHeight },
+      coded: { codec: video.codec, width: video.codedWidth, height: video.codedHeight },
       frameRate: frameRate ?? sourceRate,
     })
   const scaleOf = ({ pixels, frameRate }: ClipLimits): ClipScale => ({

@@ -60,7 +60,7 @@ export async function renderPreview(
       : { width: video.width, height: video.height }
   const deferred = admit(
     predictPreview({
-      coded: { width: video.codedWidth, height: video.codedHeight },
+      coded: { codec: video.codec, width: video.codedWidth, height: video.codedHeight },
       frames: input.frameRate * (span.endSeconds - span.startSeconds),
       decodedSize: size,
       render: { ...costRender(render), frames: previewFrameCount(span, frameRate) },
