@@ -28,6 +28,11 @@ const LOUDEST = 255
 const MIN_PAUSE_SECONDS = 0.1
 /** Demuxers of bare streams, whose timestamps are guesses. */
 const UNTIMED: ReadonlySet<string> = new Set(['mp3', 'aac'])
+/**
+ * The demuxer of bare AAC. Its first frame is never a part of the recording: half of its transform precedes
+ * the audio, and no header declares that, as the edit list of an M4A does.
+ */
+const BARE_AAC = 'aac'
 
 /**
  * Returns the peaks of the audio that plays, 0..255, one for each 1/256 of the duration. Gaps are silent; in
@@ -60,6 +65,7 @@ export function readWaveform(
   let samplesInAll = 0
   const failed = asFailure(() =>
     decodeAudio(libav, file.context, track, {
+      skipsFirst: file.demuxer.name === BARE_AAC,
       onSamples: peaks.add,
       onPiece(fileSeconds, seconds, hertz) {
         // Audio alone starts with its first sample that is played, after the pre-skip of Opus.
@@ -87,6 +93,8 @@ function paddingOf({ codecpar: { initialPadding, sampleRate } }: Stream): number
 }
 
 interface WaveformHandlers {
+  /** Whether the first decoded frame is not a part of the audio. */
+  readonly skipsFirst: boolean
   readonly onSamples: (samples: Float32Array, channels: number) => void
   /**
    * Called before the samples of a piece with its time in the file, if known, and its duration, both in
@@ -100,7 +108,7 @@ function decodeAudio(
   libav: Libav,
   context: FormatContext,
   track: AudioTrack,
-  { onSamples, onPiece }: WaveformHandlers,
+  { skipsFirst, onSamples, onPiece }: WaveformHandlers,
 ): Failure | undefined {
   const decoder = openAudioDecoder(libav, track)
   if (decoder === undefined) return fail('unsupported-codec', 'no decoder for the audio')
@@ -109,6 +117,7 @@ function decodeAudio(
   const unit = timeBase.num / timeBase.den
   let chain: AudioFilter | undefined
   let hertz = 0
+  let isSkipped = !skipsFirst
   const take = (floats: Frame) => {
     const bytes = floats.toBuffer()
     const { nbChannels } = floats.channelLayout
@@ -120,6 +129,10 @@ function decodeAudio(
   }
   const convert = (samples: Frame) => {
     if (samples.sampleRate <= 0 || samples.nbSamples <= 0) return
+    if (!isSkipped) {
+      isSkipped = true
+      return
+    }
     hertz ||= samples.sampleRate
     const tick = samples.bestEffortTimestamp
     onPiece(
