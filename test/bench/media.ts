@@ -18,6 +18,8 @@ import { startService } from './service.ts'
 const run = promisify(execFile)
 
 const ROUNDS = 15
+/** V8 compiles the code of the service during the first requests. A call of FFmpeg has no such start. */
+const WARM_UP_ROUNDS = 60
 const QUERY = 'format=jpeg&width=400'
 
 /** Measures with videos that it generates, which requires FFmpeg. */
@@ -121,15 +123,15 @@ async function benchFirstFrames(ffmpeg: string, folder: string): Promise<BenchRo
         await run(ffmpeg, [...QUIET, '-f', 'lavfi', '-i', source, ...flags, '-pix_fmt', 'yuv420p', path])
         await service.put(`cdn/attachments/1/${file}`, path)
         const times = { ours: [] as number[], bare: [] as number[] }
+        // A different rendition each time, so that none comes from memory.
+        const still = async (width: number) => {
+          const query = `format=jpeg&width=${width}&time=0`
+          const { status } = await send(service.url, `/attachments/1/${file}?${query}`)
+          if (status !== 200) throw new Error(`a still answered ${status}`)
+        }
+        for (let round = 0; round < WARM_UP_ROUNDS; round += 1) await still(300 - round)
         for (let round = 0; round < ROUNDS; round += 1) {
-          // A different rendition each time, so that none comes from memory.
-          const query = `format=jpeg&width=${400 - round}&time=0`
-          times.ours.push(
-            await timed(async () => {
-              const { status } = await send(service.url, `/attachments/1/${file}?${query}`)
-              if (status !== 200) throw new Error(`a still answered ${status}`)
-            }),
-          )
+          times.ours.push(await timed(() => still(400 - round)))
           times.bare.push(await timed(() => bareCall(ffmpeg, path)))
         }
         const [ours, bare] = [median(times.ours), median(times.bare)]
