@@ -199,6 +199,32 @@ describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_SERVICES)(
       await close()
     })
 
+    it('shows that it is loading while an image takes a while', async () => {
+      const { page, close } = await openPage('', { reducedMotion: 'reduce' })
+      const label = () =>
+        page.evaluate(() => {
+          const { content, opacity } = getComputedStyle(
+            document.querySelector('#canvas') ?? document.body,
+            '::before',
+          )
+          return [content, opacity]
+        })
+      expect(await label()).toEqual(['none', '1'])
+      let answer: (() => void) | undefined
+      await page.route('**/coffee.jpg?width=300*', async (route) => {
+        await new Promise<void>((resolve) => {
+          answer = resolve
+        })
+        await route.continue()
+      })
+      await page.fill('#parameter-width', '300')
+      await expect.poll(label).toEqual(['"Loading …"', '1'])
+      answer?.()
+      await settled(page)
+      expect(await label()).toEqual(['none', '1'])
+      await close()
+    })
+
     it('works with the keyboard alone', async () => {
       const { page, close } = await openPage()
       await page.keyboard.press('Tab')
