@@ -252,11 +252,11 @@ const DECLARED: Readonly<
     () => declaredPng([iccp(rgbProfile(BT709, 1))], { grey: true }),
     [168, 168, 168],
   ],
-  'AVIF of sRGB': [() => media('told-srgb'), RED],
-  'AVIF of BT.709': [() => media('told-television'), RED],
-  'AVIF of Display P3': [() => media('told-p3'), [240, 0, 0]],
-  'AVIF of Display P3, 10 bits': [() => media('told-p3-deep'), [240, 0, 0]],
-  'AVIF of linear light': [() => media('told-linear'), [239, 95, 95]],
+  'AVIF of sRGB': [() => media('tagged-srgb'), RED],
+  'AVIF of BT.709': [() => media('tagged-television'), RED],
+  'AVIF of Display P3': [() => media('tagged-p3'), [240, 0, 0]],
+  'AVIF of Display P3, 10 bits': [() => media('tagged-p3-deep'), [240, 0, 0]],
+  'AVIF of linear light': [() => media('tagged-linear'), [239, 95, 95]],
 }
 
 /** The position of the byte with the range flag, from the type of the code points. */
@@ -280,7 +280,7 @@ describe('colours declared without a profile', () => {
     }
     await service.put('attachments/1/pq.png', await declaredPng([cicp(9, 16)]))
     await service.put('attachments/1/hlg.png', await declaredPng([cicp(9, 18)], { deep: true }))
-    await service.put('attachments/1/pq.avif', await media('told-pq'))
+    await service.put('attachments/1/pq.avif', await media('tagged-pq'))
     const dimly = { deep: true, dim: true }
     const forOthers = iccp(rgbProfile(BT709, 2.2))
     await service.put('attachments/1/pq-deep.png', await declaredPng([cicp(9, 16)], dimly))

@@ -26,8 +26,8 @@ const words = process.argv.slice(2)
 const chosen = MUTANTS.filter(({ name }) => words.length === 0 || words.some((word) => name.includes(word)))
 const copy = await copyTree()
 try {
-  const audio = await runTests(copy)
-  if (audio !== undefined) throw new Error(`the tests fail without any mutant: ${audio}`)
+  const failure = await runTests(copy)
+  if (failure !== undefined) throw new Error(`the tests fail without any mutant: ${failure}`)
   let survived = 0
   for (const mutant of chosen) {
     const noticed = await tryMutant(copy, mutant)
@@ -59,12 +59,12 @@ async function copyTree(): Promise<string> {
 
 async function tryMutant(root: string, mutant: Mutant): Promise<string | undefined> {
   const path = pathIn(root, mutant)
-  const audio = await readFile(path)
+  const original = await readFile(path)
   await writeFile(path, await mutated(root, mutant))
   try {
     return await runTests(root)
   } finally {
-    await writeFile(path, audio)
+    await writeFile(path, original)
   }
 }
 

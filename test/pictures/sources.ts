@@ -5,6 +5,7 @@
 
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { iconBitmap, iconOf } from '@media-proxy/origin/media/icons.test-data.ts'
 import sharp, { type Sharp } from 'sharp'
 import { animatedPng, portraitPng } from '../fixtures.ts'
 import {
@@ -41,6 +42,8 @@ export const SOURCES = {
   'sticker.webp': () => open(sticker()).webp({ lossless: true, exact: true }).toBuffer(),
   'flag.png': () => open(flag()).png({ palette: true, colours: 8 }).toBuffer(),
   'flag.bmp': () => Promise.resolve(bmp(flag())),
+  /** A grey entry, and a larger one that shows the flag with a transparent corner. */
+  'flag.ico': () => Promise.resolve(icon()),
   'grey.png': () => open(photo()).toColourspace('b-w').png().toBuffer(),
   'cut.gif': async () => {
     const bytes = await open(photo()).gif({ colours: 32, dither: 0, progressive: true }).toBuffer()
@@ -59,8 +62,8 @@ export const SOURCES = {
   'turned-p3.heic': () => readFile(join(SHARED_MEDIA, 'turned-p3.heic')),
   'premultiplied.avif': () => readFile(join(SHARED_MEDIA, 'premultiplied.avif')),
   'grey-limited.avif': () => readFile(join(SHARED_MEDIA, 'grey-limited.avif')),
-  'told-p3.avif': () => readFile(join(SHARED_MEDIA, 'told-p3.avif')),
-  'told-pq.avif': () => readFile(join(SHARED_MEDIA, 'told-pq.avif')),
+  'tagged-p3.avif': () => readFile(join(SHARED_MEDIA, 'tagged-p3.avif')),
+  'tagged-pq.avif': () => readFile(join(SHARED_MEDIA, 'tagged-pq.avif')),
   'sequence.avif': () => readFile(join(MEDIA, 'sequence.avif')),
   'untagged.mp4': () => readFile(join(MEDIA, 'untagged.mp4')),
   'bt709.mp4': () => readFile(join(MEDIA, 'bt709.mp4')),
@@ -132,6 +135,27 @@ function bmp({ data, raw: { width, height } }: Drawing): Buffer {
     return pixels
   })
   return Buffer.concat([header, ...rows])
+}
+
+function icon(): Buffer {
+  const small = iconBitmap({ width: 16, height: 16, bits: 24, pixels: Array<number>(16 * 16 * 3).fill(128) })
+  const {
+    data,
+    raw: { width, height },
+  } = flag()
+  const fromBottom = Array.from({ length: height }, (_, row) => height - 1 - row)
+  const pixels = fromBottom.flatMap((y) =>
+    Array.from({ length: width * 3 }, (_, at) => data[y * width * 3 + at + 2 - 2 * (at % 3)] ?? 0),
+  )
+  // One bit for each pixel: the left half of the lower half is transparent.
+  const mask = fromBottom.flatMap((y) =>
+    Array.from({ length: width / 8 }, (_, byte) => (y >= height / 2 && byte < width / 16 ? 0xff : 0)),
+  )
+  const large = iconBitmap({ width, height, bits: 24, pixels, mask })
+  return iconOf([
+    { width: 16, height: 16, bits: 24, image: small },
+    { width, height, bits: 24, image: large },
+  ])
 }
 
 const DRAWING = Buffer.from(

@@ -52,8 +52,8 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
       other.writeUInt16BE(320, entry + 28)
       other.writeUInt16BE(180, entry + 30)
       const [expected, got] = [
-        await still('told.mp4', video, 'time=0'),
-        await still('untold.mp4', other, 'time=0'),
+        await still('declared.mp4', video, 'time=0'),
+        await still('wrong.mp4', other, 'time=0'),
       ]
       expect(got.size).toEqual([640, 360])
       expect(got.data.equals(expected.data)).toBe(true)

@@ -227,7 +227,7 @@ describe.skipIf(FFMPEG === undefined)('stills of generated videos (skipped witho
     ] as const) {
       const source = `color=red:s=${size},scale=out_color_matrix=${matrix},format=yuv420p`
       const video = await makeVideo('mp4', source, H264, 0.2)
-      expectCorners(await still(`untold-${size}.mp4`, video), [RED, RED, RED, RED])
+      expectCorners(await still(`undeclared-${size}.mp4`, video), [RED, RED, RED, RED])
     }
   })
 
