@@ -1,7 +1,9 @@
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
+import { freeBuffer } from './free-buffer.ts'
 
 /**
- * Reads a body of known size into one buffer. Fails with `store-unreachable` when it is shorter or longer
+ * Reads a body of known size into one buffer, and frees its chunks. V8 counts them as a part of its heap: a
+ * photograph of 4 MiB would otherwise cost two collections. Fails with `store-unreachable` when it is shorter or longer
  * than the store declared. An abort rejects.
  */
 export async function readAll(
@@ -21,6 +23,7 @@ export async function readAll(
     if (length + chunk.length > sizeBytes) return tooLong(reader)
     whole.set(chunk, length)
     length += chunk.length
+    freeBuffer(chunk)
   }
   return length === sizeBytes
     ? whole
