@@ -1,5 +1,9 @@
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
-import { EDGE_REFUSED_HEADER, signEdgeRequest } from '@media-proxy/shared/signing/edge-request.ts'
+import {
+  EDGE_REFUSED_HEADER,
+  FOR_EDGE_HEADER,
+  signEdgeRequest,
+} from '@media-proxy/shared/signing/edge-request.ts'
 import type { KeyRing } from '@media-proxy/shared/signing/hmac.ts'
 
 /** The client of a request to the origin, and the ids that identify the request in the logs. */
@@ -46,7 +50,14 @@ export function createOriginFetch({ originUrl, ring, fetch, now }: OriginOptions
     try {
       const response = await fetch(target.href, {
         method,
-        headers: { ...headers, ...signature, ...PLAIN, 'x-request-id': requestId, traceparent },
+        headers: {
+          ...headers,
+          ...signature,
+          ...PLAIN,
+          [FOR_EDGE_HEADER]: '1',
+          'x-request-id': requestId,
+          traceparent,
+        },
         // Following a redirect would send the headers, including secrets, to its target.
         redirect: 'manual',
         // The platform otherwise caches responses of `fetch` by itself (by file extension, for the year that
