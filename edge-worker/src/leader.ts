@@ -9,7 +9,7 @@ import type { CachedResponse, EntryInfo } from './cache.ts'
 import { fromCache, viewOf } from './client-answer.ts'
 import { type Delivery, type DeliveryRequest, entryOf, lookUp } from './delivery-request.ts'
 import type { Delivered, EdgeExchange } from './exchange.ts'
-import { hasRequestId } from './origin.ts'
+import { hasRequestId, type OriginRequest } from './origin.ts'
 import type { LeaderOutcome } from './single-flight.ts'
 import type { StoredRendition } from './stored-renditions.ts'
 import { isUrlRefused, markValidated, shareFailure, store, storeBytes } from './storing.ts'
@@ -17,6 +17,12 @@ import { within } from './within.ts'
 
 /** The timeout for the bucket of renditions, in milliseconds. */
 const STORE_MS = 5000
+
+/**
+ * How long a usable copy waits for its revalidation, in milliseconds. When the origin is slower, the copy is
+ * served as if the origin were unreachable.
+ */
+const REVALIDATION_MS = 10_000
 
 /** Like `Fetched`, but the leader's own request can also have failed. */
 export interface LeaderResult {
@@ -87,7 +93,8 @@ async function revalidate(
 ): Promise<LeaderResult> {
   const { cache } = delivery
   const condition = cached.etag === undefined ? {} : { 'if-none-match': cached.etag }
-  const response = await askOrigin(delivery, deliveryRequest, condition, exchange)
+  const timeout = cached.usable ? { timeoutMs: REVALIDATION_MS } : {}
+  const response = await askOrigin(delivery, deliveryRequest, condition, exchange, timeout)
   const asBefore = (kept: CachedResponse): Delivered => ({
     response: fromCache(kept, viewOf(delivery, deliveryRequest), exchange),
     cache: 'HIT',
@@ -145,9 +152,10 @@ async function askOrigin(
   { originPath }: DeliveryRequest,
   headers: HeaderRecord,
   exchange: EdgeExchange,
+  timeout: Pick<OriginRequest, 'timeoutMs'> = {},
 ): Promise<Response | Failure> {
   const response = await exchange.timings.measure('origin', () =>
-    origin({ method: 'GET', path: originPath, headers }, exchange),
+    origin({ method: 'GET', path: originPath, headers, ...timeout }, exchange),
   )
   if (!isFailure(response)) exchange.timings.adopt(response.headers.get('server-timing'))
   return response

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { expect, it } from 'vitest'
+import { expect, it, vi } from 'vitest'
 import { createOriginFetch } from './origin.ts'
 
 const ON_BEHALF = { clientAddress: '192.0.2.1', requestId: 'r', traceparent: 't' }
@@ -9,6 +9,7 @@ async function askedFor(originUrl: string, path: string): Promise<URL> {
   const origin = createOriginFetch({
     originUrl,
     ring: undefined,
+    timeoutMs: 1000,
     now: () => 0,
     fetch: async (url) => {
       asked.push(url)
@@ -60,6 +61,7 @@ it('treats the rejection of its own signature as an unreachable origin', async (
     createOriginFetch({
       originUrl: 'https://origin.test',
       ring: undefined,
+      timeoutMs: 1000,
       now: () => 0,
       fetch: async () =>
         new Response('Forbidden', { status: 403, headers: { 'x-request-id': 'r', ...headers } }),
@@ -67,3 +69,34 @@ it('treats the rejection of its own signature as an unreachable origin', async (
   expect(await answer({ 'x-edge-refused': 'stale' })).toMatchObject({ code: 'origin-unreachable' })
   expect(await answer({})).toMatchObject({ status: 403 })
 })
+
+it.each([
+  ['GET', undefined, 1000],
+  ['HEAD', undefined, 1000],
+  ['GET', 50, 50],
+])(
+  'does not wait longer than its timeout for the header of a response to %s',
+  async (method, timeoutMs, afterMs) => {
+    vi.useFakeTimers()
+    try {
+      const origin = createOriginFetch({
+        originUrl: 'https://origin.test',
+        ring: undefined,
+        timeoutMs: 1000,
+        now: () => 0,
+        fetch: (_, { signal }) =>
+          new Promise((_, reject) => signal?.addEventListener('abort', () => reject(new Error('aborted')))),
+      })
+      const shorter = timeoutMs === undefined ? {} : { timeoutMs }
+      const asked = origin({ method, path: '/x', ...shorter }, ON_BEHALF)
+      let isOver = false
+      void asked.then(() => (isOver = true))
+      await vi.advanceTimersByTimeAsync(afterMs - 1)
+      expect(isOver).toBe(false)
+      await vi.advanceTimersByTimeAsync(1)
+      expect(await asked).toMatchObject({ code: 'origin-unreachable', detail: 'it does not answer in time' })
+    } finally {
+      vi.useRealTimers()
+    }
+  },
+)

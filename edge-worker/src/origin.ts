@@ -1,5 +1,9 @@
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
-import { EDGE_REFUSED_HEADER, signEdgeRequest } from '@media-proxy/shared/signing/edge-request.ts'
+import {
+  EDGE_REFUSED_HEADER,
+  FOR_EDGE_HEADER,
+  signEdgeRequest,
+} from '@media-proxy/shared/signing/edge-request.ts'
 import type { KeyRing } from '@media-proxy/shared/signing/hmac.ts'
 
 /** The client of a request to the origin, and the ids that identify the request in the logs. */
@@ -15,6 +19,8 @@ export interface OriginRequest {
   readonly path: string
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: BodyInit | null
+  /** A shorter timeout for the header of the response than the default, in milliseconds. */
+  readonly timeoutMs?: number
 }
 
 /** Sends a signed request to the origin. Fails with `origin-unreachable`. */
@@ -26,6 +32,11 @@ export interface OriginOptions {
   /** Undefined when no `edgeSecretKey` is set. Requests are then not signed. */
   readonly ring: KeyRing | undefined
   readonly fetch: (url: string, init: RequestInit) => Promise<Response>
+  /**
+   * The timeout for the header of a response to GET and HEAD, in milliseconds. Other requests have none,
+   * because their bodies may take any time.
+   */
+  readonly timeoutMs: number
   /** Returns the time in milliseconds since the epoch. */
   readonly now: () => number
 }
@@ -33,27 +44,39 @@ export interface OriginOptions {
 /** The `Retry-After` when the origin is unreachable, in seconds. */
 const RETRY_AFTER_SECONDS = '5'
 
-export function createOriginFetch({ originUrl, ring, fetch, now }: OriginOptions): FetchOrigin {
+export function createOriginFetch({ originUrl, ring, fetch, timeoutMs, now }: OriginOptions): FetchOrigin {
   if (originUrl === undefined) return async () => fail('origin-unreachable', 'no origin is configured')
   const base = new URL(originUrl)
   const basePath = base.pathname.replace(/\/$/, '')
-  return async ({ method, path, headers, body }, { clientAddress, requestId, traceparent }) => {
+  return async (request, { clientAddress, requestId, traceparent }) => {
+    const { method, path, headers, body } = request
     const target = targetOf(base, basePath + path)
     // The signed path must equal the path that the origin receives, so it is taken from the URL parser.
     const signed = target.pathname.slice(basePath.length) + target.search
     const signature =
       ring === undefined ? {} : await signEdgeRequest(ring, { method, path: signed, clientAddress }, now())
+    const hasTimeout = method === 'GET' || method === 'HEAD'
+    const timeout = startTimeout(hasTimeout ? (request.timeoutMs ?? timeoutMs) : undefined)
     try {
       const response = await fetch(target.href, {
         method,
-        headers: { ...headers, ...signature, ...PLAIN, 'x-request-id': requestId, traceparent },
+        headers: {
+          ...headers,
+          ...signature,
+          ...PLAIN,
+          [FOR_EDGE_HEADER]: '1',
+          'x-request-id': requestId,
+          traceparent,
+        },
         // Following a redirect would send the headers, including secrets, to its target.
         redirect: 'manual',
         // The platform otherwise caches responses of `fetch` by itself (by file extension, for the year that
         // browsers may cache them), where neither a purge nor a revalidation reaches them.
         cache: 'no-store',
+        signal: timeout.signal,
         ...(body == null ? {} : { body }),
       })
+      timeout.clear()
       const refusal = response.headers.get(EDGE_REFUSED_HEADER)
       if (refusal !== null) {
         await response.body?.cancel()
@@ -63,10 +86,20 @@ export function createOriginFetch({ originUrl, ring, fetch, now }: OriginOptions
       await response.body?.cancel()
       return unreachable(`something before it answers ${response.status}`)
     } catch (error) {
+      if (timeout.signal.aborted) return unreachable('it does not answer in time')
       const reason = error instanceof Error ? error.message : String(error)
       return unreachable(reason)
+    } finally {
+      timeout.clear()
     }
   }
+}
+
+/** Starts a timeout that does not apply any more once it is cleared. */
+function startTimeout(milliseconds: number | undefined): { readonly signal: AbortSignal; clear(): void } {
+  const controller = new AbortController()
+  const timer = milliseconds === undefined ? null : setTimeout(() => controller.abort(), milliseconds)
+  return { signal: controller.signal, clear: () => clearTimeout(timer) }
 }
 
 /**

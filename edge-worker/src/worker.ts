@@ -222,10 +222,14 @@ function assemble(
 
 const onFailure = (message: string) => (error: unknown) => console.warn({ message, error: String(error) })
 
+/** How much longer than its own deadline the origin may take, in milliseconds. */
+const ORIGIN_SPARE_MS = 5000
+
 function originOf(config: Config, keys: Keys, bindings: Bindings): FetchOrigin {
   return createOriginFetch({
     originUrl: config.originUrl,
     ring: keys.edge,
+    timeoutMs: Math.max(config.limits.deadlineMs, config.limits.clipDeadlineMs) + ORIGIN_SPARE_MS,
     fetch: (url, init) =>
       bindings.ORIGIN === undefined ? fetch(url, init) : bindings.ORIGIN.fetch(url, init),
     now,

@@ -20,6 +20,7 @@ import { withoutPublicPath } from '@media-proxy/shared/request/public-path.ts'
 import { preflightResponse, restrictOrigins } from '@media-proxy/shared/response/cors.ts'
 import { type Failure, fail, isFailure, statusOf } from '@media-proxy/shared/response/failure.ts'
 import { requestIdOf } from '@media-proxy/shared/response/headers.ts'
+import { FOR_EDGE_HEADER } from '@media-proxy/shared/signing/edge-request.ts'
 import { BodyError } from '@media-proxy/shared/store/body-error.ts'
 import { serveStaticSite } from '@media-proxy/shared/store/static-site.ts'
 import { type Context, Hono } from 'hono'
@@ -167,6 +168,7 @@ async function handle(
     clientAddress,
     peer,
     viaEdge,
+    forEdge: viaEdge || headers.has(FOR_EDGE_HEADER),
     requestLimits,
     get body() {
       body ??= bodyOf(request)

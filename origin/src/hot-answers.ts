@@ -1,8 +1,8 @@
 /**
  * Repeats responses from memory without processing the request again: parsing, routing and building a
  * response cost twice as much as sending it. Two requests are equal when everything that the response depends
- * on is equal: host, target, `Accept`, and whether the edge sent it. The client's admission and rate limits
- * are checked for each request, and so is whether the rendition is still valid.
+ * on is equal: host, target, `Accept`, and whether an edge sent it, signed or not. The client's admission and rate
+ * limits are checked for each request, and so is whether the rendition is still valid.
  */
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
@@ -10,7 +10,7 @@ import { createRequestLimits, type RateLimiter } from '@media-proxy/shared/rate-
 import type { CanonicalUrl } from '@media-proxy/shared/request/canonical.ts'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import { type HeaderRecord, type ReadableHeaders, requestIdOf } from '@media-proxy/shared/response/headers.ts'
-import { isEdgeClaimed } from '@media-proxy/shared/signing/edge-request.ts'
+import { FOR_EDGE_HEADER, isEdgeClaimed } from '@media-proxy/shared/signing/edge-request.ts'
 import { LRUCache } from 'lru-cache'
 import type { Gate } from './gate/gate.ts'
 import type { Pipeline } from './rendition/pipeline.ts'
@@ -190,7 +190,14 @@ export function createHotAnswers({ pipeline, gate, limiter, metrics, log }: HotA
 
 function keyOf({ url = '', headers }: IncomingMessage, viaEdge: boolean): string {
   // Neither a target nor a host contains a line break.
-  return [viaEdge ? 'edge' : '', headers.host ?? '', url, headers.accept ?? ''].join('\n')
+  const forEdge = FOR_EDGE_HEADER in headers
+  return [
+    viaEdge ? 'edge' : '',
+    forEdge ? 'for-edge' : '',
+    headers.host ?? '',
+    url,
+    headers.accept ?? '',
+  ].join('\n')
 }
 
 /**

@@ -39,7 +39,10 @@ if (!loaded.ok) {
 }
 
 const { config, warnings, notices } = loaded
-const log = createLog({ level: config.telemetry.logLevel, pretty: config.nodeEnv === 'development' })
+const { log, flushed } = createLog({
+  level: config.telemetry.logLevel,
+  pretty: config.nodeEnv === 'development',
+})
 for (const warning of warnings) log.warn(warning)
 for (const notice of notices) log.info(notice)
 
@@ -137,6 +140,7 @@ async function end(): Promise<void> {
   // Requests that are cut off remove their unfinished files.
   server.closeAllConnections()
   await Promise.allSettled([origin.close(), stopTracing?.()])
+  await flushed()
   process.exit(0)
 }
 

@@ -5,9 +5,10 @@ import { type AddressInfo, connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
+import { ORIGIN_ARGUMENTS } from '@media-proxy/scripts/origin-process.ts'
 import { Agent, request } from 'undici'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createTimedClient, startService } from '../bench/service.ts'
+import { createTimedClient, startProcess, startService } from '../bench/service.ts'
 import { pathOf, SETTINGS, token } from '../e2e/relay-tokens.ts'
 import { noisePng } from '../fixtures.ts'
 import { send } from '../http.ts'
@@ -110,6 +111,28 @@ it('does not wait for a trace collector that never answers', async () => {
   silent.closeAllConnections()
   silent.close()
   await service.close()
+})
+
+it('does not wait for a reader of the log that has stalled', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'media-proxy-test-'))
+  // Nothing reads `child.stdout`, so it takes only what fits into the buffers of the system.
+  const { child, url } = await startProcess(ORIGIN_ARGUMENTS, {
+    MEDIA_PROXY_NODE_ENV: 'test',
+    MEDIA_PROXY_PORT: '0',
+    MEDIA_PROXY_STORAGE_DIR: directory,
+    MEDIA_PROXY_NSFW_ENABLED: 'false',
+    MEDIA_PROXY_TELEMETRY_LOG_LEVEL: 'info',
+  })
+  const exited = once(child, 'exit')
+  // Each record has the id of its request, so these are many times those buffers.
+  const headers = { 'x-request-id': 'r'.repeat(128) }
+  for (let batch = 0; batch < 80; batch += 1) {
+    const answers = Array.from({ length: 50 }, () => send(url, '/attachments/1/none.txt', { headers }))
+    expect(new Set((await Promise.all(answers)).map(({ status }) => status))).toEqual(new Set([404]))
+  }
+  child.kill('SIGTERM')
+  await exited
+  await rm(directory, { recursive: true })
 })
 
 const PART = Buffer.concat([Buffer.from('100000\r\n'), Buffer.alloc(0x100000), Buffer.from('\r\n')])

@@ -83,7 +83,8 @@ describe('a purge at the origin', () => {
     )
     expect(await Promise.all(after.map(heightOf))).toEqual([64, 128])
     for (const { go } of held) go()
-    expect(await heightOf(await before)).toBe(32)
+    const old = await before
+    expect([await heightOf(old), old.headers['cache-control']]).toEqual([32, 'public, max-age=0'])
     expect(await heightOf(await send(service.url, '/avatars/1/a.webp?size=64'))).toBe(64)
   })
 
@@ -101,6 +102,26 @@ describe('a purge at the origin', () => {
     expect(JSON.parse((await purged).body.toString())).toEqual({ removed: 4 + sizes.length })
     for (const size of sizes) await send(service.url, `/avatars/1/a.webp?size=${size}`)
     expect(service.log.filter(({ outcome }) => outcome === 'stored')).toEqual([])
+  })
+})
+
+describe('a rendition that was in progress during a purge', () => {
+  it('is not confirmed to a cache that received it, although the source is unchanged', async () => {
+    const { service, put, held, hold } = await opened()
+    await put(await halvesPng(400, 200))
+    hold('get')
+    const path = '/avatars/1/a.webp?size=64'
+    const edge = { 'x-media-edge': '1' }
+    const before = send(service.url, path, { headers: edge })
+    await until(() => held.length === 1)
+    hold()
+    await purge(service.url)
+    for (const { go } of held) go()
+    const { headers } = await before
+    expect(headers['x-media-life']).toBe('0, must-revalidate')
+    const condition = { ...edge, 'if-none-match': headers.etag ?? '' }
+    const after = await send(service.url, path, { headers: condition })
+    expect([after.status, after.headers['x-media-life']]).toEqual([200, undefined])
   })
 })
 

@@ -1,5 +1,6 @@
+import { once } from 'node:events'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, connect } from 'node:net'
 import { createS3Store } from '@media-proxy/shared/store/s3.ts'
 import { describe, expect, it } from 'vitest'
 import { send } from '../http.ts'
@@ -15,12 +16,22 @@ describe('the store behind the relay', () => {
   }
 
   async function withStore(
-    answer: { readonly status: number; readonly headers?: Record<string, string>; readonly silent?: boolean },
+    answer: {
+      readonly status: number
+      readonly headers?: Record<string, string>
+      readonly silent?: boolean
+      /** Whether the response is sent before the body of the request was read. */
+      readonly early?: boolean
+    },
     run: (service: Service, seen: readonly Seen[]) => Promise<void>,
   ): Promise<void> {
     const seen: Seen[] = []
     const server = createServer(async (incoming, response) => {
       let body = ''
+      if (answer.early === true) {
+        response.writeHead(answer.status, answer.headers).end()
+        return
+      }
       for await (const chunk of incoming) body += chunk
       seen.push({ method: incoming.method, url: incoming.url, headers: incoming.headers, body })
       if (answer.silent !== true) response.writeHead(answer.status, answer.headers).end()
@@ -70,6 +81,23 @@ describe('the store behind the relay', () => {
         '*',
       ])
       expect(answer.status).toBeGreaterThanOrEqual(502)
+    })
+  })
+
+  it.each([
+    [200, 502],
+    [403, 502],
+    [503, 503],
+  ])('causes a failure when it answers %i before it has the body', async (status, wanted) => {
+    await withStore({ status, early: true }, async (service) => {
+      const { hostname, port } = new URL(service.url)
+      const socket = connect(Number(port), hostname)
+      socket.on('error', () => undefined)
+      // The rest of the body is not sent before the response.
+      socket.write(`PUT ${pathOf(await token())} HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\nabc`)
+      const [answer] = await once(socket, 'data')
+      expect(String(answer)).toMatch(new RegExp(`^HTTP/1\\.1 ${wanted} `))
+      socket.destroy()
     })
   })
 

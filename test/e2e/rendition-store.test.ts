@@ -117,6 +117,48 @@ describe.each([
     for (const path of PATHS) expect(await find(shared.store, path)).toMatchObject({ code: 'not-found' })
   })
 
+  it('are removed from memory by a purge that cannot reach them in the store, which fails', async () => {
+    const { shared } = await opened()
+    let isDown = false
+    const origin = await openOrigin(
+      {
+        ...shared.store,
+        head: async (...args) => (isDown ? fail('store-unreachable') : shared.store.head(...args)),
+        get: async (...args) => (isDown ? fail('store-unreachable') : shared.store.get(...args)),
+        removeBelow: async () => fail('store-denied'),
+      },
+      { ...SETTINGS, MEDIA_PROXY_CACHE_MEMORY_SECONDS: '3600' },
+    )
+    closers.push(origin.close)
+    const [path = ''] = PATHS
+    expect((await send(origin.url, path)).status).toBe(200)
+    isDown = true
+    expect((await send(origin.url, path)).status).toBe(200)
+    const purged = await send(origin.url, '/_purge', {
+      method: 'POST',
+      headers: { 'x-internal-secret': 'secret' },
+      body: JSON.stringify({ object: 'avatars/1/a' }),
+    })
+    expect(purged.status).toBe(502)
+    expect((await send(origin.url, path)).status).toBe(502)
+  })
+
+  it('are not looked up when the store does not answer, which is asked once', async () => {
+    const { shared } = await opened()
+    let asked = 0
+    const silent = async () => {
+      asked += 1
+      return fail('store-timeout')
+    }
+    const origin = await openOrigin({ ...shared.store, head: silent, get: silent }, SETTINGS)
+    closers.push(origin.close)
+    expect((await send(origin.url, PATHS[0] ?? '')).status).toBe(504)
+    expect(asked).toBe(1)
+    const headers = { 'if-none-match': '"a"' }
+    expect((await send(origin.url, PATHS[0] ?? '', { headers })).status).toBe(504)
+    expect(asked).toBe(2)
+  })
+
   it('do not cause failures when they cannot be written', async () => {
     const { shared } = await opened()
     const broken = { ...shared.store, put: async () => fail('store-denied') }

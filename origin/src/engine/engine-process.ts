@@ -47,7 +47,7 @@ export interface ProcessEnd {
       }
 }
 
-export type KillReason = 'cpu' | 'deadline' | 'abandoned' | 'closed' | 'renewed' | 'protocol'
+export type KillReason = 'cpu' | 'deadline' | 'start' | 'abandoned' | 'closed' | 'renewed' | 'protocol'
 
 /** The bytes of a job's source. */
 export interface JobInput {

@@ -70,6 +70,25 @@ describe('the pool', () => {
     await pool.close()
   })
 
+  it('replaces a process that hangs while it starts', async () => {
+    const hanging = Promise.withResolvers<undefined>()
+    const stuck: EngineProcess = {
+      ...fakeProcess(1),
+      ready: hanging.promise,
+      ended: hanging.promise.then(() => ({ cpuSeconds: 0, cause: { kind: 'killed', reason: 'start' } })),
+      kill: () => hanging.resolve(undefined),
+    }
+    const queue = [stuck]
+    const pool = open({ warm: 1, most: 1, start: () => queue.shift() ?? start() })
+    const taken = pool.take(signal)
+    await vi.advanceTimersByTimeAsync(60_000)
+    expect(pool.fault).toBe('not ready after 60000 ms')
+    await vi.advanceTimersByTimeAsync(100)
+    expect(await taken).toBe(processes[0])
+    expect(pool.fault).toBeUndefined()
+    await pool.close()
+  })
+
   it('sends an idle process one rest message, a second after its last job', async () => {
     const pool = open()
     const process = await pool.take(signal)

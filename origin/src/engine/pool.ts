@@ -48,6 +48,11 @@ const REST_MS = 1000
  * much CPU time as twenty small jobs, and most bursts are over sooner.
  */
 const GROW_AFTER_MS = 200
+/**
+ * A process that is not ready after this time is replaced, in milliseconds. A start takes half a second, and
+ * some seconds on a busy machine.
+ */
+const START_MS = 60_000
 const FIRST_RETRY_MS = 100
 const LONGEST_RETRY_MS = 10_000
 
@@ -198,7 +203,10 @@ class ProcessPool implements Pool {
     this.#all.add(started)
     this.#starting += 1
     let isReady = false
+    const timer = setTimeout(() => started.kill('start'), START_MS)
+    timer.unref()
     void started.ready.then((ready) => {
+      clearTimeout(timer)
       this.#starting -= 1
       if (ready === undefined) return
       isReady = true
@@ -216,7 +224,7 @@ class ProcessPool implements Pool {
       this.#options.onEnd(end, started)
       // Only a process that fails by itself would fail again at once.
       if (isReady || end.cause.kind === 'killed-from-outside') this.#fill()
-      else this.#retryLater(end.cause.kind === 'crashed' ? end.cause.detail : end.cause.kind)
+      else this.#retryLater(faultOf(end))
     })
   }
 
@@ -293,4 +301,9 @@ class ProcessPool implements Pool {
     this.#unreleased.delete(process)
     process.kill('renewed')
   }
+}
+
+function faultOf({ cause }: ProcessEnd): string {
+  if (cause.kind === 'killed' && cause.reason === 'start') return `not ready after ${START_MS} ms`
+  return cause.kind === 'crashed' ? cause.detail : cause.kind
 }

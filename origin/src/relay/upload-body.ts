@@ -43,6 +43,7 @@ export function uploadBody(
   let receivedBytes = 0
   let failure: Failure | undefined
   let receivedBefore = 0
+  let isCancelled = false
   let timer: NodeJS.Timeout | undefined
   const stream = new ReadableStream<Uint8Array>(
     {
@@ -74,11 +75,14 @@ export function uploadBody(
           }
           end(failOpenly('source-too-large', `more than ${maxBytes} bytes of upload`))
         } catch {
+          // The cancellation released the reader. The store's failure is then the reason, not the client's.
+          if (isCancelled) return
           end(fail('bad-request', 'the body broke off'))
         }
         controller.error(new BodyError(failure ?? fail('client-gone')))
       },
       async cancel() {
+        isCancelled = true
         clearInterval(timer)
         reader.releaseLock()
       },

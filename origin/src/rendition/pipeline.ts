@@ -7,7 +7,7 @@ import { isClipFormat } from '@media-proxy/shared/formats.ts'
 import { type CanonicalUrl, renditionUrl } from '@media-proxy/shared/request/canonical.ts'
 import { type SourceName, sourceNameOf } from '@media-proxy/shared/request/purge.ts'
 import { checkConditions, namesEtag, type Validators } from '@media-proxy/shared/response/conditional.ts'
-import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { type Failure, type FailureCode, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { startDeadline } from '../concurrency/deadline.ts'
 import { createCoalescer } from '../concurrency/single-flight.ts'
 import { abortFailure, waitFor } from '../concurrency/wait.ts'
@@ -15,6 +15,7 @@ import type { Engine } from '../engine/client.ts'
 import { mediaKindOfName } from '../media/kinds.ts'
 import { type ReadLanes, readLaneOf } from '../source/reader.ts'
 import type { RenditionCache } from './cache.ts'
+import { etagOf } from './etag.ts'
 import { jobOf, type RenditionJob, type RenditionRequest } from './job.ts'
 import { createMaker, deadlineOf, type Maker, type MakerOptions } from './maker.ts'
 import type { Rendition } from './rendition.ts'
@@ -97,7 +98,9 @@ class CoalescingPipeline implements Pipeline {
     this.#calls.startAnew((key) => purged.has(key.slice(0, key.indexOf('\n'))))
     this.#options.sources.startAnew(purged)
     const stored = (await this.#options.stored?.purge(names)) ?? 0
-    return isFailure(stored) ? stored : stored + this.#options.cache.purge(names)
+    // The memory is purged even when the rendition store cannot be.
+    const removed = this.#options.cache.purge(names)
+    return isFailure(stored) ? stored : stored + removed
   }
 
   async render(
@@ -136,7 +139,8 @@ class CoalescingPipeline implements Pipeline {
     using deadline = startDeadline(callSignal, deadlineOf(job, this.#options))
     const { signal } = deadline
     try {
-      return await this.#find(url, job, signal, running)
+      const made = await this.#find(url, job, signal, running)
+      return running.isPurged && !isFailure(made) ? expired(made) : made
     } catch (error) {
       // When its exchange is aborted at the deadline, a store rejects instead of returning a failure.
       if (signal.aborted) return abortFailure(signal)
@@ -162,6 +166,7 @@ class CoalescingPipeline implements Pipeline {
       if (verdict === 'replaced') cache.delete(url)
     }
     const stored = await this.#findStored(url, job, signal)
+    if (isFailure(stored)) return stored
     const rendition = stored ?? (await this.#maker.make(url, job, kept, signal))
     if (isFailure(rendition)) return rendition
     // A source that was read before a purge must not be cached after it.
@@ -174,16 +179,20 @@ class CoalescingPipeline implements Pipeline {
     return rendition === kept ? { rendition, found: 'revalidated' } : { rendition }
   }
 
-  /** Looks for a rendition that another origin made from exactly the current version of the source. */
+  /**
+   * Looks for a rendition that another origin made from exactly the current version of the source. Fails when
+   * the store does not answer, so that the request does not wait for it twice.
+   */
   async #findStored(
     url: CanonicalUrl,
     job: RenditionJob,
     signal: AbortSignal,
-  ): Promise<Rendition | undefined> {
+  ): Promise<Rendition | Failure | undefined> {
     const { stored, sources } = this.#options
     if (stored === undefined) return undefined
     const located = await sources.locate(job.place, signal)
-    if (located === undefined || isFailure(located)) return undefined
+    if (isFailure(located)) return UNANSWERED.has(located.code) ? located : undefined
+    if (located === undefined) return undefined
     return stored.get(url, job.sourceName, await this.#maker.etag(located.info.etag, url, job), signal)
   }
 
@@ -200,22 +209,38 @@ class CoalescingPipeline implements Pipeline {
 
   /** Answers a conditional request from the validators alone, which takes one request to the store. */
   async #decideByConditions(
-    url: string,
+    url: CanonicalUrl,
     job: RenditionJob,
     headers: Headers,
     signal: AbortSignal,
-  ): Promise<PipelineResult | undefined> {
+  ): Promise<PipelineResult | Failure | undefined> {
     // Only `If-None-Match` with an ETag shows that the client has a rendition. A date or `*` does not: not
     // every source can be rendered, and a source that cannot is rejected whatever the conditions are.
     if (!headers.has('if-none-match')) return undefined
     const located = await this.#options.sources.locate(job.place, signal)
-    if (located === undefined || isFailure(located)) return undefined
+    const isKept = this.#options.cache.get(url) !== undefined
+    if (isFailure(located)) return UNANSWERED.has(located.code) && !isKept ? located : undefined
+    if (located === undefined) return undefined
     const { info } = located
     const etag = await this.#maker.etag(info.etag, url, job)
     const validators = { etag, lastModified: info.lastModified }
     const known = namesEtag(headers, etag) && checkConditions(headers, validators) === 'not-modified'
     return known ? { outcome: 'not-modified', validators } : undefined
   }
+}
+
+/**
+ * The failures of a store that gave no answer even after several attempts. Other failures of HEAD say nothing
+ * about GET: some keys may only read objects.
+ */
+const UNANSWERED: ReadonlySet<FailureCode> = new Set(['store-timeout', 'store-busy', 'store-unreachable'])
+
+/**
+ * Returns a rendition whose source was purged while it was made. Caches must not serve it again: their purge
+ * may already be over when they receive it. It has a different ETag, so that a copy is never confirmed.
+ */
+function expired({ rendition, ...made }: Made): Made {
+  return { ...made, rendition: { ...rendition, lifeSeconds: 0, etag: etagOf(rendition.etag, 'purged') } }
 }
 
 /** Returns the key of a call. A source name never contains a line break, so it separates the two parts. */

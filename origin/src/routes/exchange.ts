@@ -18,6 +18,11 @@ export interface Exchange {
   readonly peer: string
   /** Whether the edge worker signed the request. */
   readonly viaEdge: boolean
+  /**
+   * Whether an edge sent the request, with or without a signature. It then gets the headers that only an edge
+   * reads, and removes them for its clients. Any client can claim it, so it grants nothing else.
+   */
+  readonly forEdge: boolean
   /** The rate limits of the client. */
   readonly requestLimits: RequestLimits
   /**

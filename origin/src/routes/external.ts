@@ -39,7 +39,7 @@ export async function serveExternal(
 ): Promise<Answer> {
   const answer = limitLife(await answerExternal(options, request, exchange), request.expiresAt, options.now())
   // Only the edge caches one response for several URLs with different expiries, so only it gets this header.
-  if (!exchange.viaEdge) answer.response.headers.delete(LIFETIME_HEADER)
+  if (!exchange.forEdge) answer.response.headers.delete(LIFETIME_HEADER)
   return answer
 }
 

@@ -80,9 +80,9 @@ async function answerAttachment(
  * Returns a rejection that concerns only the signature of this URL. The header keeps the edge from serving it
  * to clients whose URLs are signed differently.
  */
-function rejectUrl(failure: Failure, { requestId, viaEdge }: Exchange): Answer {
+function rejectUrl(failure: Failure, { requestId, forEdge }: Exchange): Answer {
   const answer = reject(failure, requestId)
-  if (viaEdge) answer.response.headers.set(URL_REFUSED_HEADER, '1')
+  if (forEdge) answer.response.headers.set(URL_REFUSED_HEADER, '1')
   return answer
 }
 

@@ -80,8 +80,8 @@ export async function serveModerated(
  */
 const HANDLED_BY_ROUTE: ReadonlySet<FailureCode> = new Set(['not-found', 'unsupported-format'])
 
-function limitUnscannedLifetime({ headers }: Response, { viaEdge }: Exchange): void {
+function limitUnscannedLifetime({ headers }: Response, { forEdge }: Exchange): void {
   headers.set('cache-control', limitedCacheControl(UNSCANNED_SECONDS))
-  if (viaEdge)
+  if (forEdge)
     headers.set(LIFETIME_HEADER, formatLifetime({ seconds: UNSCANNED_SECONDS, mustRevalidate: true }))
 }

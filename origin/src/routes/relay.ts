@@ -129,6 +129,7 @@ async function upload(
         ...(grant.contentType === undefined ? {} : { contentType: grant.contentType }),
         ...(target.part === undefined ? {} : { part: target.part }),
       }),
+      sizeBytes,
     )
   if (declared !== undefined) return put(received.stream, declared)
   const spooled = await spool.keep(received.stream)
@@ -144,8 +145,16 @@ async function upload(
  * Decides which failure to report. A body that broke off is the fault of the client, whatever the store
  * reports. All other failures are those of the store.
  */
-function resultOf(received: UploadBody, stored: StoredUpload | Failure): StoredUpload | Failure {
-  if (!isFailure(stored)) return stored
+function resultOf(
+  received: UploadBody,
+  stored: StoredUpload | Failure,
+  sizeBytes: number,
+): StoredUpload | Failure {
+  if (!isFailure(stored)) {
+    return received.receivedBytes < sizeBytes
+      ? fail('store-misconfigured', 'the store accepted an upload before it had the whole body')
+      : stored
+  }
   if (received.failure !== undefined) return received.failure
   // When the store does not know the multipart upload, that is not a missing page, so it is not a 404.
   return stored.code === 'not-found' ? fail('store-misconfigured', 'the store knows no such upload') : stored

@@ -35,7 +35,7 @@ export async function serveRendition(
     { headers: renditionPolicyHeaders(request), ...rendered.validators },
     exchange.requestId,
   )
-  if (!exchange.viaEdge) delete headers[LIFETIME_HEADER]
+  if (!exchange.forEdge) delete headers[LIFETIME_HEADER]
   return { response: new Response(null, { status: 304, headers }), outcome: 'not-modified' }
 }
 
@@ -43,7 +43,7 @@ function finishRendition(rendition: Rendition, request: RenditionRequest, exchan
   const { bytes, etag, lastModified } = rendition
   const headers = renditionHeaders(request, rendition)
   // Only the edge caches one response for several URLs with different expiries, so only it gets this header.
-  if (!exchange.viaEdge) delete headers[LIFETIME_HEADER]
+  if (!exchange.forEdge) delete headers[LIFETIME_HEADER]
   const representation: Representation = { headers, etag, lastModified, sizeBytes: bytes.length }
   let bodyBytes = 0
   const response = finish(exchange, representation, (range) => {

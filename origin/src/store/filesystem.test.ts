@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm, symlink, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
@@ -53,6 +53,22 @@ describe('the filesystem store', () => {
     for (const key of ['folder', 'pipe', 'none', 'folder/a.png/b', 'x'.repeat(300)]) {
       expect(await read(key)).toBe('not-found')
     }
+  })
+
+  it('fails when a large file is overwritten in place while it is read', async () => {
+    const path = join(directory, 'cdn/overwritten')
+    await writeFile(path, Buffer.alloc(4_000_000, 1))
+    const object = await store().get('cdn', 'overwritten')
+    if (isFailure(object)) throw new Error(object.code)
+    const reader = object.body.getReader()
+    await reader.read()
+    await writeFile(path, Buffer.alloc(4_000_000, 2))
+    // The clock of the file system advances in steps of some milliseconds.
+    await utimes(path, 1, 1)
+    const drain = async () => {
+      while (!(await reader.read()).done);
+    }
+    await expect(drain()).rejects.toMatchObject({ failure: { code: 'store-unreachable' } })
   })
 
   it('has another ETag when the content changes', async () => {

@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import {
+  type BigIntStats,
+  close,
   closeSync,
   constants,
   createReadStream,
@@ -55,7 +57,8 @@ export function createFilesystemStore(directory: string): ObjectStore {
         return fail('range-not-satisfiable', undefined, { 'content-range': `bytes */${size}` })
       }
       const { start, end } = range ?? { start: 0, end: size - 1 }
-      const body = await read(descriptor, start, end - start + 1, options)
+      const body = await read({ descriptor, info }, start, end - start + 1, options)
+      if (isFailure(body)) return body
       return { info, ...(range === undefined ? {} : { range }), body } satisfies StoredObject
     },
 
@@ -165,11 +168,16 @@ function createRoots(directory: string): (bucket: string) => Promise<string> {
 
 type FileInfo = ObjectInfo & Required<Pick<ObjectInfo, 'sizeBytes' | 'etag' | 'lastModified'>>
 
+interface OpenedFile {
+  readonly descriptor: number
+  readonly info: FileInfo
+}
+
 async function openObject(
   name: string,
   key: string,
   rootPath: Promise<string>,
-): Promise<{ readonly descriptor: number; readonly info: FileInfo } | Failure> {
+): Promise<OpenedFile | Failure> {
   try {
     const [root, { descriptor, path }] = await Promise.all([rootPath, openRealPath(name)])
     const info = path.startsWith(root + sep) ? infoOf(descriptor, key) : OUTSIDE_BUCKET
@@ -203,7 +211,7 @@ function infoOf(descriptor: number, key: string): FileInfo | Failure {
   const contentType = typeOfName(key)
   return {
     sizeBytes: Number(found.size),
-    etag: etagOf([found.size, found.mtimeNs, found.ino]),
+    etag: validatorsOf(found),
     lastModified: found.mtime,
     ...(contentType === null ? {} : { contentType }),
   }
@@ -218,6 +226,10 @@ function closedOnError<T>(descriptor: number, work: () => T): T {
   }
 }
 
+function validatorsOf({ size, mtimeNs, ino }: BigIntStats): string {
+  return etagOf([size, mtimeNs, ino])
+}
+
 /**
  * Uses `join`, because V8 represents the result of a template
  * as a tree of its pieces, and thousands of these are kept.
@@ -226,18 +238,25 @@ function etagOf(facts: readonly bigint[]): string {
   return ['"', facts.map((fact) => fact.toString(16)).join('-'), '"'].join('')
 }
 
-/** Reads a range of a file. Small files are returned as one chunk, without the overhead of a file stream. */
+const REPLACED = fail('store-unreachable', 'the file was written to while it was read')
+
+/**
+ * Reads a range of a file. Small files are returned as one chunk, without the overhead of a file stream. Fails,
+ * or errors at the end of the stream, when the file was overwritten in place meanwhile: the bytes can then be
+ * a mixture of two versions, which must not be cached under the ETag of one of them.
+ */
 async function read(
-  descriptor: number,
+  { descriptor, info }: OpenedFile,
   start: number,
   length: number,
   { signal }: GetOptions,
-): Promise<ReadableStream<Uint8Array>> {
+): Promise<ReadableStream<Uint8Array> | Failure> {
+  const isUnchanged = () => validatorsOf(fstatSync(descriptor, { bigint: true })) === info.etag
   if (length <= SMALL_FILE_BYTES) {
     try {
       const buffer = Buffer.allocUnsafe(Math.max(0, length))
       const { bytesRead } = await readInto(descriptor, buffer, 0, buffer.length, start)
-      return oneChunk(buffer.subarray(0, bytesRead))
+      return isUnchanged() ? oneChunk(buffer.subarray(0, bytesRead)) : REPLACED
     } finally {
       closeSync(descriptor)
     }
@@ -247,10 +266,32 @@ async function read(
     start,
     end: start + length - 1,
     highWaterMark: STREAM_CHUNK_BYTES,
+    fs: { read: readChecked(start + length, isUnchanged), close },
   })
   // An abort has to close the file even when nothing reads the stream any more.
   signal?.addEventListener('abort', () => stream.destroy(), { once: true })
   return Readable.toWeb(stream) as ReadableStream<Uint8Array>
+}
+
+type FileRead = typeof readCallback
+
+/** Returns a `read` whose last call, at `end` or at the end of the file, fails when the file has changed. */
+function readChecked(end: number, isUnchanged: () => boolean): FileRead {
+  const checked = (
+    descriptor: number,
+    buffer: Buffer,
+    offset: number,
+    length: number,
+    position: number,
+    done: (error: Error | null, bytesRead: number, buffer: Buffer) => void,
+  ) =>
+    readCallback(descriptor, buffer, offset, length, position, (error, bytesRead) => {
+      const isLast = bytesRead === 0 || position + bytesRead >= end
+      const isChanged = error === null && isLast && !isUnchanged()
+      done(isChanged ? new BodyError(REPLACED) : error, bytesRead, buffer)
+    })
+  // A file stream calls only this overload, and the type requires all of them.
+  return checked as unknown as FileRead
 }
 
 function oneChunk(bytes: Uint8Array): ReadableStream<Uint8Array> {

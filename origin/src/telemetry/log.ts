@@ -1,4 +1,5 @@
-import { type DestinationStream, type Logger, pino } from 'pino'
+import { type Logger, pino } from 'pino'
+import { createLogOutput, STANDARD_OUTPUT } from './log-output.ts'
 
 export type Log = Logger
 
@@ -8,56 +9,39 @@ export interface LogOptions {
   readonly pretty: boolean
 }
 
-const STANDARD_OUTPUT = 1
+export interface ServiceLog {
+  readonly log: Log
+  /** Resolves when all records are written, or when nothing reads them. */
+  flushed(): Promise<void>
+}
 
 /** Creates the log of the service: JSON lines on standard output, or human-readable lines in development. */
-export function createLog({ level, pretty }: LogOptions): Log {
+export function createLog({ level, pretty }: LogOptions): ServiceLog {
   const base = { level, base: null, timestamp: createIsoTime() }
   if (!pretty) {
-    const lines = batchLines(pino.destination({ dest: STANDARD_OUTPUT, sync: false }))
-    process.once('exit', () => lines.flushSync())
-    return pino({ ...base, formatters: { level: (label) => ({ level: label }) } }, lines)
+    const options = { ...base, formatters: { level: (label: string) => ({ level: label }) } }
+    const output = createLogOutput({ ...STANDARD_OUTPUT, droppedLine })
+    process.once('exit', () => {
+      // A thread waits for the reader, and exiting would wait for the thread.
+      if (output.isStalled()) process.kill(process.pid, 'SIGKILL')
+      output.flushSync()
+    })
+    return { log: pino(options, output), flushed: () => output.flushed() }
   }
-  return pino({
+  const log = pino({
     ...base,
     transport: {
       target: 'pino-pretty',
       options: { translateTime: 'HH:MM:ss.l', ignore: 'pid,hostname', singleLine: true },
     },
   })
+  return { log, flushed: async () => undefined }
 }
 
-/** A destination for pino, which calls `flushSync` after a fatal record. */
-export interface Lines extends DestinationStream {
-  flushSync(): void
-}
-
-/** The maximum delay before a line is written, in milliseconds. */
-const HELD_MS = 10
-
-/**
- * Buffers the lines of a few milliseconds and writes them together: written one by one, they cost a tenth of
- * the time of a response from memory. When the process is killed, the buffered lines are lost.
- */
-export function batchLines(destination: Lines): Lines {
-  let lines = ''
-  let timer: NodeJS.Timeout | undefined
-  const flush = () => {
-    timer = undefined
-    if (lines !== '') destination.write(lines)
-    lines = ''
-  }
-  return {
-    write(line) {
-      timer ??= setTimeout(flush, HELD_MS)
-      lines += line
-    },
-    flushSync() {
-      clearTimeout(timer)
-      flush()
-      destination.flushSync()
-    },
-  }
+/** Returns the record that replaces records that could not be written. */
+function droppedLine(count: number): string {
+  const record = { level: 'warn', time: new Date().toISOString(), count, msg: 'log records were dropped' }
+  return `${JSON.stringify(record)}\n`
 }
 
 /** Returns the same timestamps as pino does, but formats them only once per millisecond. */

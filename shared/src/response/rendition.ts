@@ -60,7 +60,8 @@ const FALLBACK_SECONDS = 300
 function shortLife(seconds: number): HeaderRecord {
   return {
     'cache-control': limitedCacheControl(seconds),
-    [LIFETIME_HEADER]: formatLifetime({ seconds, mustRevalidate: false }),
+    // Without any lifetime, the source was purged.
+    [LIFETIME_HEADER]: formatLifetime({ seconds, mustRevalidate: seconds === 0 }),
   }
 }
 

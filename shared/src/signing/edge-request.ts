@@ -19,6 +19,12 @@ export const EDGE_HEADERS = {
 
 const EDGE_HEADER_NAMES = Object.values(EDGE_HEADERS)
 
+/**
+ * Sent by every edge, also without a key. The origin then adds the response headers that only an edge reads.
+ * It grants nothing, so it needs no signature.
+ */
+export const FOR_EDGE_HEADER = 'x-media-edge'
+
 /** Set when the origin rejects the edge's signature. Its client must not get that response. */
 export const EDGE_REFUSED_HEADER = 'x-edge-refused'
 

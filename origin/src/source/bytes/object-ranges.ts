@@ -22,6 +22,8 @@ export interface ObjectBytesOptions {
   readonly signal: AbortSignal
 }
 
+const REPLACED = fail('store-unreachable', 'the object was replaced while it was read')
+
 /**
  * Returns a range source of a stored object. Reads fail with the failures of the store, and with
  * `store-unreachable` when the object was replaced between two reads: parts of two versions must never be
@@ -29,9 +31,11 @@ export interface ObjectBytesOptions {
  */
 export function objectRanges({ store, bucket, key, info, head, signal }: ObjectBytesOptions): RangeSource {
   async function checked(object: StoredObject | Failure): Promise<StoredObject | Failure> {
-    if (isFailure(object) || validatorOf(object.info) === validatorOf(info)) return object
+    // Every requested range lies within the size that the object had when it was opened.
+    if (isFailure(object)) return object.code === 'range-not-satisfiable' ? REPLACED : object
+    if (validatorOf(object.info) === validatorOf(info)) return object
     await object.body.cancel()
-    return fail('store-unreachable', 'the object was replaced while it was read')
+    return REPLACED
   }
 
   /** Returns a failure instead of throwing when the request is aborted in the middle of a read. */

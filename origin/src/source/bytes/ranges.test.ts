@@ -97,6 +97,12 @@ describe('an object read in ranges', () => {
     expect(await bytes.read(100, 200)).toEqual(FILE.slice(100, 200))
   })
 
+  it('fails as replaced when it has become shorter than a requested range', async () => {
+    const store = { get: async () => fail('range-not-satisfiable') }
+    const bytes = objectRanges({ store, bucket: 'b', key: 'k', info, signal })
+    expect(await bytes.read(100, 200)).toMatchObject({ code: 'store-unreachable' })
+  })
+
   it('fails when it was replaced meanwhile', async () => {
     const bytes = objectRanges({ store: storeWith('"two"'), bucket: 'b', key: 'k', info, signal })
     expect(await bytes.read(100, 200)).toMatchObject({ code: 'store-unreachable' })

@@ -74,15 +74,16 @@ function closeServer(server: Server): Promise<unknown> {
 
 /** Starts a name server that returns the answers of the test and counts its queries. */
 export async function startDnsServer(
-  answers: (name: string, type: string, asked: number) => Answer[] | 'silence',
+  answers: (name: string, type: string, asked: number) => Answer[] | 'silence' | Promise<Answer[]>,
 ) {
   const socket = createSocket('udp4')
   let asked = 0
-  socket.on('message', (message, remote) => {
+  let isClosed = false
+  socket.on('message', async (message, remote) => {
     const query = decode(message)
     const [question] = query.questions ?? []
-    const said = answers(question?.name ?? '', question?.type ?? '', asked++)
-    if (said === 'silence') return
+    const said = await answers(question?.name ?? '', question?.type ?? '', asked++)
+    if (said === 'silence' || isClosed) return
     const packet = encode({
       type: 'response',
       id: query.id ?? 0,
@@ -94,7 +95,10 @@ export async function startDnsServer(
   })
   socket.bind(0, '127.0.0.1')
   await once(socket, 'listening')
-  closers.push(() => socket.close())
+  closers.push(() => {
+    isClosed = true
+    socket.close()
+  })
   return { nameServers: [`127.0.0.1:${socket.address().port}`], asked: () => asked }
 }
 

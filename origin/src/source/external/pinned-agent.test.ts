@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { a, fetcher, listen, startDnsServer } from './external-hosts.test-data.ts'
 import { createPinnedLookup } from './pinned-agent.ts'
@@ -54,6 +55,19 @@ describe('a malicious name server', () => {
     expect(resolved).toEqual([{ address: '8.8.8.8', family: 4 }])
     // The resolver has not yet asked for IPv6 a second time, as it does before it gives up.
     expect(asked()).toBe(2)
+  })
+
+  it('may take longer for one name than it took for others', async () => {
+    const { nameServers } = await startDnsServer(async (name) => {
+      // Longer than a resolver waits that expects the latency of the other names.
+      if (name.startsWith('slow')) await pause(1500)
+      return [a(name, '8.8.8.8')]
+    })
+    const resolve = createPinnedLookup({ ownAddresses: [] }, nameServers)
+    const look = (name: string) =>
+      new Promise((settle) => resolve(name, { all: true }, (error, found) => settle(error ?? found)))
+    for (let name = 0; name < 20; name += 1) await look(`quick${name}.test`)
+    expect(await look('slow.test')).toContainEqual({ address: '8.8.8.8', family: 4 })
   })
 
   it('that does not answer causes a timeout', async () => {

@@ -8,7 +8,7 @@ import { constants } from 'node:crypto'
 import { lookup } from 'node:dns'
 import { Resolver } from 'node:dns/promises'
 import type { LookupFunction } from 'node:net'
-import { setTimeout } from 'node:timers/promises'
+import { setTimeout as pause } from 'node:timers/promises'
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
 import { Agent } from 'undici'
 import { type AddressPolicy, isPublicAddress } from './address-policy.ts'
@@ -30,8 +30,11 @@ export class ConnectionRejection extends Error {
   }
 }
 
-const RESOLVE_TIMEOUT_MS = 5000
-const RESOLVE_TRIES = 2
+/** The timeout of the first query to a name server, in milliseconds. It doubles with each further try. */
+const QUERY_TIMEOUT_MS = 2500
+const QUERY_TRIES = 3
+/** The timeout of a whole lookup, in milliseconds. */
+const LOOKUP_TIMEOUT_MS = 10_000
 /**
  * How long to wait for IPv6 addresses once there are IPv4 addresses, in milliseconds. Some name servers never
  * answer queries for IPv6. RFC 8305, section 3, recommends 50 ms; a busy process needs more.
@@ -98,10 +101,8 @@ export function createPinnedLookup(
   policy: Pick<AddressPolicy, 'ownAddresses'>,
   nameServers: readonly string[],
 ): LookupFunction {
-  const resolver = new Resolver({ timeout: RESOLVE_TIMEOUT_MS, tries: RESOLVE_TRIES })
-  if (nameServers.length > 0) resolver.setServers([...nameServers])
   return (hostname, options, callback) => {
-    resolveAll(resolver, hostname).then(
+    resolveAll(hostname, nameServers).then(
       (addresses) => {
         const rejected = validateAll(addresses, policy)
         if (rejected !== undefined) return callback(new ConnectionRejection(rejected), '', 0)
@@ -120,17 +121,33 @@ interface Address {
 }
 
 /**
+ * Resolves a name with a resolver of its own. A common one adapts its timeouts to the latency of earlier
+ * queries (c-ares 1.32 and later): after some quick ones it gives up on a name that takes longer than a second.
+ * It also fails all pending queries when one response is malformed.
+ */
+async function resolveAll(hostname: string, nameServers: readonly string[]): Promise<Address[]> {
+  const resolver = new Resolver({ timeout: QUERY_TIMEOUT_MS, tries: QUERY_TRIES })
+  if (nameServers.length > 0) resolver.setServers([...nameServers])
+  const timer = setTimeout(() => resolver.cancel(), LOOKUP_TIMEOUT_MS)
+  try {
+    return await resolveFamilies(resolver, hostname)
+  } finally {
+    clearTimeout(timer)
+    // A query for IPv6 may still be pending.
+    resolver.cancel()
+  }
+}
+
+/**
  * Resolves both address families. One may fail, or IPv6 may be late, when the other has addresses: the
  * connection goes only to the returned addresses, which are all checked.
  */
-async function resolveAll(resolver: Resolver, hostname: string): Promise<Address[]> {
+async function resolveFamilies(resolver: Resolver, hostname: string): Promise<Address[]> {
   const six = settled(resolver.resolve6(hostname))
   const four = await settled(resolver.resolve4(hostname))
   const hasFour = four.addresses.length > 0
   const late = { addresses: [], error: undefined }
-  const answered = hasFour
-    ? await Promise.race([six, setTimeout(IPV6_DELAY_MS, late, { ref: false })])
-    : await six
+  const answered = hasFour ? await Promise.race([six, pause(IPV6_DELAY_MS, late, { ref: false })]) : await six
   if (four.error !== undefined && answered.error !== undefined) throw four.error
   return [
     ...four.addresses.map((address) => ({ address, family: 4 as const })),
@@ -164,7 +181,7 @@ function validateAll(
 
 function unresolved(error: unknown): Failure {
   const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown'
-  return code === 'ETIMEOUT' || code === 'ETIMEDOUT'
+  return code === 'ETIMEOUT' || code === 'ETIMEDOUT' || code === 'ECANCELLED'
     ? fail('external-timeout', 'the name servers do not answer')
     : fail('external-unreachable', `the name cannot be resolved: ${code}`)
 }
