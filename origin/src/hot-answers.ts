@@ -1,8 +1,8 @@
 /**
  * Repeats responses from memory without processing the request again: parsing, routing and building a
  * response cost twice as much as sending it. Two requests are equal when everything that the response depends
- * on is equal: host, target, `Accept`, and whether an edge sent it, signed or not. The client's admission and rate
- * limits are checked for each request, and so is whether the rendition is still valid.
+ * on is equal: host, target, `Accept`, and whether an edge sent it, signed or not. The client's admission and
+ * rate limits are checked for each request, and so is whether the rendition is still valid.
  */
 
 import type { IncomingMessage, ServerResponse } from 'node:http'

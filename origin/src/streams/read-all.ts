@@ -2,9 +2,9 @@ import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
 import { freeBuffer } from './free-buffer.ts'
 
 /**
- * Reads a body of known size into one buffer, and frees its chunks. V8 counts them as a part of its heap: a
- * photograph of 4 MiB would otherwise cost two collections. Fails with `store-unreachable` when it is shorter or longer
- * than the store declared. An abort rejects.
+ * Reads a body of known size into one buffer, and frees its chunks: V8 counts them as a part of its heap, and
+ * collects it once for every two or three photographs of 4 MiB otherwise. Fails with `store-unreachable` when
+ * the body is shorter or longer than the store declared. An abort rejects.
  */
 export async function readAll(
   body: ReadableStream<Uint8Array>,
