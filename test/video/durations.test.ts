@@ -227,6 +227,32 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
       expect(await durationOf('late.mp4', video)).toBeLessThanOrEqual(4)
     })
 
+    it('a large recording that declares no duration is not read through to describe it', async () => {
+      const output = [
+        '-c:v',
+        'libx264',
+        '-preset',
+        'ultrafast',
+        '-qp',
+        '2',
+        '-pix_fmt',
+        'yuv420p',
+        '-live',
+        '1',
+      ]
+      // The first `-t` would apply to the second input, so the graph limits the video.
+      const noise = 'testsrc2=s=320x192:r=10:d=6,noise=alls=90:allf=t'
+      const video = await makeVideo('mkv', noise, [...WITH_SINE, ...output], 6)
+      expect(video.length).toBeGreaterThan(4.5 * 1024 * 1024)
+      expect(await durationOf('recording.mkv', video)).toBe(6)
+      await service.put('attachments/1/recording.mkv', video)
+      const before = service.storeOperations.length
+      const { status } = await send(service.url, '/attachments/1/recording.mkv?width=100&format=webp')
+      expect(status).toBe(200)
+      const bytes = service.storeOperations.slice(before).reduce((sum, read) => sum + read.bytes, 0)
+      expect(bytes).toBeLessThan(video.length / 2)
+    })
+
     it('an audio file whose index has no samples is rejected, as a video is', async () => {
       const file = await makeVideo(
         'mp4',

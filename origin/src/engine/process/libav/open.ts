@@ -34,6 +34,13 @@ const MAX_INDEX_BYTES = 64 * 1024 * 1024
  * frame.
  */
 const MAX_FRAME_BYTES = 256 * 1024 * 1024
+/** The bytes of a file that is read through to find a frame may be read twice in part. */
+const REREAD_BYTES = 4 * 1024 * 1024
+
+/** Returns the largest number of bytes read for one frame. A Matroska file without an index is read up to it. */
+function maxFrameBytes({ name }: Demuxer, sizeBytes: number): number {
+  return name === 'matroska' ? Math.max(MAX_FRAME_BYTES, sizeBytes + REREAD_BYTES) : MAX_FRAME_BYTES
+}
 
 /** An opened file, for callers that read its packets themselves. */
 export interface OpenedStreams extends Disposable {
@@ -167,6 +174,7 @@ export function openWithLibav(
   const opened = openStreams(libav, source, format, { undecoded, other })
   if (isFailure(opened)) return opened
   const { info, stream, bytes } = opened
+  const frameBytes = maxFrameBytes(opened.demuxer, source.sizeBytes)
   if (stream === undefined || info.video === undefined) {
     return {
       info,
@@ -190,7 +198,7 @@ export function openWithLibav(
     })
   const isLeft = SIZE_IN_FRAME.some((codec) => codec === video.codec && undecoded.includes(codec))
   if (maxPixels !== undefined && isLeft) {
-    bytes.allow(MAX_FRAME_BYTES)
+    bytes.allow(frameBytes)
     reader = openReader(opened.isAtStart)
     try {
       const first = reader.readFirst(maxPixels)
@@ -208,7 +216,7 @@ export function openWithLibav(
   return {
     info: { ...info, video },
     readFrame(atSeconds, options) {
-      bytes.allow(MAX_FRAME_BYTES)
+      bytes.allow(frameBytes)
       reader ??= openReader(isAtStart)
       isAtStart = false
       const frame = reader.read(atSeconds, options)
