@@ -227,6 +227,23 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
       expect(await durationOf('late.mp4', video)).toBeLessThanOrEqual(4)
     })
 
+    it('a long fragmented file without an index lasts as long as all its fragments', async () => {
+      const output = ['-c:v', 'libx264', '-movflags', '+frag_every_frame+empty_moov+default_base_moof']
+      const video = await makeVideo('mp4', 'color=red:s=32x32:r=25', output, 45)
+      // The space between the headers of the fragments is what makes a long file expensive to describe.
+      const space = Buffer.alloc(64 * 1024)
+      space.writeUInt32BE(space.length)
+      space.write('free', 4, 'latin1')
+      const parts: Buffer[] = []
+      let from = 0
+      for (let at = video.indexOf('moof'); at >= 0; at = video.indexOf('moof', at + 4)) {
+        parts.push(video.subarray(from, at - 4), space)
+        from = at - 4
+      }
+      const long = Buffer.concat([...parts, video.subarray(from)])
+      expect(await durationOf('long.mp4', long)).toBe(45)
+    })
+
     it('a large recording that declares no duration is not read through to describe it', async () => {
       const output = [
         '-c:v',

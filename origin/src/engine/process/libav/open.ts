@@ -34,8 +34,16 @@ const MAX_INDEX_BYTES = 64 * 1024 * 1024
  * frame.
  */
 const MAX_FRAME_BYTES = 256 * 1024 * 1024
-/** The bytes of a file that is read through to find a frame may be read twice in part. */
+/** The bytes of a file that is read through to find a frame or all fragments may be read twice in part. */
 const REREAD_BYTES = 4 * 1024 * 1024
+
+/**
+ * Returns the largest number of bytes read to describe a file. A fragmented file has no complete index, so libav
+ * reads the header of every fragment. Together with the data around them, that can be the whole file.
+ */
+function maxIndexBytes({ isFragmented }: IsoIndex, sizeBytes: number): number {
+  return isFragmented ? Math.max(MAX_INDEX_BYTES, sizeBytes + REREAD_BYTES) : MAX_INDEX_BYTES
+}
 
 /** Returns the largest number of bytes read for one frame. A Matroska file without an index is read up to it. */
 function maxFrameBytes({ name }: Demuxer, sizeBytes: number): number {
@@ -94,6 +102,7 @@ export function openStreams(
     dispose()
     return isFailure(index) ? index : fail('undecodable', `${index.edits} edits, at most ${MAX_EDITS}`)
   }
+  bytes.allow(maxIndexBytes(index, source.sizeBytes))
   let described: Described | Failure
   try {
     const rejected = openInput(libav, { context, bytes, demuxer, undecoded })
