@@ -227,6 +227,49 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
       expect(await durationOf('late.mp4', video)).toBeLessThanOrEqual(4)
     })
 
+    it('a long fragmented file without an index lasts as long as all its fragments', async () => {
+      const output = ['-c:v', 'libx264', '-movflags', '+frag_every_frame+empty_moov+default_base_moof']
+      const video = await makeVideo('mp4', 'color=red:s=32x32:r=25', output, 45)
+      // The space between the headers of the fragments is what makes a long file expensive to describe.
+      const space = Buffer.alloc(64 * 1024)
+      space.writeUInt32BE(space.length)
+      space.write('free', 4, 'latin1')
+      const parts: Buffer[] = []
+      let from = 0
+      for (let at = video.indexOf('moof'); at >= 0; at = video.indexOf('moof', at + 4)) {
+        parts.push(video.subarray(from, at - 4), space)
+        from = at - 4
+      }
+      const long = Buffer.concat([...parts, video.subarray(from)])
+      expect(await durationOf('long.mp4', long)).toBe(45)
+    })
+
+    it('a large recording that declares no duration is not read through to describe it', async () => {
+      const output = [
+        '-c:v',
+        'libx264',
+        '-preset',
+        'ultrafast',
+        '-qp',
+        '2',
+        '-pix_fmt',
+        'yuv420p',
+        '-live',
+        '1',
+      ]
+      // The first `-t` would apply to the second input, so the graph limits the video.
+      const noise = 'testsrc2=s=320x192:r=10:d=6,noise=alls=90:allf=t'
+      const video = await makeVideo('mkv', noise, [...WITH_SINE, ...output], 6)
+      expect(video.length).toBeGreaterThan(4.5 * 1024 * 1024)
+      expect(await durationOf('recording.mkv', video)).toBe(6)
+      await service.put('attachments/1/recording.mkv', video)
+      const before = service.storeOperations.length
+      const { status } = await send(service.url, '/attachments/1/recording.mkv?width=100&format=webp')
+      expect(status).toBe(200)
+      const bytes = service.storeOperations.slice(before).reduce((sum, read) => sum + read.bytes, 0)
+      expect(bytes).toBeLessThan(video.length / 2)
+    })
+
     it('an audio file whose index has no samples is rejected, as a video is', async () => {
       const file = await makeVideo(
         'mp4',

@@ -21,6 +21,20 @@ async function open(tools: VideoTools, bytes: Buffer, format: VideoFormat) {
   return video
 }
 
+/** Returns the bytes of a file as parts, and how many of them were read. */
+function counted(bytes: Buffer) {
+  const parts = partsOf(bytes)
+  let bytesRead = 0
+  const file = {
+    sizeBytes: parts.sizeBytes,
+    read(start: number, end: number) {
+      bytesRead += end - start
+      return parts.read(start, end)
+    },
+  }
+  return { file, bytesRead: () => bytesRead }
+}
+
 describe.skipIf(FFMPEG === undefined || libav === undefined)(
   'frames read in order (needs FFmpeg and libav)',
   () => {
@@ -84,24 +98,34 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
       expect(times).toEqual([80, 89.5])
     })
 
-    it('are read in one pass when there is one key frame', async () => {
-      const coder = ['-c:v', 'libx264', '-pix_fmt', 'yuv420p', '-bf', '3', '-g', '9999', '-sc_threshold', '0']
-      const videoFile = await makeVideo('mp4', 'testsrc2=s=320x192:r=30,noise=alls=20:allf=t', coder, 20)
-      const parts = partsOf(videoFile)
-      let bytesRead = 0
-      const counted = {
-        sizeBytes: parts.sizeBytes,
-        read(start: number, end: number) {
-          bytesRead += end - start
-          return parts.read(start, end)
-        },
-      }
-      const video = await openVideo(libavTools, counted, 'mp4')
+    it.each([
+      ['MP4', 'mp4', [], 2],
+      // Without an index, the search for the first key frame reads everything before the moment.
+      ['Matroska without an index', 'mkv', ['-live', '1'], 5],
+      ['a transport stream', 'ts', [], 5],
+    ] as const)('are read in one pass when there is one key frame: %s', async (_, format, output, passes) => {
+      const graph = 'testsrc2=s=320x192:r=15,noise=alls=20:allf=t'
+      const videoFile = await makeVideo(format, graph, [...ONE_KEY_FRAME, ...output], 20)
+      const { file, bytesRead } = counted(videoFile)
+      const video = await openVideo(libavTools, file, format)
       if (isFailure(video)) throw new Error(video.detail)
-      await video.readFrames(Array.from({ length: 19 }, (_, second) => second + second / 30))
+      await video.readFrames(Array.from({ length: 19 }, (_, second) => second + second / 15))
       await video.close()
-      // Two seconds are read again for each of nineteen moments.
-      expect(bytesRead / videoFile.length).toBeLessThan(4)
+      expect(bytesRead() / videoFile.length).toBeLessThan(passes)
+    })
+
+    it('end with the last frame of a truncated file, which is found without decoding all others', async () => {
+      const output = [...H264, '-g', '25', '-qp', '18', '-movflags', '+faststart']
+      const videoFile = await makeVideo('mp4', 'testsrc2=s=160x96:r=25,noise=alls=20:allf=t', output, 90)
+      const { file, bytesRead } = counted(videoFile.subarray(0, videoFile.length / 2))
+      const video = await openVideo(libavTools, file, 'mp4')
+      if (isFailure(video)) throw new Error(video.detail)
+      const frames = await video.readFrames([60, 80, 90])
+      await video.close()
+      const times = frames.map((frame) => (isFailure(frame) ? frame.code : frame.timestampSeconds))
+      expect(times[0]).toBeCloseTo(45, 0)
+      expect(times).toEqual([times[0], times[0], times[0]])
+      expect(bytesRead() / file.sizeBytes).toBeLessThan(0.5)
     })
 
     it('may be early by a tolerance only when the exact frame is expensive to reach', async () => {

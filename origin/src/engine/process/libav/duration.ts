@@ -1,8 +1,10 @@
 /** Determines the duration of a file. */
 
+import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { FormatContext, Packet } from 'node-av/lib'
 import type { Demuxer } from './formats.ts'
 import type { Libav } from './load.ts'
+import { lastFrameEnd, MAX_MATROSKA_END_BYTES } from './matroska-end.ts'
 import { chainedSeconds, mayBeChained, type OggBytes } from './ogg-links.ts'
 
 export interface DurationOptions {
@@ -43,12 +45,36 @@ export interface Duration {
 /** Determines the duration of a file. */
 export function readDuration(libav: Libav, options: DurationOptions): Duration {
   const { context, demuxer, sizeBytes, allow } = options
-  const declared = chainedDuration(libav, options) ?? declaredDuration(libav, options)
+  const declared =
+    chainedDuration(libav, options) ?? declaredDuration(libav, options) ?? liveDuration(libav, options)
   const exact = declared !== undefined && !WITHOUT_INDEX.has(demuxer.name)
   if (exact || sizeBytes > MAX_SCANNED_BYTES) return { seconds: declared, readThrough: false, isEmpty: false }
   allow(sizeBytes + REREAD_BYTES)
   const scanned = scan(libav, context, demuxer)
   return { seconds: scanned.seconds ?? declared, readThrough: true, isEmpty: scanned.packets === 0 }
+}
+
+/**
+ * Above this size, the duration of a Matroska file that declares none is read from its end, in bytes. Smaller
+ * ones are read through, which also finds where a second recording was appended.
+ */
+const MAX_SCANNED_MATROSKA_BYTES = 4 * 1024 * 1024
+/** The longest duration that is assumed for the last frame of a Matroska file. */
+const MAX_LAST_FRAME_SECONDS = 0.5
+
+/** Returns the duration of a large Matroska file that declares none, as browsers record them, in seconds. */
+function liveDuration(libav: Libav, options: DurationOptions): number | undefined {
+  const { context, demuxer, sizeBytes, peek, allow } = options
+  if (demuxer.name !== 'matroska' || sizeBytes <= MAX_SCANNED_MATROSKA_BYTES) return undefined
+  const streams = playedStreams(libav, options)
+  const unit = Math.max(...context.streams.map(({ timeBase }) => timeBase.num / timeBase.den))
+  if (streams.length === 0 || !(unit > 0)) return undefined
+  allow(2 * MAX_MATROSKA_END_BYTES)
+  const end = lastFrameEnd({ sizeBytes, read: peek }, MAX_LAST_FRAME_SECONDS / unit)
+  if (end === undefined || isFailure(end)) return undefined
+  const start = Math.max(0, Math.min(...streams.map((stream) => stream.start + stream.padding)))
+  const seconds = end * unit - start
+  return seconds > 0 ? Math.round(seconds * MICROSECONDS) / MICROSECONDS : undefined
 }
 
 /** The largest chained Ogg audio file that is searched for its links, in bytes. */

@@ -34,6 +34,21 @@ const MAX_INDEX_BYTES = 64 * 1024 * 1024
  * frame.
  */
 const MAX_FRAME_BYTES = 256 * 1024 * 1024
+/** The bytes of a file that is read through to find a frame or all fragments may be read twice in part. */
+const REREAD_BYTES = 4 * 1024 * 1024
+
+/**
+ * Returns the largest number of bytes read to describe a file. A fragmented file has no complete index, so libav
+ * reads the header of every fragment. Together with the data around them, that can be the whole file.
+ */
+function maxIndexBytes({ isFragmented }: IsoIndex, sizeBytes: number): number {
+  return isFragmented ? Math.max(MAX_INDEX_BYTES, sizeBytes + REREAD_BYTES) : MAX_INDEX_BYTES
+}
+
+/** Returns the largest number of bytes read for one frame. A Matroska file without an index is read up to it. */
+function maxFrameBytes({ name }: Demuxer, sizeBytes: number): number {
+  return name === 'matroska' ? Math.max(MAX_FRAME_BYTES, sizeBytes + REREAD_BYTES) : MAX_FRAME_BYTES
+}
 
 /** An opened file, for callers that read its packets themselves. */
 export interface OpenedStreams extends Disposable {
@@ -87,6 +102,7 @@ export function openStreams(
     dispose()
     return isFailure(index) ? index : fail('undecodable', `${index.edits} edits, at most ${MAX_EDITS}`)
   }
+  bytes.allow(maxIndexBytes(index, source.sizeBytes))
   let described: Described | Failure
   try {
     const rejected = openInput(libav, { context, bytes, demuxer, undecoded })
@@ -167,6 +183,7 @@ export function openWithLibav(
   const opened = openStreams(libav, source, format, { undecoded, other })
   if (isFailure(opened)) return opened
   const { info, stream, bytes } = opened
+  const frameBytes = maxFrameBytes(opened.demuxer, source.sizeBytes)
   if (stream === undefined || info.video === undefined) {
     return {
       info,
@@ -190,7 +207,7 @@ export function openWithLibav(
     })
   const isLeft = SIZE_IN_FRAME.some((codec) => codec === video.codec && undecoded.includes(codec))
   if (maxPixels !== undefined && isLeft) {
-    bytes.allow(MAX_FRAME_BYTES)
+    bytes.allow(frameBytes)
     reader = openReader(opened.isAtStart)
     try {
       const first = reader.readFirst(maxPixels)
@@ -208,7 +225,7 @@ export function openWithLibav(
   return {
     info: { ...info, video },
     readFrame(atSeconds, options) {
-      bytes.allow(MAX_FRAME_BYTES)
+      bytes.allow(frameBytes)
       reader ??= openReader(isAtStart)
       isAtStart = false
       const frame = reader.read(atSeconds, options)

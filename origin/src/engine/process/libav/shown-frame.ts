@@ -43,6 +43,9 @@ const NEAR_PIXELS = 20_000_000
  */
 const REORDERED_SECONDS = 2
 
+/** How far before the end of the data of a truncated file reading starts, in seconds. */
+const TRUNCATION_SECONDS = 8
+
 /** Creates a reader for a file whose streams are known. The caller disposes of it before the file. */
 export function createShownFrameReader(libav: Libav, options: ShownFrameOptions): ShownFrameReader {
   return new SeekingReader(libav, options)
@@ -77,6 +80,12 @@ class SeekingReader implements ShownFrameReader {
   #lastFed: Pick<Packet, 'pts' | 'dts'> | undefined
   /** The timestamp of the packet that was decoded first since the last seek. */
   #firstTick = 0n
+  /** The timestamp of the last decoded packet that is marked as a key frame, or at which decoding started. */
+  #lastKeyTick = 0n
+  /** Whether the last search for a key frame met the end of the file. */
+  #isPastData = false
+  /** Whether reading stopped at the end of the file, rather than at damage that a search may skip. */
+  #isAtEnd = false
   /** Whether the decoder has yielded all its frames. */
   #isDrained = false
   /** Whether nothing was read so far, so that the next packet is the first one. */
@@ -145,13 +154,15 @@ class SeekingReader implements ShownFrameReader {
 
   /** Stores in `#shown` the frame shown at a moment, or nothing when none can be decoded. */
   #find(decoder: Decoder, atSeconds: number | undefined, toleranceSeconds: number | undefined): void {
+    const { demuxer } = this.#options
+    this.#isPastData = false
     const lastTick = this.#startTicks + this.#ticksOf(atSeconds ?? 0)
     if (atSeconds === undefined || lastTick <= this.#startTicks) {
       this.#findFirst(decoder)
       // Frames before 0 are not shown at 0.
       if (atSeconds === undefined || (this.#shown?.tick ?? lastTick) >= lastTick) return
     }
-    if (this.#marksLie && this.#isBefore(lastTick)) {
+    if (this.#isBefore(lastTick) && (this.#marksLie || this.#isNearEnough(lastTick))) {
       this.#advance(decoder, lastTick)
       return
     }
@@ -161,6 +172,10 @@ class SeekingReader implements ShownFrameReader {
       const target = from - BigInt(Math.ceil(back / this.#secondsPerTick))
       if (target <= this.#startTicks) break
       if (this.#findFrom(decoder, target, lastTick, toleranceSeconds)) return
+    }
+    if (this.#isPastData && demuxer.hasIndex) {
+      const end = this.#endOfData(from)
+      if (end > this.#startTicks && this.#findFrom(decoder, end, lastTick, undefined)) return
     }
     // When the file marks no key frames at all, decoding starts at the beginning.
     if (this.#beginAtStart(decoder)) this.#advance(decoder, lastTick)
@@ -176,8 +191,10 @@ class SeekingReader implements ShownFrameReader {
     lastTick: bigint,
     toleranceSeconds: number | undefined,
   ): boolean {
+    this.#isPastData = false
     if (!this.#seek(target)) return false
     using key = this.#nextPacket((packet) => packet.isKeyframe)
+    this.#isPastData = key === undefined
     if (key === undefined) return false
     const keyTick = this.#timeOf(key)
     const mayBeEarly = this.#mayBeEarly(keyTick, lastTick, toleranceSeconds)
@@ -192,6 +209,23 @@ class SeekingReader implements ShownFrameReader {
     if (!this.#begin(decoder, key, lastTick)) return false
     if (!mayBeEarly) this.#advance(decoder, lastTick)
     return true
+  }
+
+  /**
+   * Returns a time shortly before the data of a truncated file end, in ticks. The index at its start also lists
+   * what is missing. `past` is a time whose data are missing.
+   */
+  #endOfData(past: bigint): bigint {
+    const precision = this.#ticksOf(TRUNCATION_SECONDS)
+    let present = this.#startTicks
+    let missing = past
+    while (missing - present > precision) {
+      const middle = (present + missing) / 2n
+      using key = this.#seek(middle) ? this.#nextPacket((packet) => packet.isKeyframe) : undefined
+      if (key === undefined) missing = middle
+      else present = middle
+    }
+    return present
   }
 
   /** Stores the first frame in `#shown`, or nothing when none can be decoded. */
@@ -247,6 +281,18 @@ class SeekingReader implements ShownFrameReader {
     return Number((lastTick - tick) / this.#ticksPerFrame) * codedWidth * codedHeight > NEAR_PIXELS
   }
 
+  /**
+   * Returns whether to read on up to a time that is not before the current frame, without a search for a key
+   * frame. In a file without an index, that search reads everything before the time. It is left out at the end of
+   * the file, and when the time is no further away than the last key frame: more will hardly follow soon, and
+   * what is decoded at most doubles.
+   */
+  #isNearEnough(lastTick: bigint): boolean {
+    const shown = this.#shown?.tick ?? this.#lastKeyTick
+    const isLast = this.#isDrained && this.#isAtEnd && this.#ahead.length === 0
+    return isLast || lastTick - shown <= shown - this.#lastKeyTick
+  }
+
   /** Returns whether the frame of a time is the current one or comes after it. */
   #isBefore(lastTick: bigint): boolean {
     return this.#shown !== undefined && this.#lastFed !== undefined && this.#shown.tick <= lastTick
@@ -263,6 +309,7 @@ class SeekingReader implements ShownFrameReader {
     if (key === undefined) return false
     decoder.restart()
     this.#firstTick = this.#timeOf(key)
+    this.#lastKeyTick = this.#firstTick
     this.#feed(decoder, key)
     while (this.#ahead.length === 0 && this.#feedNext(decoder));
     const [first] = this.#ahead
@@ -322,6 +369,7 @@ class SeekingReader implements ShownFrameReader {
   #feed(decoder: Decoder, packet: Packet): void {
     const { pts, dts } = packet
     this.#lastFed = { pts, dts }
+    if (packet.isKeyframe) this.#lastKeyTick = this.#timeOf(packet)
     decoder.decode(packet, (frame) => this.#keep(frame))
   }
 
@@ -353,11 +401,14 @@ class SeekingReader implements ShownFrameReader {
     this.#isAtStart = false
     const packet = new this.#libav.library.Packet()
     packet.alloc()
-    while (context.readFrameSync(packet) >= 0) {
+    let read = context.readFrameSync(packet)
+    while (read >= 0) {
       if (packet.streamIndex === stream.index && isWanted(packet)) return packet
       packet.unref()
+      read = context.readFrameSync(packet)
     }
     packet.free()
+    this.#isAtEnd = read === this.#libav.constants.AVERROR_EOF
     return undefined
   }
 
