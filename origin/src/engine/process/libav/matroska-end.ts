@@ -21,6 +21,12 @@ const SEARCHED_BYTES = [256 * 1024, 2 * 1024 * 1024, 16 * 1024 * 1024] as const
 /** The most bytes at the end of a file that are searched. */
 export const MAX_MATROSKA_END_BYTES = SEARCHED_BYTES[2]
 
+/**
+ * The most elements that are read at the end of a file. The bytes of a cluster's id may occur anywhere, and a
+ * crafted file could make each of them the start of a long walk.
+ */
+const MAX_ELEMENTS = 500_000
+
 /** The bytes at the start of a file that contain its tracks. */
 const HEAD_BYTES = 64 * 1024
 
@@ -39,7 +45,7 @@ export function lastFrameEnd(
     ({ type }) => type === MATROSKA_VIDEO || type === MATROSKA_AUDIO,
   )
   if (played === undefined) return undefined
-  const options = { tracks: new Set(played.map(({ number }) => number)), maxFrameTicks }
+  const options = { tracks: new Set(played.map(({ number }) => number)), maxFrameTicks, left: MAX_ELEMENTS }
   for (const byteCount of SEARCHED_BYTES) {
     const start = Math.max(0, sizeBytes - byteCount)
     const bytes = read(start, sizeBytes)
@@ -64,6 +70,8 @@ interface LastFrameOptions {
   /** The numbers of the tracks whose frames count. */
   readonly tracks: ReadonlySet<number | undefined>
   readonly maxFrameTicks: number
+  /** How many elements may still be read. */
+  left: number
 }
 
 /** Returns the end of the last cluster that has frames. Undefined when there is none. */
@@ -72,7 +80,7 @@ function endOfLastCluster(tail: Buffer, options: LastFrameOptions): number | und
     const [cluster] = elements(tail, at, tail.length)
     const end = cluster?.id === CLUSTER ? endOfCluster(tail, cluster, options) : undefined
     if (end !== undefined) return end
-    if (at === 0) break
+    if (at === 0 || options.left <= 0) break
   }
   return undefined
 }
@@ -85,15 +93,14 @@ interface Frame {
   readonly duration: number | undefined
 }
 
-function endOfCluster(
-  tail: Buffer,
-  cluster: Element,
-  { tracks, maxFrameTicks }: LastFrameOptions,
-): number | undefined {
+function endOfCluster(tail: Buffer, cluster: Element, options: LastFrameOptions): number | undefined {
+  const { tracks, maxFrameTicks } = options
   let base: number | undefined
   const last = new Map<number, number>()
   let end: number | undefined
   for (const element of elements(tail, cluster.start, cluster.end)) {
+    options.left -= 1
+    if (options.left < 0) return undefined
     // The bytes of an id may occur in a frame. A cluster starts with its timestamp (RFC 9559, section 5.1.3.1).
     if (element.id === TIMESTAMP) base = numberIn(tail, element)
     // A cluster of unknown size ends where the next one starts.
