@@ -3,12 +3,16 @@ import { createLogOutput, type LogOutputOptions } from './log-output.ts'
 
 type Done = Parameters<LogOutputOptions['write']>[1]
 
-function opened() {
+function opened(sometimesFull = false) {
   const writes: { readonly text: string; readonly bytes: Uint8Array; readonly done: Done }[] = []
   const sync: string[] = []
   const output = createLogOutput({
     write: (bytes, done) => writes.push({ text: String(bytes), bytes, done }),
     writeSync: (bytes) => {
+      if (sometimesFull && sync.length === 0) {
+        sync.push('')
+        throw Object.assign(new Error('full'), { code: 'EAGAIN' })
+      }
       sync.push(String(bytes))
       return bytes.length
     },
@@ -47,6 +51,13 @@ it('writes fatal lines at once, and nothing twice', () => {
   output.flushSync()
   vi.advanceTimersByTime(10)
   expect([sync, texts()]).toEqual([['the last word\n'], []])
+})
+
+it('writes fatal lines also when a non-blocking pipe is full at first', () => {
+  const { output, sync } = opened(true)
+  output.write('the last word\n')
+  output.flushSync()
+  expect(sync).toEqual(['', 'the last word\n'])
 })
 
 it('writes the rest of a partial write before the next lines', () => {

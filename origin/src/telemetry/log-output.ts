@@ -42,6 +42,10 @@ const STALLED_MS = 1000
 /** The pause after a write that failed, in milliseconds. */
 const RETRY_MS = 500
 
+/** The pause between two attempts to write to a full pipe before the process exits, in milliseconds. */
+const FULL_PIPE_MS = 10
+const NEVER_NOTIFIED = new Int32Array(new SharedArrayBuffer(4))
+
 export const STANDARD_OUTPUT: Pick<LogOutputOptions, 'write' | 'writeSync'> = {
   write: (bytes, done) => writeFile(1, bytes, 0, bytes.length, null, done),
   writeSync: (bytes) => writeSync(1, bytes),
@@ -88,11 +92,16 @@ class BufferedOutput implements LogOutput {
     clearTimeout(this.#timer)
     this.#timer = undefined
     if (this.isStalled()) return
-    try {
-      let { bytes } = this.#take()
-      while (bytes.length > 0) bytes = bytes.subarray(this.#options.writeSync(bytes))
-    } catch {
-      // The last lines are lost. There is nowhere to report it.
+    const endsAt = performance.now() + STALLED_MS
+    for (let { bytes } = this.#take(); bytes.length > 0; ) {
+      try {
+        bytes = bytes.subarray(this.#options.writeSync(bytes))
+      } catch (error) {
+        const isFull = error instanceof Error && 'code' in error && error.code === 'EAGAIN'
+        // Otherwise the last lines are lost, and there is nowhere to report it.
+        if (!isFull || performance.now() >= endsAt) return
+        Atomics.wait(NEVER_NOTIFIED, 0, 0, FULL_PIPE_MS)
+      }
     }
   }
 
