@@ -144,6 +144,28 @@ it.each([
   expect(ended).toMatchObject({ cause: { kind: 'crashed', detail: expect.stringContaining('range') } })
 })
 
+it('the end of a process that is killed while it becomes ready can be waited for', () => {
+  const ready = JSON.stringify({ renderer: '', libav: null, cpuSeconds: 0 })
+  const engine = `const fs = require('node:fs')
+    const head = Buffer.alloc(12)
+    head.writeUInt32LE(${FRAME.ready}, 0)
+    head.writeUInt32LE(${ready.length}, 4)
+    fs.writeSync(3, Buffer.concat([head, Buffer.from('${ready}')]))
+    setInterval(() => undefined, 1000)`
+  const script = `
+    import { startEngineProcess } from '${new URL('engine-process.ts', import.meta.url)}'
+    const wait = (ms) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
+    const started = startEngineProcess({ args: ['-e', ${JSON.stringify(engine)}], sandbox: ${JSON.stringify(SANDBOX)} })
+    // While this thread waits, the process becomes ready.
+    wait(1000)
+    started.kill('closed')
+    console.log((await started.ended).cause.reason)`
+  const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
+    encoding: 'utf8',
+  })
+  expect([stdout, stderr]).toEqual(['closed\n', ''])
+})
+
 it.skipIf(process.platform === 'win32')(
   'a process that cannot start because descriptors are exhausted has ended, with the reason',
   () => {

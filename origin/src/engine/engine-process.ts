@@ -139,9 +139,10 @@ class ChildEngine implements EngineProcess {
     this.#resolveEnded = ended.resolve
     this.#resolveReady = ready.resolve
     this.#listen()
-    // Until it is ready, a caller waits for it, so the event loop must stay alive.
+    // Until it is ready, a caller waits for it, so the event loop must stay alive. After a kill, a caller may
+    // wait for its end.
     void this.ready.then(() => {
-      this.#child.unref()
+      if (this.#killedFor === undefined) this.#child.unref()
       if (this.#current === undefined) this.#socket.unref()
     })
   }
