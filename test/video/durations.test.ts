@@ -156,6 +156,26 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
       expect(await durationOf('sound.mp3', audio)).toBe(4)
     })
 
+    it('are read from the first frame of an MP3 that declares them', async () => {
+      const audio = await makeVideo('mp3', GROWING, ['-c:a', 'libmp3lame', '-b:a', '320k'], SECONDS)
+      const tagged = Buffer.concat([audio, Buffer.from('TAG'.padEnd(128, '\0'), 'latin1')])
+      for (const file of [audio, tagged]) {
+        const before = service.storeOperations.length
+        expect(await durationOf('declared.mp3', file)).toBe(SECONDS)
+        const read = service.storeOperations.slice(before).reduce((sum, { bytes }) => sum + bytes, 0)
+        // All of it is read once, for its hash.
+        expect(read).toBeLessThan(1.5 * file.length)
+      }
+    })
+
+    it('are not those that an MP3 declares when it was cut or joined', async () => {
+      const audio = await makeVideo('mp3', GROWING, ['-c:a', 'libmp3lame', '-b:a', '96k'], SECONDS)
+      const cut = await durationOf('cut.mp3', audio.subarray(0, audio.length / 2))
+      expect(Math.abs(cut - SECONDS / 2)).toBeLessThanOrEqual(1)
+      const joined = await durationOf('joined.mp3', Buffer.concat([audio, audio]))
+      expect(Math.abs(joined - 2 * SECONDS)).toBeLessThanOrEqual(1)
+    })
+
     it.each([
       ['Ogg', 'opus', []],
       ['WebM', 'webm', []],

@@ -1,0 +1,87 @@
+/**
+ * Reads the Xing header of an MP3, which encoders write as its first frame. It declares the number of frames
+ * and bytes, and in LAME's extension the padding around the audio.
+ */
+
+import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
+
+export interface Mp3Bytes {
+  readonly sizeBytes: number
+  /** Returns at least the bytes from `start` up to `end`. Both lie inside the file. */
+  read(start: number, end: number): Uint8Array | Failure
+}
+
+/**
+ * Returns the number of padding samples that the header declares, before and after the audio. Undefined when
+ * there is no header, or when the file does not end where the header declares: then it was cut or joined, and
+ * only its frames determine the duration.
+ */
+export function xingPadding(file: Mp3Bytes): number | undefined {
+  const start = endOfTags(file)
+  const frame = start === undefined ? undefined : readBytes(file, start, start + MAX_HEADER_BYTES)
+  if (start === undefined || frame === undefined) return undefined
+  const at = headerOffset(frame)
+  if (at === undefined || !NAMES.has(frame.toString('latin1', at, at + 4))) return undefined
+  const flags = frame.readUInt32BE(at + 4)
+  if ((flags & COUNTS) !== COUNTS) return undefined
+  const [frames, byteCount] = [frame.readUInt32BE(at + 8), frame.readUInt32BE(at + 12)]
+  if (frames === 0 || !endsAt(file, start + byteCount)) return undefined
+  const lameAt = at + 16 + (flags & SEEK_TABLE ? SEEK_TABLE_BYTES : 0) + (flags & QUALITY ? 4 : 0)
+  if (!ENCODERS.has(frame.toString('latin1', lameAt, lameAt + 4))) return 0
+  const delays = frame.readUIntBE(lameAt + DELAYS_AT, 3)
+  const [before, after] = [delays >> 12, delays & 0xfff]
+  return before + DECODER_DELAY + Math.max(0, after - DECODER_DELAY)
+}
+
+const NAMES: ReadonlySet<string> = new Set(['Xing', 'Info'])
+/** The flags of the fields that follow: the numbers of frames and bytes, a table of positions, a quality. */
+const [COUNTS, SEEK_TABLE, QUALITY] = [3, 4, 8]
+const SEEK_TABLE_BYTES = 100
+/** The encoders that write the padding. */
+const ENCODERS: ReadonlySet<string> = new Set(['LAME', 'Lavf', 'Lavc'])
+const DELAYS_AT = 21
+/** The samples by which a decoder delays the audio. */
+const DECODER_DELAY = 529
+/** The bytes of a frame up to the padding. */
+const MAX_HEADER_BYTES = 4 + 32 + 16 + SEEK_TABLE_BYTES + 4 + DELAYS_AT + 3
+
+/** Returns where the header of a frame of layer III is. Undefined when the bytes start with no such frame. */
+function headerOffset(frame: Buffer): number | undefined {
+  const [sync, version = 0, , channels = 0] = frame
+  if (sync !== 0xff || (version & 0xe6) !== 0xe2) return undefined
+  const isMpeg1 = (version & 0x18) === 0x18
+  const isMono = channels >> 6 === 3
+  return 4 + (isMpeg1 ? (isMono ? 17 : 32) : isMono ? 9 : 17)
+}
+
+const MAX_TAGS = 4
+const TAG_HEAD_BYTES = 10
+
+/** Returns where the audio starts: after the ID3 tags (version 2) at the start of the file. */
+function endOfTags(file: Mp3Bytes): number | undefined {
+  let at = 0
+  for (let tags = 0; tags <= MAX_TAGS; tags += 1) {
+    const head = readBytes(file, at, at + TAG_HEAD_BYTES)
+    if (head === undefined) return undefined
+    if (head.toString('latin1', 0, 3) !== 'ID3') return at
+    const size = head.subarray(6).reduce((sum, byte) => sum * 128 + (byte & 0x7f), 0)
+    const hasFooter = ((head[5] ?? 0) & 0x10) !== 0
+    at += TAG_HEAD_BYTES + size + (hasFooter ? TAG_HEAD_BYTES : 0)
+  }
+  return undefined
+}
+
+/** The tags that may follow the audio: ID3 of both versions, APE and Lyrics3. */
+const LAST_TAGS = ['TAG', 'ID3', 'APETAGEX', 'LYRICSBEGIN']
+
+function endsAt(file: Mp3Bytes, end: number): boolean {
+  if (end === file.sizeBytes) return true
+  const after = readBytes(file, end, Math.min(file.sizeBytes, end + 16))
+  return after !== undefined && LAST_TAGS.some((tag) => after.toString('latin1').startsWith(tag))
+}
+
+function readBytes(file: Mp3Bytes, start: number, end: number): Buffer | undefined {
+  if (end > file.sizeBytes || start >= end) return undefined
+  const bytes = file.read(start, end)
+  return isFailure(bytes) ? undefined : Buffer.from(bytes.buffer, bytes.byteOffset, end - start)
+}
