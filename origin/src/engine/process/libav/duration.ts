@@ -6,7 +6,7 @@ import type { Demuxer } from './formats.ts'
 import type { Libav } from './load.ts'
 import { lastFrameEnd, MAX_MATROSKA_END_BYTES } from './matroska-end.ts'
 import { chainedSeconds, mayBeChained, type OggBytes } from './ogg-links.ts'
-import { xingPadding } from './xing.ts'
+import { declaresFrames } from './xing.ts'
 
 export interface DurationOptions {
   readonly context: FormatContext
@@ -48,26 +48,17 @@ export function readDuration(libav: Libav, options: DurationOptions): Duration {
   const { context, demuxer, sizeBytes, allow } = options
   const declared =
     chainedDuration(libav, options) ?? declaredDuration(libav, options) ?? liveDuration(libav, options)
-  const counted = demuxer.name === 'mp3' ? countedDuration(options, declared) : undefined
-  if (counted !== undefined) return { seconds: counted, readThrough: false, isEmpty: false }
-  const exact = declared !== undefined && !WITHOUT_INDEX.has(demuxer.name)
+  const exact = declared !== undefined && (!WITHOUT_INDEX.has(demuxer.name) || isCounted(options))
   if (exact || sizeBytes > MAX_SCANNED_BYTES) return { seconds: declared, readThrough: false, isEmpty: false }
   allow(sizeBytes + REREAD_BYTES)
   const scanned = scan(libav, context, demuxer)
   return { seconds: scanned.seconds ?? declared, readThrough: true, isEmpty: scanned.packets === 0 }
 }
 
-/** Returns the duration of an MP3 whose first frame declares the number of its frames, in seconds. */
-function countedDuration(
-  { context, sizeBytes, peek, allow }: DurationOptions,
-  declared: number | undefined,
-): number | undefined {
-  const hertz = Math.max(0, ...context.streams.map(({ codecpar }) => codecpar.sampleRate))
-  if (declared === undefined || hertz === 0) return undefined
+function isCounted({ demuxer, sizeBytes, peek, allow }: DurationOptions): boolean {
+  if (demuxer.name !== 'mp3') return false
   allow(REREAD_BYTES)
-  const padding = xingPadding({ sizeBytes, read: peek })
-  const seconds = padding === undefined ? 0 : declared - padding / hertz
-  return seconds > 0 ? Math.round(seconds * MICROSECONDS) / MICROSECONDS : undefined
+  return declaresFrames({ sizeBytes, read: peek })
 }
 
 /**

@@ -1,6 +1,6 @@
 /**
- * Reads the Xing header of an MP3, which encoders write as its first frame. It declares the number of frames
- * and bytes, and in LAME's extension the padding around the audio.
+ * Reads the Xing header of an MP3, which encoders write as its first frame. It declares the numbers of frames
+ * and bytes. libav computes the duration from the frames, but does not check whether they are there.
  */
 
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
@@ -12,38 +12,28 @@ export interface Mp3Bytes {
 }
 
 /**
- * Returns the number of padding samples that the header declares, before and after the audio. Undefined when
- * there is no header, or when the file does not end where the header declares: then it was cut or joined, and
- * only its frames determine the duration.
+ * Whether the file declares its number of frames, and ends where it declares. A file that ends elsewhere was
+ * cut or joined, and only its frames determine the duration.
  */
-export function xingPadding(file: Mp3Bytes): number | undefined {
+export function declaresFrames(file: Mp3Bytes): boolean {
   const start = endOfTags(file)
   const frame = start === undefined ? undefined : readBytes(file, start, start + MAX_HEADER_BYTES)
-  if (start === undefined || frame === undefined) return undefined
+  if (start === undefined || frame === undefined) return false
   const at = headerOffset(frame)
-  if (at === undefined || !NAMES.has(frame.toString('latin1', at, at + 4))) return undefined
-  const flags = frame.readUInt32BE(at + 4)
-  if ((flags & COUNTS) !== COUNTS) return undefined
-  const [frames, byteCount] = [frame.readUInt32BE(at + 8), frame.readUInt32BE(at + 12)]
-  if (frames === 0 || !endsAt(file, start + byteCount)) return undefined
-  const lameAt = at + 16 + (flags & SEEK_TABLE ? SEEK_TABLE_BYTES : 0) + (flags & QUALITY ? 4 : 0)
-  if (!ENCODERS.has(frame.toString('latin1', lameAt, lameAt + 4))) return 0
-  const delays = frame.readUIntBE(lameAt + DELAYS_AT, 3)
-  const [before, after] = [delays >> 12, delays & 0xfff]
-  return before + DECODER_DELAY + Math.max(0, after - DECODER_DELAY)
+  if (at === undefined || !NAMES.has(frame.toString('latin1', at, at + 4))) return false
+  const [flags, frames, byteCount] = [4, 8, 12].map((field) => frame.readUInt32BE(at + field)) as [
+    number,
+    number,
+    number,
+  ]
+  return (flags & COUNTS) === COUNTS && frames > 0 && endsAt(file, start + byteCount)
 }
 
 const NAMES: ReadonlySet<string> = new Set(['Xing', 'Info'])
-/** The flags of the fields that follow: the numbers of frames and bytes, a table of positions, a quality. */
-const [COUNTS, SEEK_TABLE, QUALITY] = [3, 4, 8]
-const SEEK_TABLE_BYTES = 100
-/** The encoders that write the padding. */
-const ENCODERS: ReadonlySet<string> = new Set(['LAME', 'Lavf', 'Lavc'])
-const DELAYS_AT = 21
-/** The samples by which a decoder delays the audio. */
-const DECODER_DELAY = 529
-/** The bytes of a frame up to the padding. */
-const MAX_HEADER_BYTES = 4 + 32 + 16 + SEEK_TABLE_BYTES + 4 + DELAYS_AT + 3
+/** The flags of the two fields that follow: the numbers of frames and bytes. */
+const COUNTS = 3
+/** The bytes of the first frame up to the end of these fields. */
+const MAX_HEADER_BYTES = 4 + 32 + 16
 
 /** Returns where the header of a frame of layer III is. Undefined when the bytes start with no such frame. */
 function headerOffset(frame: Buffer): number | undefined {
