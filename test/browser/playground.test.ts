@@ -178,13 +178,7 @@ describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_SERVICES)(
         const share = shares.shift()
         return route.fulfill({ json: { clips: share === undefined ? [] : [share] } })
       })
-      let answer: (() => void) | undefined
-      await page.route('**/day.mp4?*format=mp4*', async (route) => {
-        await new Promise<void>((resolve) => {
-          answer = resolve
-        })
-        await route.continue()
-      })
+      const answer = await hold(page, '**/day.mp4?*format=mp4*')
       await page.selectOption('#parameter-format', 'mp4')
       for (const share of [0.25, 0.5]) {
         await page.waitForFunction((wanted) => {
@@ -192,7 +186,7 @@ describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_SERVICES)(
           return bar?.hidden === false && bar.value === wanted
         }, share)
       }
-      answer?.()
+      answer()
       await page.waitForFunction(() => document.querySelector<HTMLVideoElement>('#clip')?.hidden === false)
       expect(await page.isVisible('#progress')).toBe(false)
       expect(problems).toEqual([])
@@ -210,16 +204,10 @@ describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_SERVICES)(
           return [content, opacity]
         })
       expect(await label()).toEqual(['none', '1'])
-      let answer: (() => void) | undefined
-      await page.route('**/coffee.jpg?width=300*', async (route) => {
-        await new Promise<void>((resolve) => {
-          answer = resolve
-        })
-        await route.continue()
-      })
+      const answer = await hold(page, '**/coffee.jpg?width=300*')
       await page.fill('#parameter-width', '300')
       await expect.poll(label).toEqual(['"Loading …"', '1'])
-      answer?.()
+      answer()
       await settled(page)
       expect(await label()).toEqual(['none', '1'])
       await close()
@@ -370,4 +358,14 @@ describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_SERVICES)(
 
 function focused(page: Page): Promise<string> {
   return page.evaluate(() => document.activeElement?.textContent ?? '')
+}
+
+/** Holds the requests for a URL back. Returns a function that lets them go. */
+async function hold(page: Page, url: string): Promise<() => void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  await page.route(url, async (route) => {
+    await promise
+    await route.continue()
+  })
+  return resolve
 }
