@@ -1,7 +1,6 @@
 /** Reads the frame shown at a moment: libav seeks to a key frame before it and decodes up to it. */
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
-import type { AVSeekFlag } from 'node-av/constants'
 import type { Frame as NativeFrame, Packet } from 'node-av/lib'
 import type { VideoInfo } from '../container/container.ts'
 import type { DecodeOptions, Frame } from '../container/video-decoder.ts'
@@ -9,8 +8,9 @@ import type { Decoder } from './decoder.ts'
 import type { Libav } from './load.ts'
 import { createPainter } from './painter.ts'
 import { dependsOnOthers, SEEK_BACK_SECONDS } from './seek-to-frame.ts'
-import { type StreamPlace, seekToStart, startOf } from './stream-start.ts'
+import type { StreamPlace } from './stream-start.ts'
 import { openVideoDecoder } from './video-decoder.ts'
+import { type PacketTimes, VideoPackets } from './video-packets.ts'
 
 export interface ShownFrameReader extends Disposable {
   /**
@@ -37,15 +37,6 @@ export interface ShownFrameOptions extends StreamPlace {
  */
 const NEAR_PIXELS = 20_000_000
 
-/**
- * How much later than its decoding a frame may be shown, in seconds: sixteen frames, of a video at eight per
- * second.
- */
-const REORDERED_SECONDS = 2
-
-/** How far before the end of the data of a truncated file reading starts, in seconds. */
-const TRUNCATION_SECONDS = 8
-
 /** Creates a reader for a file whose streams are known. The caller disposes of it before the file. */
 export function createShownFrameReader(libav: Libav, options: ShownFrameOptions): ShownFrameReader {
   return new SeekingReader(libav, options)
@@ -64,8 +55,7 @@ interface Decoded {
 class SeekingReader implements ShownFrameReader {
   readonly #libav: Libav
   readonly #options: ShownFrameOptions
-  readonly #secondsPerTick: number
-  readonly #startTicks: bigint
+  readonly #packets: VideoPackets
   /** The end of the video, as far as its container declares it. */
   readonly #endTick: bigint | undefined
   readonly #ticksPerFrame: bigint
@@ -73,23 +63,16 @@ class SeekingReader implements ShownFrameReader {
   #shown: Decoded | undefined
   /** The frames that the decoder yielded after it, in order. */
   #ahead: Decoded[] = []
-  /**
-   * The presentation and decoding timestamps of the last packet that was decoded. Both are needed to identify
-   * it: one packet's presentation timestamp may equal another's decoding timestamp.
-   */
-  #lastFed: Pick<Packet, 'pts' | 'dts'> | undefined
+  /** The last packet that was decoded. */
+  #lastFed: PacketTimes | undefined
   /** The timestamp of the packet that was decoded first since the last seek. */
   #firstTick = 0n
   /** The timestamp of the last decoded packet that is marked as a key frame, or at which decoding started. */
   #lastKeyTick = 0n
   /** Whether the last search for a key frame met the end of the file. */
   #isPastData = false
-  /** Whether reading stopped at the end of the file, rather than at damage that a search may skip. */
-  #isAtEnd = false
   /** Whether the decoder has yielded all its frames. */
   #isDrained = false
-  /** Whether nothing was read so far, so that the next packet is the first one. */
-  #isAtStart: boolean
   /** Whether the frame found last is the very first one, and the decoder received nothing else. */
   #isFirst = false
   /** Whether frames are wrongly marked as key frames, or a seek leads to arbitrary places. */
@@ -98,20 +81,16 @@ class SeekingReader implements ShownFrameReader {
   #decoderPixels = 0
 
   constructor(libav: Libav, options: ShownFrameOptions) {
-    const { context, stream, durationSeconds } = options
+    const { stream, durationSeconds } = options
     this.#libav = libav
     this.#options = options
-    this.#isAtStart = options.isAtStart
+    this.#packets = new VideoPackets(libav, options, options.isAtStart)
     this.#marksLie = options.isEdited
-    this.#secondsPerTick = stream.timeBase.num / stream.timeBase.den
-    this.#startTicks = startOf(options, libav)
+    const { startTicks, secondsPerTick } = this.#packets
     this.#endTick =
-      durationSeconds === undefined ? undefined : this.#startTicks + this.#ticksOf(durationSeconds)
+      durationSeconds === undefined ? undefined : startTicks + this.#packets.ticksOf(durationSeconds)
     const { num, den } = stream.avgFrameRate
-    this.#ticksPerFrame = num > 0 ? BigInt(Math.max(1, Math.round(den / num / this.#secondsPerTick))) : 1n
-    for (const other of context.streams) {
-      if (other.index !== stream.index) other.discard = libav.constants.AVDISCARD_ALL
-    }
+    this.#ticksPerFrame = num > 0 ? BigInt(Math.max(1, Math.round(den / num / secondsPerTick))) : 1n
   }
 
   readFirst(maxPixels: number): NativeFrame | undefined {
@@ -130,8 +109,7 @@ class SeekingReader implements ShownFrameReader {
     const { frame, tick } = this.#shown
     using painter = createPainter(this.#libav, options)
     const pixels = painter.paint(frame)
-    const timestampSeconds = Math.max(0, Number(tick - this.#startTicks) * this.#secondsPerTick)
-    return isFailure(pixels) ? pixels : { ...pixels, timestampSeconds }
+    return isFailure(pixels) ? pixels : { ...pixels, timestampSeconds: this.#packets.secondsAt(tick) }
   }
 
   [Symbol.dispose](): void {
@@ -156,8 +134,8 @@ class SeekingReader implements ShownFrameReader {
   #find(decoder: Decoder, atSeconds: number | undefined, toleranceSeconds: number | undefined): void {
     const { demuxer } = this.#options
     this.#isPastData = false
-    const lastTick = this.#startTicks + this.#ticksOf(atSeconds ?? 0)
-    if (atSeconds === undefined || lastTick <= this.#startTicks) {
+    const lastTick = this.#packets.startTicks + this.#packets.ticksOf(atSeconds ?? 0)
+    if (atSeconds === undefined || lastTick <= this.#packets.startTicks) {
       this.#findFirst(decoder)
       // Frames before 0 are not shown at 0.
       if (atSeconds === undefined || (this.#shown?.tick ?? lastTick) >= lastTick) return
@@ -169,13 +147,13 @@ class SeekingReader implements ShownFrameReader {
     // A moment far past the end is no useful position to search back from.
     const from = this.#endTick === undefined || lastTick < this.#endTick ? lastTick : this.#endTick
     for (const back of this.#options.isEdited ? [] : SEEK_BACK_SECONDS) {
-      const target = from - BigInt(Math.ceil(back / this.#secondsPerTick))
-      if (target <= this.#startTicks) break
+      const target = from - BigInt(Math.ceil(back / this.#packets.secondsPerTick))
+      if (target <= this.#packets.startTicks) break
       if (this.#findFrom(decoder, target, lastTick, toleranceSeconds)) return
     }
     if (this.#isPastData && demuxer.hasIndex) {
-      const end = this.#endOfData(from)
-      if (end > this.#startTicks && this.#findFrom(decoder, end, lastTick, undefined)) return
+      const end = this.#packets.endOfData(from)
+      if (end > this.#packets.startTicks && this.#findFrom(decoder, end, lastTick, undefined)) return
     }
     // When the file marks no key frames at all, decoding starts at the beginning.
     if (this.#beginAtStart(decoder)) this.#advance(decoder, lastTick)
@@ -192,14 +170,14 @@ class SeekingReader implements ShownFrameReader {
     toleranceSeconds: number | undefined,
   ): boolean {
     this.#isPastData = false
-    if (!this.#seek(target)) return false
-    using key = this.#nextPacket((packet) => packet.isKeyframe)
+    if (!this.#packets.seek(target)) return false
+    using key = this.#packets.nextKey()
     this.#isPastData = key === undefined
     if (key === undefined) return false
-    const keyTick = this.#timeOf(key)
+    const keyTick = this.#packets.timeOf(key)
     const mayBeEarly = this.#mayBeEarly(keyTick, lastTick, toleranceSeconds)
     if (!mayBeEarly && this.#isBefore(lastTick) && keyTick <= (this.#shown?.tick ?? 0n)) {
-      if (this.#resume()) {
+      if (this.#isDrained || (this.#lastFed !== undefined && this.#packets.seekAfter(this.#lastFed))) {
         this.#advance(decoder, lastTick)
         return true
       }
@@ -211,23 +189,6 @@ class SeekingReader implements ShownFrameReader {
     return true
   }
 
-  /**
-   * Returns a time shortly before the data of a truncated file end, in ticks. The index at its start also lists
-   * what is missing. `past` is a time whose data are missing.
-   */
-  #endOfData(past: bigint): bigint {
-    const precision = this.#ticksOf(TRUNCATION_SECONDS)
-    let present = this.#startTicks
-    let missing = past
-    while (missing - present > precision) {
-      const middle = (present + missing) / 2n
-      using key = this.#seek(middle) ? this.#nextPacket((packet) => packet.isKeyframe) : undefined
-      if (key === undefined) missing = middle
-      else present = middle
-    }
-    return present
-  }
-
   /** Stores the first frame in `#shown`, or nothing when none can be decoded. */
   #findFirst(decoder: Decoder): void {
     if (!this.#isFirst) this.#beginAtStart(decoder, 'alone')
@@ -237,16 +198,16 @@ class SeekingReader implements ShownFrameReader {
    * Decodes the first frame. With `alone`, no frame after it is decoded; a caller that reads on needs those.
    */
   #beginAtStart(decoder: Decoder, alone?: 'alone'): boolean {
-    if (!this.#isAtStart) seekToStart(this.#options, this.#libav)
-    using first = this.#nextPacket()
+    this.#packets.rewind()
+    using first = this.#packets.next()
     if (first?.isKeyframe === false) {
       // Some frames are independent of others without being marked as key frames.
       if (this.#begin(decoder, first) && this.#shown !== undefined) {
         if (!dependsOnOthers(this.#libav.constants, this.#shown.frame)) return true
       }
-      seekToStart(this.#options, this.#libav)
+      this.#packets.rewind()
     }
-    using marked = first?.isKeyframe === false ? this.#nextPacket((packet) => packet.isKeyframe) : undefined
+    using marked = first?.isKeyframe === false ? this.#packets.nextKey() : undefined
     const key = marked ?? first
     this.#isFirst = alone !== undefined && key !== undefined && this.#beginAlone(decoder, key)
     return this.#isFirst || this.#begin(decoder, key)
@@ -260,7 +221,7 @@ class SeekingReader implements ShownFrameReader {
     if (!this.#options.demuxer.hasIndex) return false
     this.#forget()
     decoder.restart()
-    this.#firstTick = this.#timeOf(key)
+    this.#firstTick = this.#packets.timeOf(key)
     decoder.decode(key, (frame) => this.#keep(frame))
     decoder.drain((frame) => this.#keep(frame))
     const [first] = this.#ahead
@@ -276,7 +237,8 @@ class SeekingReader implements ShownFrameReader {
    * moment is expensive.
    */
   #mayBeEarly(tick: bigint, lastTick: bigint, toleranceSeconds: number | undefined): boolean {
-    if (toleranceSeconds === undefined || lastTick - tick > this.#ticksOf(toleranceSeconds)) return false
+    if (toleranceSeconds === undefined || lastTick - tick > this.#packets.ticksOf(toleranceSeconds))
+      return false
     const { codedWidth, codedHeight } = this.#options.video
     return Number((lastTick - tick) / this.#ticksPerFrame) * codedWidth * codedHeight > NEAR_PIXELS
   }
@@ -289,7 +251,7 @@ class SeekingReader implements ShownFrameReader {
    */
   #isNearEnough(lastTick: bigint): boolean {
     const shown = this.#shown?.tick ?? this.#lastKeyTick
-    const isLast = this.#isDrained && this.#isAtEnd && this.#ahead.length === 0
+    const isLast = this.#isDrained && this.#packets.isAtEnd && this.#ahead.length === 0
     return isLast || lastTick - shown <= shown - this.#lastKeyTick
   }
 
@@ -308,7 +270,7 @@ class SeekingReader implements ShownFrameReader {
     this.#forget()
     if (key === undefined) return false
     decoder.restart()
-    this.#firstTick = this.#timeOf(key)
+    this.#firstTick = this.#packets.timeOf(key)
     this.#lastKeyTick = this.#firstTick
     this.#feed(decoder, key)
     while (this.#ahead.length === 0 && this.#feedNext(decoder));
@@ -357,7 +319,7 @@ class SeekingReader implements ShownFrameReader {
    */
   #feedNext(decoder: Decoder): boolean {
     if (this.#isDrained) return false
-    using packet = this.#nextPacket()
+    using packet = this.#packets.next()
     if (packet !== undefined) this.#feed(decoder, packet)
     else {
       this.#isDrained = true
@@ -369,7 +331,7 @@ class SeekingReader implements ShownFrameReader {
   #feed(decoder: Decoder, packet: Packet): void {
     const { pts, dts } = packet
     this.#lastFed = { pts, dts }
-    if (packet.isKeyframe) this.#lastKeyTick = this.#timeOf(packet)
+    if (packet.isKeyframe) this.#lastKeyTick = this.#packets.timeOf(packet)
     decoder.decode(packet, (frame) => this.#keep(frame))
   }
 
@@ -377,50 +339,6 @@ class SeekingReader implements ShownFrameReader {
     const before = (this.#ahead.at(-1) ?? this.#shown)?.tick
     const kept = frame.clone()
     if (kept !== null) this.#ahead.push({ frame: kept, tick: this.#tickOf(frame, before) })
-  }
-
-  /** Seeks to the packet after the one that was decoded last. Returns false when it is not found again. */
-  #resume(): boolean {
-    const { context, stream } = this.#options
-    const { AVSEEK_FLAG_BACKWARD, AVSEEK_FLAG_ANY } = this.#libav.constants
-    // A combination of two flags is valid, but not part of their type.
-    const anyBefore = (AVSEEK_FLAG_BACKWARD | AVSEEK_FLAG_ANY) as AVSeekFlag
-    if (this.#isDrained) return true
-    const lastFed = this.#lastFed
-    if (lastFed === undefined) return false
-    // Seeking goes by the decoding timestamp, which precedes the presentation timestamp.
-    const before = this.#timeOf(lastFed) - this.#ticksOf(REORDERED_SECONDS)
-    if (context.seekFrameSync(stream.index, before, anyBefore) < 0) return false
-    using packet = this.#nextPacket(({ pts, dts }) => pts === lastFed.pts && dts === lastFed.dts)
-    return packet !== undefined
-  }
-
-  /** Returns the next wanted packet of the video. Undefined when there is none. The caller frees it. */
-  #nextPacket(isWanted: (packet: Packet) => boolean = () => true): Packet | undefined {
-    const { context, stream } = this.#options
-    this.#isAtStart = false
-    const packet = new this.#libav.library.Packet()
-    packet.alloc()
-    let read = context.readFrameSync(packet)
-    while (read >= 0) {
-      if (packet.streamIndex === stream.index && isWanted(packet)) return packet
-      packet.unref()
-      read = context.readFrameSync(packet)
-    }
-    packet.free()
-    this.#isAtEnd = read === this.#libav.constants.AVERROR_EOF
-    return undefined
-  }
-
-  /** Seeks to a key frame at or before a time, in ticks of the stream. */
-  #seek(ticks: bigint): boolean {
-    const { context, stream } = this.#options
-    this.#isAtStart = false
-    return context.seekFrameSync(stream.index, ticks, this.#libav.constants.AVSEEK_FLAG_BACKWARD) >= 0
-  }
-
-  #ticksOf(seconds: number): bigint {
-    return BigInt(Math.floor(seconds / this.#secondsPerTick + ROUNDING))
   }
 
   /**
@@ -431,13 +349,4 @@ class SeekingReader implements ShownFrameReader {
     if (frame.bestEffortTimestamp !== this.#libav.constants.AV_NOPTS_VALUE) return frame.bestEffortTimestamp
     return before === undefined ? this.#firstTick : before + this.#ticksPerFrame
   }
-
-  #timeOf({ pts, dts }: Pick<Packet, 'pts' | 'dts'>): bigint {
-    const { AV_NOPTS_VALUE } = this.#libav.constants
-    if (pts !== AV_NOPTS_VALUE) return pts
-    return dts === AV_NOPTS_VALUE ? this.#startTicks : dts
-  }
 }
-
-/** A moment that was computed from a tick still maps to that tick. */
-const ROUNDING = 1e-3
