@@ -75,8 +75,7 @@ export function createOriginFetch({ originUrl, ring, fetch, timeoutMs, now }: Or
         cache: 'no-store',
         signal: timeout.signal,
         ...(body == null ? {} : { body }),
-      })
-      timeout.clear()
+      }).finally(timeout.clear)
       const refusal = response.headers.get(EDGE_REFUSED_HEADER)
       if (refusal !== null) {
         await response.body?.cancel()
@@ -89,8 +88,6 @@ export function createOriginFetch({ originUrl, ring, fetch, timeoutMs, now }: Or
       if (timeout.signal.aborted) return unreachable('it does not answer in time')
       const reason = error instanceof Error ? error.message : String(error)
       return unreachable(reason)
-    } finally {
-      timeout.clear()
     }
   }
 }

@@ -6,12 +6,7 @@
 
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { fourCharacters, LARGE_HEADER_BYTES, readBox, type Span } from '../../../media/iso-boxes.ts'
-
-export interface IsoBytes {
-  readonly sizeBytes: number
-  /** Returns at least the bytes from `start` up to `end`. Both lie inside the file. */
-  read(start: number, end: number): Uint8Array | Failure
-}
+import type { PeekedBytes } from './range-io.ts'
 
 export interface IsoIndex {
   /** The largest number of edits that show something in any one track. */
@@ -25,7 +20,7 @@ export interface IsoIndex {
 }
 
 /** Reads the index. Fails as reading the bytes fails. */
-export function readIndex(file: IsoBytes): IsoIndex | Failure {
+export function readIndex(file: PeekedBytes): IsoIndex | Failure {
   const walk: Walk = { file, left: MAX_BOXES }
   const tracks: Track[] = []
   let isFragmented = false
@@ -84,7 +79,7 @@ const NAME_BYTES = 4
 const ENCRYPTED: ReadonlySet<string> = new Set(['encv', 'enca', 'drmi', 'drms'])
 
 interface Walk {
-  readonly file: IsoBytes
+  readonly file: PeekedBytes
   left: number
 }
 
@@ -162,12 +157,12 @@ function readName(
   return undefined
 }
 
-function viewOf(file: IsoBytes, span: Span): DataView | Failure {
+function viewOf(file: PeekedBytes, span: Span): DataView | Failure {
   const bytes = readBytes(file, span)
   return isFailure(bytes) ? bytes : new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }
 
-function readBytes(file: IsoBytes, { start, end }: Span): Uint8Array | Failure {
+function readBytes(file: PeekedBytes, { start, end }: Span): Uint8Array | Failure {
   if (end <= start) return new Uint8Array()
   const bytes = file.read(start, end)
   return isFailure(bytes) ? bytes : bytes.subarray(0, end - start)

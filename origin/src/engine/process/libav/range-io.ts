@@ -11,6 +11,13 @@ export interface RangeSource {
   read(start: number, end: number): Uint8Array | Failure
 }
 
+/** The bytes of a file that is parsed here rather than by libav. */
+export interface PeekedBytes {
+  readonly sizeBytes: number
+  /** Returns at least the bytes from `start` up to `end`. Both lie inside the file. */
+  read(start: number, end: number): Uint8Array | Failure
+}
+
 /**
  * The largest read-ahead. Sequential reads fetch ever larger parts, because each one is a round trip to the
  * server.

@@ -3,30 +3,22 @@
  * and bytes. libav computes the duration from the frames, but does not check whether they are there.
  */
 
-import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
-
-export interface Mp3Bytes {
-  readonly sizeBytes: number
-  /** Returns at least the bytes from `start` up to `end`. Both lie inside the file. */
-  read(start: number, end: number): Uint8Array | Failure
-}
+import { isFailure } from '@media-proxy/shared/response/failure.ts'
+import type { PeekedBytes } from './range-io.ts'
 
 /**
  * Whether the file declares its number of frames, and ends where it declares. A file that ends elsewhere was
  * cut or joined, and only its frames determine the duration.
  */
-export function declaresFrames(file: Mp3Bytes): boolean {
+export function declaresFrames(file: PeekedBytes): boolean {
   const start = endOfTags(file)
   const frame = start === undefined ? undefined : readBytes(file, start, start + MAX_HEADER_BYTES)
   if (start === undefined || frame === undefined) return false
   const at = headerOffset(frame)
   if (at === undefined || !NAMES.has(frame.toString('latin1', at, at + 4))) return false
-  const [flags, frames, byteCount] = [4, 8, 12].map((field) => frame.readUInt32BE(at + field)) as [
-    number,
-    number,
-    number,
-  ]
-  return (flags & COUNTS) === COUNTS && frames > 0 && endsAt(file, start + byteCount)
+  const hasCounts = (frame.readUInt32BE(at + 4) & COUNTS) === COUNTS
+  const [frames, byteCount] = [frame.readUInt32BE(at + 8), frame.readUInt32BE(at + 12)]
+  return hasCounts && frames > 0 && endsAt(file, start + byteCount)
 }
 
 const NAMES: ReadonlySet<string> = new Set(['Xing', 'Info'])
@@ -48,7 +40,7 @@ const MAX_TAGS = 4
 const TAG_HEAD_BYTES = 10
 
 /** Returns where the audio starts: after the ID3 tags (version 2) at the start of the file. */
-function endOfTags(file: Mp3Bytes): number | undefined {
+function endOfTags(file: PeekedBytes): number | undefined {
   let at = 0
   for (let tags = 0; tags <= MAX_TAGS; tags += 1) {
     const head = readBytes(file, at, at + TAG_HEAD_BYTES)
@@ -64,13 +56,13 @@ function endOfTags(file: Mp3Bytes): number | undefined {
 /** The tags that may follow the audio: ID3 of both versions, APE and Lyrics3. */
 const LAST_TAGS = ['TAG', 'ID3', 'APETAGEX', 'LYRICSBEGIN']
 
-function endsAt(file: Mp3Bytes, end: number): boolean {
+function endsAt(file: PeekedBytes, end: number): boolean {
   if (end === file.sizeBytes) return true
   const after = readBytes(file, end, Math.min(file.sizeBytes, end + 16))
   return after !== undefined && LAST_TAGS.some((tag) => after.toString('latin1').startsWith(tag))
 }
 
-function readBytes(file: Mp3Bytes, start: number, end: number): Buffer | undefined {
+function readBytes(file: PeekedBytes, start: number, end: number): Buffer | undefined {
   if (end > file.sizeBytes || start >= end) return undefined
   const bytes = file.read(start, end)
   return isFailure(bytes) ? undefined : Buffer.from(bytes.buffer, bytes.byteOffset, end - start)
