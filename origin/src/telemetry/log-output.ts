@@ -1,6 +1,7 @@
 /**
  * Writes the log to standard output without ever waiting for its reader: a pipe whose reader stalls, a file on
  * a full disk, and a pipe that nothing reads any more must not stop or end the service, or fill its memory.
+ * Pino's own destination writes the rest when the process exits, which waits for a reader that has stalled.
  */
 
 import { write as writeFile, writeSync } from 'node:fs'
