@@ -2,14 +2,13 @@
 
 import { execFile, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import sharp from 'sharp'
-import { noisePng } from '../fixtures.ts'
 import { type BenchRow, comparePair, inFlight } from './measure.ts'
 import { createClient, startProcess, startService } from './service.ts'
+import { largePhotograph } from './sources.ts'
 
 const run = promisify(execFile)
 
@@ -30,14 +29,6 @@ export async function benchImages(): Promise<readonly BenchRow[]> {
     ...(await benchHot('a hot avatar', avatar, 'avatars/1/hot.webp?size=128')),
     ...(await benchHot('a hot photograph', photograph, 'attachments/1/hot.jpg?width=550&format=webp')),
   ]
-}
-
-/** Returns a photograph from the corpus, otherwise an image of the same size with similar detail. */
-export async function largePhotograph(): Promise<Buffer> {
-  const corpus = process.env.MEDIA_CORPUS
-  if (corpus !== undefined) return readFileSync(join(corpus, 'photos/barge-2725x2225.jpg'))
-  const noise = await noisePng(2725, 2225)
-  return sharp(noise).blur(2).jpeg({ quality: 85 }).toBuffer()
 }
 
 async function benchCold(

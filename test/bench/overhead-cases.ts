@@ -1,6 +1,7 @@
 /** Small and large renditions, and the plain Sharp calls that make the same bytes. */
 
 import sharp from 'sharp'
+import { movingGif } from './sources.ts'
 
 export interface OverheadCase {
   readonly name: string
@@ -49,5 +50,14 @@ export const OVERHEAD_CASES: readonly OverheadCase[] = [
         .toBuffer(),
     count: 100,
     atMostMs: 2.5,
+  },
+  {
+    name: 'GIF of 20 frames to WebP 128',
+    source: movingGif,
+    query: 'width=128&format=webp&animated=true',
+    bare: (source) =>
+      sharp(source, { animated: true }).resize(128).webp({ quality: 80, effort: 2 }).toBuffer(),
+    count: 60,
+    atMostMs: 5,
   },
 ]

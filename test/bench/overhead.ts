@@ -6,11 +6,11 @@
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { largePhotograph } from './images.ts'
 import { type BenchRow, inFlight, median } from './measure.ts'
 import { OVERHEAD_CASES, type OverheadCase } from './overhead-cases.ts'
 import { descendantsOf } from './process-snapshot.ts'
 import { createClient, startProcess, startService } from './service.ts'
+import { largePhotograph } from './sources.ts'
 
 const ROUNDS = 5
 const IN_FLIGHT = 4

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import sharp from 'sharp'
-import { largePhotograph } from './images.ts'
+import { largePhotograph, movingGif } from './sources.ts'
 
 export type PeerFormat = 'webp' | 'avif' | 'jpeg' | 'png'
 
@@ -115,24 +115,3 @@ function screenshot(): Promise<Buffer> {
   // Sharp, which are also loaded here, forbid opening files.
   return sharp(readFileSync(file)).png().toBuffer()
 }
-
-/** Makes a GIF of a window that moves over a photograph. */
-async function movingGif(): Promise<Buffer> {
-  const photograph = sharp(await largePhotograph()).resize(700)
-  const frames = Array.from({ length: GIF_FRAMES }, (_, frame) =>
-    photograph
-      .clone()
-      .extract({ left: frame * 15, top: frame * 10, width: GIF_SIDE, height: GIF_SIDE })
-      .removeAlpha()
-      .raw()
-      .toBuffer(),
-  )
-  const height = GIF_SIDE * GIF_FRAMES
-  const raw = { width: GIF_SIDE, height, channels: 3, pageHeight: GIF_SIDE } as const
-  return sharp(Buffer.concat(await Promise.all(frames)), { raw })
-    .gif({ delay: 80 })
-    .toBuffer()
-}
-
-const GIF_SIDE = 300
-const GIF_FRAMES = 20

@@ -6,9 +6,9 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import sharp, { type Sharp } from 'sharp'
-import { largePhotograph } from './images.ts'
 import type { BenchRow } from './measure.ts'
 import { reduce, scoreOf } from './score.ts'
+import { largePhotograph } from './sources.ts'
 
 const PHOTOGRAPHS = ['barge-2725x2225.jpg', 'clic-097c.png', 'clic-100f.png', 'kodak-12.png']
 /** The fastest round counts, because other load can only add time. */

@@ -5,10 +5,10 @@
 
 import sharp from 'sharp'
 import { send } from '../http.ts'
-import { largePhotograph } from './images.ts'
 import { type BenchRow, median } from './measure.ts'
 import { treeCpuMs } from './process-snapshot.ts'
 import { type BenchService, startService } from './service.ts'
+import { largePhotograph } from './sources.ts'
 
 const WIDTHS = [16, 32, 48, 64, 80, 96, 128, 160, 200, 256, 320, 400, 480, 512, 640, 1024]
 const ROUNDS = 3

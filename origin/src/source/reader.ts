@@ -108,13 +108,16 @@ export function createSourceReader(options: SourceReaderOptions): SourceReader {
   }
 }
 
+/** A source is collected in one buffer, so a chunk exists besides it only until it is copied. */
+const CHUNK_BYTES = 1024 * 1024
+
 async function readFirst(
   { store, bucket, limits, memory }: SourceReaderOptions,
   keys: readonly string[],
   signal: AbortSignal,
 ): Promise<Source | Failure> {
   for (const key of keys) {
-    const object = await store.get(bucket, key, { signal })
+    const object = await store.get(bucket, key, { signal, chunkBytes: CHUNK_BYTES })
     if (!isFailure(object)) {
       const partsBehind = (info: SizedInfo, head: Uint8Array) =>
         objectRanges({ store, bucket, key, info, head, signal })

@@ -1,8 +1,10 @@
 import { execFileSync } from 'node:child_process'
+import { existsSync, readdirSync, readlinkSync } from 'node:fs'
 import { mkdir, mkdtemp, readdir, rm, symlink, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
+import type { GetOptions } from '@media-proxy/shared/store/store.ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createFilesystemStore } from './filesystem.ts'
 
@@ -69,6 +71,67 @@ describe('the filesystem store', () => {
       while (!(await reader.read()).done);
     }
     await expect(drain()).rejects.toMatchObject({ failure: { code: 'store-unreachable' } })
+  })
+
+  describe('the body of a large file', () => {
+    const content = Buffer.from(Array.from({ length: 3_000_000 }, (_, index) => index % 251))
+    beforeAll(() => writeFile(join(directory, 'cdn/large'), content))
+
+    async function open(options: GetOptions = {}) {
+      const object = await store().get('cdn', 'large', options)
+      if (isFailure(object)) throw new Error(object.code)
+      return object.body
+    }
+
+    async function chunksOf(options?: GetOptions) {
+      const chunks: Uint8Array[] = []
+      for await (const chunk of await open(options)) chunks.push(chunk)
+      return chunks
+    }
+
+    const openDescriptors = () =>
+      readdirSync('/proc/self/fd').filter((name) => {
+        try {
+          return readlinkSync(`/proc/self/fd/${name}`) === join(directory, 'cdn/large')
+        } catch {
+          return false
+        }
+      }).length
+
+    it('is the file or the range, and has a small first chunk and then chunks of the preferred size', async () => {
+      expect(Buffer.concat(await chunksOf()).equals(content)).toBe(true)
+      const chunks = await chunksOf({ chunkBytes: 1_000_000 })
+      expect(chunks.map(({ length }) => length)).toEqual([65_536, 1_000_000, 1_000_000, 934_464])
+      expect(Buffer.concat(chunks).equals(content)).toBe(true)
+      const part = await chunksOf({ range: { start: 5, end: 2_000_004 }, chunkBytes: 1_000_000 })
+      expect(Buffer.concat(part).equals(content.subarray(5, 2_000_005))).toBe(true)
+    })
+
+    it.skipIf(!existsSync('/proc/self/fd'))(
+      'closes the file at its end, and when it is cancelled or aborted',
+      async () => {
+        await chunksOf()
+        expect(openDescriptors()).toBe(0)
+        const cancelled = (await open()).getReader()
+        await cancelled.read()
+        expect(openDescriptors()).toBe(1)
+        await cancelled.cancel()
+        expect(openDescriptors()).toBe(0)
+        await (await open()).cancel()
+        expect(openDescriptors()).toBe(0)
+        const controller = new AbortController()
+        const aborted = (await open({ signal: controller.signal })).getReader()
+        await aborted.read()
+        const unread = await open({ signal: controller.signal })
+        const reading = aborted.read()
+        controller.abort(new Error('gone'))
+        await expect(reading).rejects.toThrow('gone')
+        await expect(unread.getReader().read()).rejects.toThrow('gone')
+        const late = await open({ signal: controller.signal })
+        await expect(late.getReader().read()).rejects.toThrow('gone')
+        await expect.poll(openDescriptors).toBe(0)
+      },
+    )
   })
 
   it('has another ETag when the content changes', async () => {

@@ -1,10 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import {
   type BigIntStats,
-  close,
   closeSync,
   constants,
-  createReadStream,
   createWriteStream,
   existsSync,
   fstatSync,
@@ -22,13 +20,13 @@ import { type Failure, fail, isFailure } from '@media-proxy/shared/response/fail
 import { BodyError } from '@media-proxy/shared/store/body-error.ts'
 import type { GetOptions, ObjectInfo, ObjectStore, StoredObject } from '@media-proxy/shared/store/store.ts'
 import { typeOfName } from '../media/type-of-name.ts'
+import { fileBody } from './file-body.ts'
 
 // Calls that may wait for a disk run on a thread. Reading the metadata of a file that was just opened, and
 // closing it, does not wait, and costs a fiftieth of such a round trip when done synchronously.
 const open = promisify(openCallback)
 const readInto = promisify(readCallback)
 
-const STREAM_CHUNK_BYTES = 64 * 1024
 const SMALL_FILE_BYTES = 1024 * 1024
 
 /**
@@ -249,7 +247,7 @@ async function read(
   { descriptor, info }: OpenedFile,
   start: number,
   length: number,
-  { signal }: GetOptions,
+  { signal, chunkBytes }: GetOptions,
 ): Promise<ReadableStream<Uint8Array> | Failure> {
   const isUnchanged = () => validatorsOf(fstatSync(descriptor, { bigint: true })) === info.etag
   if (length <= SMALL_FILE_BYTES) {
@@ -261,37 +259,15 @@ async function read(
       closeSync(descriptor)
     }
   }
-  const stream = createReadStream('', {
-    fd: descriptor,
+  return fileBody(descriptor, {
     start,
-    end: start + length - 1,
-    highWaterMark: STREAM_CHUNK_BYTES,
-    fs: { read: readChecked(start + length, isUnchanged), close },
+    end: start + length,
+    chunkBytes,
+    onLastRead() {
+      if (!isUnchanged()) throw new BodyError(REPLACED)
+    },
+    signal,
   })
-  // An abort has to close the file even when nothing reads the stream any more.
-  signal?.addEventListener('abort', () => stream.destroy(), { once: true })
-  return Readable.toWeb(stream) as ReadableStream<Uint8Array>
-}
-
-type FileRead = typeof readCallback
-
-/** Returns a `read` whose last call, at `end` or at the end of the file, fails when the file has changed. */
-function readChecked(end: number, isUnchanged: () => boolean): FileRead {
-  const checked = (
-    descriptor: number,
-    buffer: Buffer,
-    offset: number,
-    length: number,
-    position: number,
-    done: (error: Error | null, bytesRead: number, buffer: Buffer) => void,
-  ) =>
-    readCallback(descriptor, buffer, offset, length, position, (error, bytesRead) => {
-      const isLast = bytesRead === 0 || position + bytesRead >= end
-      const isChanged = error === null && isLast && !isUnchanged()
-      done(isChanged ? new BodyError(REPLACED) : error, bytesRead, buffer)
-    })
-  // A file stream calls only this overload, and the type requires all of them.
-  return checked as unknown as FileRead
 }
 
 function oneChunk(bytes: Uint8Array): ReadableStream<Uint8Array> {
