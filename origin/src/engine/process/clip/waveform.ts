@@ -5,7 +5,7 @@ import type { FormatContext, Frame, Stream } from 'node-av/lib'
 import type { LibavFormat } from '../libav/formats.ts'
 import type { Libav } from '../libav/load.ts'
 import { openStreams } from '../libav/open.ts'
-import type { RangeSource } from '../libav/range-io.ts'
+import type { SyncRanges } from '../libav/range-io.ts'
 import { type AudioTrack, playedAudio } from '../libav/stream-info.ts'
 import { seekToStart, startOf } from '../libav/stream-start.ts'
 import { type AudioFilter, openAudioFilter } from './audio-filter.ts'
@@ -41,7 +41,7 @@ const BARE_AAC = 'aac'
  */
 export function readWaveform(
   libav: Libav,
-  source: RangeSource,
+  source: SyncRanges,
   format: LibavFormat,
 ): Uint8Array | undefined | Failure {
   const opened = openStreams(libav, source, format)

@@ -6,7 +6,7 @@ import type { Demuxer } from './formats.ts'
 import type { Libav } from './load.ts'
 import { lastFrameEnd, MAX_MATROSKA_END_BYTES } from './matroska-end.ts'
 import { chainedSeconds, mayBeChained } from './ogg-links.ts'
-import type { PeekedBytes } from './range-io.ts'
+import type { SyncRanges } from './range-io.ts'
 import { declaresFrames } from './xing.ts'
 
 export interface DurationOptions {
@@ -16,7 +16,7 @@ export interface DurationOptions {
   /** Whether the index declares that the samples come in fragments. */
   readonly isFragmented: boolean
   /** Reads the bytes of a range, bypassing libav. */
-  readonly peek: PeekedBytes['read']
+  readonly peek: SyncRanges['read']
   /** Sets how many bytes may be read from now on. */
   readonly allow: (bytes: number) => void
 }

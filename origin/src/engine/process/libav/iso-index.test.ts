@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { isoBox } from '../../../media/iso-boxes.test-data.ts'
 import { readIndex } from './iso-index.ts'
-import type { PeekedBytes } from './range-io.ts'
+import type { SyncRanges } from './range-io.ts'
 
 /** Builds a track whose edits start at these media times; -1 is an empty edit. */
 function track(handler: string, times: readonly number[]): Buffer {
@@ -13,7 +13,7 @@ function track(handler: string, times: readonly number[]): Buffer {
   return isoBox('trak', isoBox('edts', isoBox('elst', list)), isoBox('mdia', isoBox('hdlr', handlerBox)))
 }
 
-function bytesOf(file: Buffer): PeekedBytes {
+function bytesOf(file: Buffer): SyncRanges {
   return { sizeBytes: file.length, read: (start, end) => file.subarray(start, end) }
 }
 

@@ -6,7 +6,7 @@
 
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { fourCharacters, LARGE_HEADER_BYTES, readBox, type Span } from '../../../media/iso-boxes.ts'
-import type { PeekedBytes } from './range-io.ts'
+import type { SyncRanges } from './range-io.ts'
 
 export interface IsoIndex {
   /** The largest number of edits that show something in any one track. */
@@ -20,7 +20,7 @@ export interface IsoIndex {
 }
 
 /** Reads the index. Fails as reading the bytes fails. */
-export function readIndex(file: PeekedBytes): IsoIndex | Failure {
+export function readIndex(file: SyncRanges): IsoIndex | Failure {
   const walk: Walk = { file, left: MAX_BOXES }
   const tracks: Track[] = []
   let isFragmented = false
@@ -79,7 +79,7 @@ const NAME_BYTES = 4
 const ENCRYPTED: ReadonlySet<string> = new Set(['encv', 'enca', 'drmi', 'drms'])
 
 interface Walk {
-  readonly file: PeekedBytes
+  readonly file: SyncRanges
   left: number
 }
 
@@ -157,12 +157,12 @@ function readName(
   return undefined
 }
 
-function viewOf(file: PeekedBytes, span: Span): DataView | Failure {
+function viewOf(file: SyncRanges, span: Span): DataView | Failure {
   const bytes = readBytes(file, span)
   return isFailure(bytes) ? bytes : new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }
 
-function readBytes(file: PeekedBytes, { start, end }: Span): Uint8Array | Failure {
+function readBytes(file: SyncRanges, { start, end }: Span): Uint8Array | Failure {
   if (end <= start) return new Uint8Array()
   const bytes = file.read(start, end)
   return isFailure(bytes) ? bytes : bytes.subarray(0, end - start)

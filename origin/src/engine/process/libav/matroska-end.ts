@@ -6,7 +6,7 @@
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { type Element, elements, numberIn } from '../../../media/ebml.ts'
 import { MATROSKA_AUDIO, MATROSKA_VIDEO, matroskaTracks } from '../../../media/sniff-matroska.ts'
-import type { PeekedBytes } from './range-io.ts'
+import type { SyncRanges } from './range-io.ts'
 
 /**
  * The sizes of the parts at the end of a file that are searched for its last cluster, tried in order. The
@@ -31,7 +31,7 @@ const HEAD_BYTES = 64 * 1024
  * before it on its track is assumed, but at most `maxFrameTicks`: a screen recording may pause for minutes.
  */
 export function lastFrameEnd(
-  { sizeBytes, read }: PeekedBytes,
+  { sizeBytes, read }: SyncRanges,
   maxFrameTicks: number,
 ): number | Failure | undefined {
   const head = read(0, Math.min(HEAD_BYTES, sizeBytes))

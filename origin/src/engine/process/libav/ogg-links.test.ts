@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { chainedSeconds, mayBeChained } from './ogg-links.ts'
-import type { PeekedBytes } from './range-io.ts'
+import type { SyncRanges } from './range-io.ts'
 
 const OPUS_HERTZ = 48_000
 
@@ -26,7 +26,7 @@ function link(serial: number, seconds: number): Buffer {
 
 function counted(bytes: Buffer) {
   let reads = 0
-  const file: PeekedBytes = {
+  const file: SyncRanges = {
     sizeBytes: bytes.length,
     read(start, end) {
       reads += 1

@@ -4,13 +4,13 @@
  */
 
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
-import type { PeekedBytes } from './range-io.ts'
+import type { SyncRanges } from './range-io.ts'
 
 /**
  * Returns whether a file may be chained, which is the case when its last page belongs to another stream than
  * its first. Each link has its own serial number, so two reads at the ends of the file suffice.
  */
-export function mayBeChained(file: PeekedBytes): boolean {
+export function mayBeChained(file: SyncRanges): boolean {
   const first = readPage(file, 0)
   if (first === undefined) return false
   const start = Math.max(0, file.sizeBytes - MAX_PAGE_BYTES)
@@ -26,7 +26,7 @@ export function mayBeChained(file: PeekedBytes): boolean {
  * Returns the duration of all links, in seconds. Undefined for a file with one link, for one with several
  * parallel streams, and when the file is not Ogg throughout.
  */
-export function chainedSeconds(source: PeekedBytes): number | undefined {
+export function chainedSeconds(source: SyncRanges): number | undefined {
   const file = windowOn(source)
   let links = 0
   let seconds = 0
@@ -58,7 +58,7 @@ export function chainedSeconds(source: PeekedBytes): number | undefined {
 const WINDOW_BYTES = 512 * 1024
 
 /** Wraps the bytes for sequential reading in large windows. */
-function windowOn({ sizeBytes, read }: PeekedBytes): PeekedBytes {
+function windowOn({ sizeBytes, read }: SyncRanges): SyncRanges {
   let windowStart = 0
   let window: Uint8Array = new Uint8Array(0)
   return {
@@ -97,7 +97,7 @@ const BEGINNING_OF_STREAM = 2
 /** The bytes of the payload that are kept. More than any first page needs to declare its clock. */
 const PAYLOAD_BYTES = 64
 
-function readPage(file: PeekedBytes, at: number): Page | undefined {
+function readPage(file: SyncRanges, at: number): Page | undefined {
   const most = Math.min(file.sizeBytes, at + HEADER_BYTES + MAX_SEGMENTS + PAYLOAD_BYTES)
   const bytes = file.read(at, most)
   if (isFailure(bytes) || bytes.length < HEADER_BYTES) return undefined

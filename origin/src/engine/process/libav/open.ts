@@ -13,7 +13,7 @@ import { type Demuxer, demuxerOf, type LibavFormat } from './formats.ts'
 import { openInput } from './input.ts'
 import { type IsoIndex, readIndex } from './iso-index.ts'
 import type { Libav } from './load.ts'
-import { openRangeIo, type RangeIo, type RangeSource } from './range-io.ts'
+import { openRangeIo, type RangeIo, type SyncRanges } from './range-io.ts'
 import { createShownFrameReader, type ShownFrameReader } from './shown-frame.ts'
 import { audioCodecs, selectVideoTracks, type Tracks, videoInfo } from './stream-info.ts'
 
@@ -84,7 +84,7 @@ const NO_INDEX: IsoIndex = { edits: 0, videoEdits: 0, isFragmented: false, encry
  */
 export function openStreams(
   libav: Libav,
-  source: RangeSource,
+  source: SyncRanges,
   format: LibavFormat,
   { undecoded = [], other }: StreamOptions = {},
 ): OpenedStreams | Failure {
@@ -173,7 +173,7 @@ const KNOWN_WITHOUT_DECODING: ReadonlyMap<string, readonly VideoCodec[]> = new M
  */
 export function openWithLibav(
   libav: Libav,
-  source: RangeSource,
+  source: SyncRanges,
   format: LibavFormat,
   maxPixels?: number,
   other?: number,

@@ -1,3 +1,4 @@
+import { fail } from '@media-proxy/shared/response/failure.ts'
 import { afterAll, describe, expect, it } from 'vitest'
 import { loadLibav } from './load.ts'
 import { openRangeIo } from './range-io.ts'
@@ -44,6 +45,40 @@ describe.skipIf(libav === undefined)('the input of libav (needs FFmpeg’s libra
     while (typeof open.io.readSync(64 * 1024) !== 'number');
     expect(open.failure).toMatchObject({ code: 'undecodable' })
     expect(asked.reduce((sum, bytes) => sum + bytes, 0)).toBeLessThanOrEqual(300_000)
+  })
+
+  it('remembers that the source failed, also when another part is allowed afterwards', () => {
+    if (libav === undefined) throw new Error('no libraries')
+    let reads = 0
+    const source = {
+      sizeBytes: FILE.length,
+      read(start: number, end: number) {
+        reads += 1
+        return reads === 2 ? fail('store-unreachable') : FILE.subarray(start, end)
+      },
+    }
+    using ranges = openRangeIo(libav, source)
+    ranges.allow(FILE.length)
+    expect(ranges.peek(0, 10)).toHaveLength(64 * 1024)
+    expect(ranges.peek(1_000_000, 1_000_010)).toMatchObject({ code: 'store-unreachable' })
+    ranges.allow(FILE.length)
+    expect(ranges.failure).toMatchObject({ code: 'store-unreachable' })
+    expect(ranges.peek(2_000_000, 2_000_010)).toMatchObject({ code: 'store-unreachable' })
+    expect(ranges.io.readSync(10)).toBeTypeOf('number')
+    expect(reads).toBe(2)
+  })
+
+  it('counts what is read outside libav as well, and may be read again when more is allowed', () => {
+    const { ranges, asked } = opened()
+    using open = ranges
+    open.allow(100_000)
+    expect(open.peek(0, 10)).toHaveLength(64 * 1024)
+    // The kept part has only the start of this range.
+    expect(open.peek(60_000, 120_000)).toMatchObject({ code: 'undecodable' })
+    expect(open.failure).toBeUndefined()
+    open.allow(100_000)
+    expect(open.peek(60_000, 120_000)).toEqual(FILE.subarray(60_000, 120_000))
+    expect(asked).toEqual([64 * 1024, 60_000])
   })
 
   it('has the right bytes at every position', () => {

@@ -5,16 +5,9 @@ import type { IOContext } from 'node-av/lib'
 import type { Libav } from './load.ts'
 
 /** The bytes of a file, read synchronously as ranges. */
-export interface RangeSource {
+export interface SyncRanges {
   readonly sizeBytes: number
-  /** Returns the bytes from `start` up to, not including, `end`. Both lie inside the source. */
-  read(start: number, end: number): Uint8Array | Failure
-}
-
-/** The bytes of a file that is parsed here rather than by libav. */
-export interface PeekedBytes {
-  readonly sizeBytes: number
-  /** Returns at least the bytes from `start` up to `end`. Both lie inside the file. */
+  /** Returns at least the bytes from `start` up to, not including, `end`. Both lie inside the file. */
   read(start: number, end: number): Uint8Array | Failure
 }
 
@@ -50,25 +43,27 @@ export interface RangeIo extends Disposable {
   peek(start: number, end: number): Uint8Array | Failure
   /** Sets how many bytes may be fetched from now on. Reading more fails. */
   allow(bytes: number): void
-  /** Why reading failed since the last `allow`. Undefined when it did not. */
+  /** The failure of the source, or that libav read more than was allowed since the last `allow`, if any. */
   readonly failure: Failure | undefined
 }
 
 /** Opens a source for libav. The user of the context has to be closed before this is disposed of. */
-export function openRangeIo({ pool, constants }: Libav, source: RangeSource): RangeIo {
+export function openRangeIo({ pool, constants }: Libav, source: SyncRanges): RangeIo {
   let at = 0
   let left = 0
-  let failure: Failure | undefined
+  /** The source is not read any more once it has failed: parts that follow a gap would be misunderstood. */
+  let sourceFailure: Failure | undefined
+  let isSpent = false
   /** The fetched parts, the most recent first. */
   let fetched: readonly Part[] = []
 
   function read(byteCount: number): Buffer | number {
     const end = Math.min(at + byteCount, source.sizeBytes)
     if (end <= at) return constants.AVERROR_EOF
-    if (failure !== undefined) return constants.AVERROR_EIO
+    if (failureNow() !== undefined) return constants.AVERROR_EIO
     const part = readAhead(at, end)
     if (isFailure(part)) {
-      failure = part
+      isSpent = part === SPENT
       return constants.AVERROR_EIO
     }
     at += part.length
@@ -80,19 +75,31 @@ export function openRangeIo({ pool, constants }: Libav, source: RangeSource): Ra
     const known = fetched.find((part) => start >= part.start && start < endOf(part))
     if (known !== undefined) return known.bytes.subarray(start - known.start, end - known.start)
     const byteCount = end - start
-    if (byteCount > left) return fail('undecodable', 'too much to read for the answer')
     const before = fetched.find((part) => endOf(part) === start)
     const more = before === undefined ? 0 : Math.min(2 * before.bytes.length, MAX_AHEAD_BYTES, left)
-    const bytes = source.read(start, Math.min(start + Math.max(byteCount, more), source.sizeBytes))
+    const bytes = fetchBytes(start, byteCount, Math.min(more, source.sizeBytes - start))
     if (isFailure(bytes)) return bytes
-    left -= bytes.length
     fetched = [{ start, bytes }, ...fetched.filter((part) => part !== before)].slice(0, KEPT_PARTS)
     return bytes.subarray(0, byteCount)
   }
 
+  /** Fetches some bytes, or more of them if these are worth reading ahead. */
+  function fetchBytes(start: number, byteCount: number, ahead = byteCount): Uint8Array | Failure {
+    if (sourceFailure !== undefined) return sourceFailure
+    if (byteCount > left) return SPENT
+    const bytes = source.read(start, start + Math.max(byteCount, ahead))
+    if (isFailure(bytes)) sourceFailure = bytes
+    else left -= bytes.length
+    return bytes
+  }
+
+  function failureNow(): Failure | undefined {
+    return sourceFailure ?? (isSpent ? SPENT : undefined)
+  }
+
   function peek(start: number, end: number): Uint8Array | Failure {
     const part = readAhead(start, Math.min(source.sizeBytes, Math.max(end, start + PEEKED_BYTES)))
-    return isFailure(part) || part.length >= end - start ? part : source.read(start, end)
+    return isFailure(part) || part.length >= end - start ? part : fetchBytes(start, end - start)
   }
 
   function seek(offset: bigint, whence: number): bigint {
@@ -114,13 +121,14 @@ export function openRangeIo({ pool, constants }: Libav, source: RangeSource): Ra
     peek,
     allow(bytes) {
       left = bytes
-      failure = undefined
+      isSpent = false
     },
     get failure() {
-      return failure
+      return failureNow()
     },
     [Symbol.dispose]: () => handle[Symbol.dispose](),
   }
 }
 
+const SPENT = fail('undecodable', 'too much to read for the answer')
 const NO_SEEK = -1n

@@ -4,13 +4,13 @@
  */
 
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
-import type { PeekedBytes } from './range-io.ts'
+import type { SyncRanges } from './range-io.ts'
 
 /**
  * Whether the file declares its number of frames, and ends where it declares. A file that ends elsewhere was
  * cut or joined, and only its frames determine the duration.
  */
-export function declaresFrames(file: PeekedBytes): boolean {
+export function declaresFrames(file: SyncRanges): boolean {
   const start = endOfTags(file)
   const frame = start === undefined ? undefined : readBytes(file, start, start + MAX_HEADER_BYTES)
   if (start === undefined || frame === undefined) return false
@@ -40,7 +40,7 @@ const MAX_TAGS = 4
 const TAG_HEAD_BYTES = 10
 
 /** Returns where the audio starts: after the ID3 tags (version 2) at the start of the file. */
-function endOfTags(file: PeekedBytes): number | undefined {
+function endOfTags(file: SyncRanges): number | undefined {
   let at = 0
   for (let tags = 0; tags <= MAX_TAGS; tags += 1) {
     const head = readBytes(file, at, at + TAG_HEAD_BYTES)
@@ -56,13 +56,13 @@ function endOfTags(file: PeekedBytes): number | undefined {
 /** The tags that may follow the audio: ID3 of both versions, APE and Lyrics3. */
 const LAST_TAGS = ['TAG', 'ID3', 'APETAGEX', 'LYRICSBEGIN']
 
-function endsAt(file: PeekedBytes, end: number): boolean {
+function endsAt(file: SyncRanges, end: number): boolean {
   if (end === file.sizeBytes) return true
   const after = readBytes(file, end, Math.min(file.sizeBytes, end + 16))
   return after !== undefined && LAST_TAGS.some((tag) => after.toString('latin1').startsWith(tag))
 }
 
-function readBytes(file: PeekedBytes, start: number, end: number): Buffer | undefined {
+function readBytes(file: SyncRanges, start: number, end: number): Buffer | undefined {
   if (end > file.sizeBytes || start >= end) return undefined
   const bytes = file.read(start, end)
   return isFailure(bytes) ? undefined : Buffer.from(bytes.buffer, bytes.byteOffset, end - start)
