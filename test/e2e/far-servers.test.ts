@@ -287,6 +287,31 @@ describe('a faulty external server', () => {
     }
     const asked = far.requests.filter(({ headers }) => headers.range !== undefined)
     expect(new Set(asked.map(({ url }) => url)).size).toBe(oddities.length)
+    for (const index of oddities.keys()) {
+      const whole = far.requests.filter(
+        ({ url, headers }) => url === `/${index}` && headers.range === undefined,
+      )
+      expect(whole.length).toBeLessThanOrEqual(3)
+    }
+  })
+
+  it('causes 502 when the metadata and the hash would be of different versions', async () => {
+    const serveFirst = files({ '/a.wav': wavOf(8000, 10) })
+    const serveSecond = files({ '/a.wav': wavOf(8000, 20) })
+    const { service, far } = await opened(
+      (request, response) => {
+        const isOpenedAgain = request.headers.range === undefined && far.requests.length > 1
+        if (isOpenedAgain) serveSecond(request, response)
+        else serveFirst(request, response)
+      },
+      { MEDIA_PROXY_EXTERNAL_TIMEOUT_MS: '5000' },
+    )
+    const answer = await send(service.url, '/_metadata', {
+      method: 'POST',
+      headers: { 'x-internal-secret': SECRET, 'content-type': 'application/json' },
+      body: JSON.stringify({ type: 'external', url: `${far.url}/a.wav` }),
+    })
+    expect(answer.status).toBe(502)
   })
 
   it.skipIf(FFMPEG === undefined)(

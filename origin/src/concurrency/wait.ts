@@ -1,4 +1,4 @@
-import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
+import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 
 /**
  * Waits for shared work on behalf of one caller. When the signal of this caller fires first, the work
@@ -14,6 +14,26 @@ export async function waitFor<T>(work: Promise<T>, signal: AbortSignal): Promise
   } finally {
     signal.removeEventListener('abort', onAbort)
   }
+}
+
+/**
+ * Waits for two results, and for no more than the first failure of them: the other one is then that failure,
+ * too.
+ */
+export async function waitForBoth<A, B>(
+  first: Promise<A>,
+  second: Promise<B>,
+  signal: AbortSignal,
+): Promise<readonly [A | Failure, B | Failure]> {
+  const { promise: failed, resolve } = Promise.withResolvers<Failure>()
+  const reportFailure = <T>(value: T): T => {
+    if (isFailure(value)) resolve(value)
+    return value
+  }
+  // `Promise.all` handles a rejection of either promise, so that none is left unhandled.
+  const both = Promise.all([first.then(reportFailure), second.then(reportFailure)])
+  const waited = await waitFor(Promise.race([both, failed]), signal)
+  return isFailure(waited) ? [waited, waited] : waited
 }
 
 /**

@@ -11,7 +11,7 @@ import type { MetadataAnswer } from '../api/answers.ts'
 import { metadataSchema } from '../api/bodies.ts'
 import { startDeadline } from '../concurrency/deadline.ts'
 import { createCoalescer, type Handle } from '../concurrency/single-flight.ts'
-import { waitFor } from '../concurrency/wait.ts'
+import { waitFor, waitForBoth } from '../concurrency/wait.ts'
 import type { Engine, Examined } from '../engine/client.ts'
 import { EXTRA_NAMES, type ExtraName } from '../engine/jobs.ts'
 import { mediaKind } from '../media/kinds.ts'
@@ -169,17 +169,6 @@ async function examineSource(
   } finally {
     handle.release(finished)
   }
-}
-
-async function waitForBoth<A, B>(
-  first: Promise<A>,
-  second: Promise<B>,
-  signal: AbortSignal,
-): Promise<readonly [A | Failure, B | Failure]> {
-  // `Promise.all` handles a rejection of either promise, so that none is left unhandled.
-  const both = Promise.all([first, second])
-  const waited = await waitFor(both, signal)
-  return isFailure(waited) ? [waited, waited] : waited
 }
 
 /** Builds the response. A field that does not apply is absent, never null. */

@@ -101,8 +101,8 @@ function rangesOf(
     const { parts } = spooled
     const first = parts.sizeBytes === sizeBytes ? await parts.read(0, start.length) : undefined
     if (first !== undefined && isFailure(first)) return first
-    const isSameFile = first !== undefined && Buffer.compare(first, start) === 0
-    return isSameFile ? parts : fail('external-unreachable', 'the external server sent another file')
+    const hasSameStart = first !== undefined && Buffer.compare(first, start) === 0
+    return hasSameStart ? parts : fail('external-unreachable', 'the external server sent another file')
   }
 
   return createRangeSource({
@@ -118,8 +118,15 @@ function rangesOf(
       return isFailure(parts) ? parts : parts.read(from, to)
     },
     async fetchAll() {
-      const all = await external.open(response.url, { signal })
-      return isFailure(all) ? all : all.body
+      if (whole === undefined) {
+        const all = await external.open(response.url, { signal })
+        if (isFailure(all)) return all
+        if (isSameFile(all, response)) return all.body
+        await all.body.cancel()
+        whole = readWhole()
+      }
+      const parts = await whole
+      return isFailure(parts) ? parts : parts.stream()
     },
   })
 }
@@ -141,9 +148,12 @@ async function readRange(
   const part = await external.open(known.url, { range: { start, end: end - 1 }, signal })
   if (isFailure(part)) return part
   const isRequestedRange = part.range?.start === start && part.range.end === end - 1
-  if (isRequestedRange && part.sizeBytes === known.sizeBytes && part.etag === known.etag) {
-    return readAll(part.body, end - start)
-  }
+  if (isRequestedRange && isSameFile(part, known)) return readAll(part.body, end - start)
   await part.body.cancel()
   return fail('external-unreachable', 'the external server sent another range or another file')
+}
+
+/** Whether two responses declare the same size and the same ETag. */
+function isSameFile(one: ExternalResponse, other: ExternalResponse): boolean {
+  return one.sizeBytes === other.sizeBytes && one.etag === other.etag
 }
