@@ -38,5 +38,5 @@ it.each<[string, () => Promise<Response>]>([
   const outcome = purge(['avatars/1/a'])
   await vi.waitFor(() => expect(fetch).toHaveBeenCalled())
   await vi.advanceTimersByTimeAsync(11_000)
-  expect(await outcome).toMatchObject({ code: 'external-unreachable' })
+  expect(await outcome).toMatchObject({ code: 'overloaded', headers: { 'retry-after': '5' } })
 })

@@ -9,6 +9,11 @@ import { within } from './within.ts'
 /** Purges sources and returns a failure, if any. A failed purge can be repeated without harm. */
 export type Purge = (names: readonly SourceName[]) => Promise<Failure | undefined>
 
+/** Returns the failure of a purge that did not reach all caches. Its client sends it again. */
+export function purgeUnavailable(what: string, reason: string): Failure {
+  return fail('overloaded', `${what} is not available: ${reason}`, { 'retry-after': '5' })
+}
+
 /** Creates a purge that uses the log of purges, which every isolate reads within ten seconds. */
 export function createLogPurge(log: PurgeReader): Purge {
   return async (names) => {
@@ -16,9 +21,7 @@ export function createLogPurge(log: PurgeReader): Purge {
       await log.add(names)
       return undefined
     } catch (error) {
-      return fail('overloaded', `the log of purges is not available: ${String(error)}`, {
-        'retry-after': '5',
-      })
+      return purgeUnavailable('the log of purges', String(error))
     }
   }
 }
@@ -50,16 +53,15 @@ export function createZonePurge({ zone, token, fetch }: ZonePurgeOptions): Purge
         headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
         body: JSON.stringify({ tags: tags.slice(at, at + TAGS_PER_CALL) }),
       })
-      const refused = await refusalOf(asked)
-      if (refused !== undefined)
-        return fail('external-unreachable', `the zone's purge is not available: ${refused}`)
+      const fault = await faultOf(asked)
+      if (fault !== undefined) return purgeUnavailable("the zone's purge", fault)
     }
     return undefined
   }
 }
 
 /** Returns the reason why the platform did not purge. Its API may report an error only in the body. */
-async function refusalOf(asked: Promise<Response>): Promise<string | undefined> {
+async function faultOf(asked: Promise<Response>): Promise<string | undefined> {
   try {
     const response = await within(PURGE_MS, asked)
     if (!response.ok) {

@@ -112,6 +112,14 @@ async function answerPurge(
   const headers = pick(exchange.headers, ['authorization', 'x-internal-secret'])
   const response = await delivery.origin({ method: 'POST', path: '/_purge', headers, body }, exchange)
   const failure = await purge(names)
+  const isOriginPurged = !isFailure(response) && response.ok
+  // The client gets one of the two failures.
+  if (failure !== undefined && !isOriginPurged)
+    console.warn({
+      message: 'the purge of the edge failed',
+      requestId: exchange.requestId,
+      error: failure.detail,
+    })
   if (isFailure(response)) return response
   if (!response.ok) return { response: new Response(response.body, response), cache: 'BYPASS' }
   if (failure !== undefined) return failure

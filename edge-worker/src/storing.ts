@@ -247,10 +247,16 @@ function rejoinBody(
   })
 }
 
+/** The waits before an entry is removed again, in milliseconds. */
+const REMOVAL_WAITS_MS = [0, 50, 100, 200, 400, 800, 1600]
+
 /** Removes an entry, with retries: the cache of local development still writes after `put` has resolved. */
 async function removeWithRetries({ cache }: Delivery, url: CanonicalUrl): Promise<void> {
-  for (let waitMs = 50; !(await cache.delete(url)) && waitMs < 2000; waitMs *= 2)
-    await new Promise((resolve) => setTimeout(resolve, waitMs))
+  for (const waitMs of REMOVAL_WAITS_MS) {
+    if (waitMs > 0) await pause(waitMs)
+    if (await cache.delete(url)) return
+  }
+  console.warn({ message: 'an incomplete cache entry could not be removed' })
 }
 
 /** Caches a stream, and removes the entry if the stream breaks off, which not every cache detects. */
@@ -272,7 +278,7 @@ async function putStream(
   const stream = body.pipeThrough(counter).pipeThrough(new FixedLengthStream(sizeBytes))
   const outcome = await putBody(delivery, stream, headers, url, entry)
   if (seen === sizeBytes) return outcome
-  await removeWithRetries(delivery, url)
+  if (outcome.kind === 'cached') await removeWithRetries(delivery, url)
   return { kind: 'uncached' }
 }
 
@@ -288,7 +294,7 @@ async function putBody(
     await cache.put(url, headers, body, entry)
     return { kind: 'cached' }
   } catch (error) {
-    console.warn({ message: 'an answer could not be kept', error: String(error) })
+    console.warn({ message: 'caching a response failed', error: String(error) })
     return { kind: 'uncached' }
   }
 }

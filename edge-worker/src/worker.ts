@@ -57,14 +57,10 @@ const gateways = new Map<string, Gateway>()
 
 export default {
   async fetch(request, bindings, context) {
-    isolate ??= await prepare(bindings)
-    const { settings, keys } = isolate
-    if (!settings.ok || keys === undefined) {
-      const faults = settings.ok ? [] : settings.faults
-      console.error({ message: 'the configuration has faults', faults })
-      return failureResponse(fail('defect'), requestIdOf(request.headers))
-    }
     try {
+      isolate ??= await prepare(bindings)
+      const { settings, keys } = isolate
+      if (!settings.ok || keys === undefined) return faultyConfiguration(settings, request)
       const gateway = gatewayOf(settings.config, keys, bindings, request)
       const handled = await gateway(request, { waitUntil: (work) => context.waitUntil(work) })
       report(handled, {
@@ -80,13 +76,17 @@ export default {
   },
 } satisfies ExportedHandler<Bindings>
 
+function faultyConfiguration(settings: LoadedSettings, request: Request): Response {
+  console.error({ message: 'the configuration has faults', faults: settings.ok ? [] : settings.faults })
+  return failureResponse(fail('defect'), requestIdOf(request.headers))
+}
+
 /** The entrypoint behind the platform's cache, for the driver `workers-cache`. Not reachable from outside. */
 export class KeptMedia extends WorkerEntrypoint<Bindings> {
   override async fetch(request: Request): Promise<Response> {
     isolate ??= await prepare(this.env)
     const { settings, keys } = isolate
-    if (!settings.ok || keys === undefined)
-      return failureResponse(fail('defect'), requestIdOf(request.headers))
+    if (!settings.ok || keys === undefined) return faultyConfiguration(settings, request)
     const { config } = settings
     return handleMiss(
       {

@@ -9,7 +9,7 @@
 import type { RateLimiter } from '@media-proxy/shared/rate-limit.ts'
 import { createRequestLimits } from '@media-proxy/shared/rate-limit.ts'
 import { renderAttempts } from '@media-proxy/shared/request/render-attempts.ts'
-import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { failureResponse, type HeaderRecord } from '@media-proxy/shared/response/headers.ts'
 import { LIFETIME_HEADER, parseLifetime } from '@media-proxy/shared/response/lifetime.ts'
 import { URL_REFUSED_HEADER } from '@media-proxy/shared/signing/edge-request.ts'
@@ -18,7 +18,7 @@ import type { DeliveryRequest } from './delivery-request.ts'
 import type { Delivered, EdgeExchange } from './exchange.ts'
 import { mutable } from './forward.ts'
 import { type FetchOrigin, hasRequestId } from './origin.ts'
-import { cacheTagOf, type Purge } from './purge.ts'
+import { cacheTagOf, type Purge, purgeUnavailable } from './purge.ts'
 import { isUrlRefused } from './storing.ts'
 
 /** The calls of the outer entrypoint to the inner one. */
@@ -145,7 +145,7 @@ export function createWorkersCachePurge(inner: InnerEntrypoint, others: Purge): 
     if (failure !== undefined) return failure
     try {
       const tags = await Promise.all(names.map(cacheTagOf))
-      return (await inner.purge(tags)) ? undefined : unavailable('refused')
+      return (await inner.purge(tags)) ? undefined : unavailable('rejected')
     } catch (error) {
       return unavailable(String(error))
     }
@@ -153,7 +153,5 @@ export function createWorkersCachePurge(inner: InnerEntrypoint, others: Purge): 
 }
 
 function unavailable(reason: string): Failure {
-  return fail('overloaded', `the purge of the platform's cache is not available: ${reason}`, {
-    'retry-after': '5',
-  })
+  return purgeUnavailable("the purge of the platform's cache", reason)
 }
