@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { classifierOf } from '@media-proxy/origin/assembly/scan.ts'
 import { FFMPEG_VARIABLE, findFfmpeg } from '@media-proxy/origin/engine/ffmpeg-binary.ts'
-import { loadLibav } from '@media-proxy/origin/engine/process/libav/load.ts'
+import { tryLibav } from '@media-proxy/origin/engine/process/libav/load.ts'
 import { MODEL_IMAGE_BYTES } from '@media-proxy/origin/engine/scan-model.ts'
 import { modelOf } from '@media-proxy/origin/nsfw/model.ts'
 import { FONT_CONFIGURATION } from '@media-proxy/origin/paths/paths.ts'
@@ -49,10 +49,14 @@ export async function checkVideoDecoder(
   environment: Environment,
   usesLibav: boolean,
 ): Promise<readonly Finding[]> {
-  const libav = usesLibav ? await loadLibav() : undefined
-  return libav === undefined
-    ? checkFfmpeg(environment)
-    : [ok('libav', `${libav.version}, decodes videos in the engine`)]
+  if (!usesLibav) return checkFfmpeg(environment)
+  const libav = await tryLibav()
+  if (!('fault' in libav)) return [ok('libav', `${libav.version}, decodes videos in the engine`)]
+  const found = `does not load: ${libav.fault}`
+  return [
+    warning('libav', found, 'reinstall node-av, or let FFmpeg decode videos'),
+    ...(await checkFfmpeg(environment)),
+  ]
 }
 
 function checkFfmpeg(environment: Environment): readonly Finding[] {

@@ -64,13 +64,13 @@ export async function openStarter(options: StarterOptions): Promise<Starter> {
   const reported = Promise.withResolvers<Ready>()
   let asked = false
   let tries = 0
-  const decoder = reported.promise.then(async ({ renderer, libav }): Promise<Decoder> => {
+  const decoder = reported.promise.then(async ({ renderer, libav, libavFault }): Promise<Decoder> => {
     if (libav !== null) {
       log.info({ version: libav }, 'libav decodes videos')
       return { renderer, version: libav, changed: false }
     }
     if (usesLibav) {
-      log.warn('libav is installed but does not load, so FFmpeg decodes videos')
+      log.warn({ detail: libavFault }, 'libav is installed but does not load, so FFmpeg decodes videos')
       ffmpeg = await detectFfmpeg(environment, log)
     }
     return { renderer, version: ffmpeg?.version, changed: usesLibav }

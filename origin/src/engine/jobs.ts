@@ -221,6 +221,8 @@ const readySchema = z.object({
   renderer: z.string().max(10_000),
   /** The version of libav when it is loaded in this process; null when it is not. */
   libav: z.string().max(200).nullable(),
+  /** Why libav cannot be used, when it was to be loaded at once. */
+  libavFault: z.string().optional(),
 })
 
 export type Ready = z.output<typeof readySchema>

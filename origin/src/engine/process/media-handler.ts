@@ -24,8 +24,9 @@ export async function openMediaHandler(setup: MediaSetup, channel: Channel): Pro
   const decoders = createDecoders(setup)
   const stills = createPixelCache()
   const libav = setup.libav === 'at once' ? await decoders.libav() : undefined
+  const libavFault = setup.libav === 'at once' ? await decoders.libavFault() : undefined
   return {
-    ready: { renderer: RENDERER_VERSION, libav: libav?.version ?? null },
+    ready: { renderer: RENDERER_VERSION, libav: libav?.version ?? null, ...(libavFault && { libavFault }) },
     async work(job, body) {
       if (job.kind === 'scan') throw new Error('a scan for a process without a model')
       if (setup.crashOn !== undefined && existsSync(setup.crashOn)) process.abort()

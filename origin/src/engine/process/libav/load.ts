@@ -13,20 +13,30 @@ export interface Libav {
   readonly version: string
 }
 
+/** Why the libraries cannot be used. */
+export interface LibavFault {
+  readonly fault: string
+}
+
+/** Loads the libraries. Undefined when they cannot be used. */
+export async function loadLibav(): Promise<Libav | undefined> {
+  const loaded = await tryLibav()
+  return 'fault' in loaded ? undefined : loaded
+}
+
 /**
  * Loads the libraries and silences their log, which would go to standard error and describe users' files.
- * Undefined when the package or its build for this platform is not installed or cannot be loaded.
+ * Returns a fault when the package or its build for this platform is not installed or cannot be loaded.
  *
  * Measured on Linux x64: 40 to 70 ms and 32 MB of resident memory.
  */
-export async function loadLibav(): Promise<Libav | undefined> {
+export async function tryLibav(): Promise<Libav | LibavFault> {
   try {
     const [library, constants] = await Promise.all([import('node-av/lib'), import('node-av/constants')])
     library.Log.setLevel(constants.AV_LOG_QUIET)
     const { version } = library.getFFmpegInfo()
     return { library, constants, version, pool: createIoPool(library, constants) }
-  } catch {
-    // Whatever the reason, the libraries are unavailable, which is all the caller needs to know.
-    return undefined
+  } catch (error) {
+    return { fault: error instanceof Error ? error.message : String(error) }
   }
 }

@@ -1,21 +1,27 @@
 import type { MediaSetup } from '../../setup.ts'
 import type { VideoDecoder } from '../container/video-decoder.ts'
-import type { Libav } from '../libav/load.ts'
+import type { Libav, LibavFault } from '../libav/load.ts'
 
 export interface LoadedDecoders {
   /** Undefined when libav is switched off, has no build for this platform, or cannot be loaded. */
   readonly libav: () => Promise<Libav | undefined>
+  /** Loads libav and returns why it cannot be used, if so. */
+  readonly libavFault: () => Promise<string | undefined>
   /** libav, or else FFmpeg's binary if there is one. */
   readonly video: () => Promise<VideoDecoder | undefined>
 }
 
 /** Creates the loaders of the video decoders of this process. Each decoder is loaded on first use. */
 export function createDecoders(setup: MediaSetup): LoadedDecoders {
-  let libav: Promise<Libav | undefined> | undefined
+  let libav: Promise<Libav | LibavFault> | undefined
   let video: Promise<VideoDecoder | undefined> | undefined
-  const loadLibavOnce = () => {
-    libav ??= setup.libav === 'off' ? Promise.resolve(undefined) : loadLibav()
+  const tryLibavOnce = () => {
+    libav ??= setup.libav === 'off' ? Promise.resolve({ fault: 'switched off' }) : tryLibav()
     return libav
+  }
+  const loadLibavOnce = async () => {
+    const loaded = await tryLibavOnce()
+    return 'fault' in loaded ? undefined : loaded
   }
   const loadVideo = async () => {
     const loaded = await loadLibavOnce()
@@ -33,6 +39,10 @@ export function createDecoders(setup: MediaSetup): LoadedDecoders {
   }
   return {
     libav: loadLibavOnce,
+    async libavFault() {
+      const loaded = await tryLibavOnce()
+      return 'fault' in loaded ? loaded.fault : undefined
+    },
     video() {
       video ??= loadVideo()
       return video
@@ -40,7 +50,7 @@ export function createDecoders(setup: MediaSetup): LoadedDecoders {
   }
 }
 
-async function loadLibav(): Promise<Libav | undefined> {
-  const { loadLibav: load } = await import('../libav/load.ts')
+async function tryLibav(): Promise<Libav | LibavFault> {
+  const { tryLibav: load } = await import('../libav/load.ts')
   return load()
 }
