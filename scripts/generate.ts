@@ -35,7 +35,7 @@ const GENERATED: Readonly<Record<string, () => string | Promise<string>>> = {
 }
 
 /** Returns the paths of the generated files that are out of date. */
-export async function staleFiles(): Promise<readonly string[]> {
+async function staleFiles(): Promise<readonly string[]> {
   const stale = await Promise.all(
     Object.entries(GENERATED).map(async ([path, make]) => {
       const current = await readFile(join(ROOT, path), 'utf8').catch(() => '')

@@ -63,7 +63,7 @@ async function sign(): Promise<string> {
       (await signExternalPath(ring, new URL(url).href, signed.searchParams))
   }
   const parsed = parseRequest(signed, { accept: null, assets: false, ...presetRules(config) })
-  if (isFailure(parsed)) throw new Error(`The service would refuse this: ${parsed.detail ?? parsed.code}.`)
+  if (isFailure(parsed)) throw new Error(`The service would reject this: ${parsed.detail ?? parsed.code}.`)
   return signed.href
 }
 

@@ -63,7 +63,7 @@ async function main([url, ...more]: readonly string[], exhaust: boolean): Promis
 
 function objectOf(url: string): string {
   const parsed = parseRequest(new URL(url), { accept: null, assets: false })
-  if (isFailure(parsed)) throw new Error(`The service would refuse this: ${parsed.detail ?? parsed.code}.`)
+  if (isFailure(parsed)) throw new Error(`The service would reject this: ${parsed.detail ?? parsed.code}.`)
   const { kind } = parsed
   if (kind !== 'attachment') throw new Error(`This is no attachment: ${kind}.`)
   return (parsed as Extract<SourceRequest, { readonly kind: 'attachment' }>).key

@@ -222,7 +222,7 @@ func (parameters Transformation) pairs() ([]pair, error) {
 	// A clip shows whole frames, and it starts at a given time, not at a frame that the service selects.
 	if isClip(parameters.Format) {
 		if parameters.Fit != "" && parameters.Fit != "inside" {
-			return nil, fmt.Errorf("a clip takes fit=inside alone")
+			return nil, fmt.Errorf("a clip supports only fit=inside")
 		}
 		if parameters.Time == "best" {
 			return nil, fmt.Errorf("a clip takes no time=best")

@@ -177,7 +177,7 @@ async function answerAttachment(
 ): Promise<Delivered | Failure> {
   const { requestId } = exchange
   const verified = await verifyAttachment(request, options.attachments, options.now() / 1000, (failure) =>
-    console.warn({ message: 'an attachment would be refused', requestId, detail: failure.detail }),
+    console.warn({ message: 'an attachment would be rejected', requestId, detail: failure.detail }),
   )
   const rejected = await limits.consume('requests')
   if (rejected !== undefined) return rejected
@@ -211,7 +211,7 @@ async function answerExternal(
   if (rejected !== undefined) return rejected
   // A request of the service to itself would wait for its own single flight.
   if (await isOwnRequest(exchange.headers, ring))
-    return fail('address-refused', 'a request of this service itself')
+    return fail('address-refused', 'the request comes from this service')
   const url = canonicalUrl(verified)
   return serve(
     verified,

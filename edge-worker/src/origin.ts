@@ -79,11 +79,13 @@ export function createOriginFetch({ originUrl, ring, fetch, timeoutMs, now }: Or
       const refusal = response.headers.get(EDGE_REFUSED_HEADER)
       if (refusal !== null) {
         await response.body?.cancel()
-        return unreachable(`it refuses this edge: ${refusal} signature; do the secrets and the clocks agree?`)
+        return unreachable(
+          `it rejected the signature of this edge: ${refusal}; do the secrets and the clocks agree?`,
+        )
       }
       if (isPassedOnToClient(response)) return decoded(response)
       await response.body?.cancel()
-      return unreachable(`something before it answers ${response.status}`)
+      return unreachable(`a proxy in front of it answered ${response.status}`)
     } catch (error) {
       if (timeout.signal.aborted) return unreachable('it does not answer in time')
       const reason = error instanceof Error ? error.message : String(error)

@@ -74,7 +74,7 @@ function encodedObjects(bucket: R2Bucket, answer: Answer): EncodedObjects {
         // Without a body, the object was replaced between the two requests, and the size may be different.
         if ('body' in object) return { info: infoOf(object), range: part, body: object.body }
       }
-      return fail('store-unreachable', 'the object changed whenever it was read')
+      return fail('store-unreachable', 'the object changed during each read')
     },
   }
 }

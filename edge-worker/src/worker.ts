@@ -166,7 +166,7 @@ function assemble(
     memory: purgeMemory,
     originMemoryMs: config.cache.memorySeconds * 1000,
     now,
-    onFailure: onFailure('the log of purges is not available, so what is known of it counts'),
+    onFailure: onFailure('the log of purges is not available; the purges that are known already apply'),
   })
   const zonePurge =
     zone === undefined || token === undefined

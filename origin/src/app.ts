@@ -128,7 +128,7 @@ function withIdleLimit(
     cutOff: () => context.env?.outgoing?.destroy(),
     onBreak(error) {
       const failure = error instanceof BodyError ? error.failure : fail('defect', String(error))
-      log.warn({ requestId, failure: failure.code, detail: failure.detail }, 'an answer broke off')
+      log.warn({ requestId, failure: failure.code, detail: failure.detail }, 'a response body failed')
     },
   })
   return new Response(body, response)

@@ -77,10 +77,10 @@ const origin = await createOrigin({
 // an uncaught exception the state of the process is unknown.
 process.on('unhandledRejection', (error) => {
   origin.countDefect()
-  log.error({ err: error }, 'a rejection that nobody handled')
+  log.error({ err: error }, 'unhandled rejection')
 })
 process.on('uncaughtException', (error) => {
-  log.fatal({ err: error }, 'an exception that nobody caught; the process ends')
+  log.fatal({ err: error }, 'uncaught exception; the process ends')
   process.exit(1)
 })
 

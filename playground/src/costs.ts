@@ -11,9 +11,9 @@ export function describeCost({ headers, bytes }: Loaded): string {
   const made = readServerTiming(headers.get('server-timing')).find(({ name }) => name === 'render-cpu')
   const work =
     made === undefined
-      ? 'no processor time: it was there already'
+      ? 'no processor time: it was cached'
       : `${made.duration.toFixed(0)} ms of processor time`
-  return `This answer cost ${work}, ${formatBytes(bytes)}. A million at the edge: ${PRICES}, whatever their bytes.`
+  return `This answer cost ${work}, ${formatBytes(bytes)}. A million at the edge: ${PRICES}, independent of their size.`
 }
 
 const priceFor = (wanted: string) => {

@@ -31,7 +31,7 @@ export function checkOrigin(environment: Environment): OriginConfiguration {
   }
   const { config, warnings } = loaded
   const unknownSettings = warnings.map((text) =>
-    warning('configuration', text, `mend its name, or leave it out; ${DOCUMENT}`),
+    warning('configuration', text, `correct its name, or remove it; ${DOCUMENT}`),
   )
   const summary = ok('configuration', `${config.nodeEnv}, store ${storageOf(config)}, port ${config.port}`)
   return { config, findings: [summary, ...unknownSettings, ...checkSecrets(config)] }
@@ -100,7 +100,7 @@ function declaredVariables(
   } catch (error) {
     const [why] = (error instanceof Error ? error.message : String(error)).split('\n')
     const found = `${wranglerToml} cannot be read: ${why}`
-    return { finding: warning('worker', found, 'mend it, or give it to this user') }
+    return { finding: warning('worker', found, 'correct it, or make it readable for this user') }
   }
 }
 
@@ -112,7 +112,7 @@ function compareServices(
   const loaded = loadConfig('edge', { environment })
   if (!loaded.ok) {
     return loaded.faults.map((fault) =>
-      failed('worker', fault, 'mend it in wrangler.toml, or with `wrangler secret put`'),
+      failed('worker', fault, 'correct it in wrangler.toml, or with `wrangler secret put`'),
     )
   }
   if (read.length === 0) {

@@ -119,6 +119,6 @@ async function checkClock(endpoint: string, nowMs: number): Promise<Finding> {
     return Math.abs(skew) >= NOTICEABLE_SKEW_SECONDS ? warning(check, found, fix) : ok(check, found)
   } catch {
     // The checks of the buckets report that the store cannot be reached.
-    return warning(check, 'not compared: the store does not answer', 'mend the store first')
+    return warning(check, 'not compared: the store does not answer', 'fix the store first')
   }
 }

@@ -64,7 +64,7 @@ function checkFfmpeg(environment: Environment): readonly Finding[] {
   if (path === undefined) {
     const named = environment[FFMPEG_VARIABLE]
     const found = named === undefined ? 'none was found' : `FFMPEG_PATH names ${named}, which cannot be run`
-    return [failed('FFmpeg', `${found}: no stills of videos`, INSTALL_FFMPEG)]
+    return [failed('FFmpeg', `${found}: video stills are disabled`, INSTALL_FFMPEG)]
   }
   const run = (word: string) => spawnSync(path, ['-hide_banner', word], { encoding: 'utf8', timeout: 10_000 })
   const version = spawnSync(path, ['-version'], { encoding: 'utf8', timeout: 10_000 })

@@ -42,7 +42,7 @@ export async function clientVectors(): Promise<string> {
     urls.push({ call, arguments: given, parameters: ordered, url: await attempt(call, given, ordered) })
   }
   return `{
-"comment": "Made of the client in TypeScript by scripts/documents/client-vectors.ts; do not edit.",
+"comment": "Generated from the client in TypeScript by scripts/documents/client-vectors.ts; do not edit.",
 "baseUrl": ${JSON.stringify(BASE_URL)},
 "secretKey": ${JSON.stringify(SECRET_KEY)},
 "base64Secret": ${JSON.stringify(BASE64_SECRET)},

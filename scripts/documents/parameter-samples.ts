@@ -115,7 +115,7 @@ function acceptedTexts(values: ParameterValues): readonly string[] {
 }
 
 /** One value of each parameter. The guide declares which of them apply to assets and which to other media. */
-export const SAMPLES: Parameters = {
+const SAMPLES: Parameters = {
   size: 64,
   width: 400,
   height: 300,

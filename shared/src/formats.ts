@@ -22,7 +22,7 @@ export type AssetExtension = WrittenExtension | 'apng' | 'svg' | 'heic' | 'jxl'
 export type WrittenExtension = 'png' | 'jpg' | 'webp' | 'gif' | 'avif'
 
 /** The MIME type of each image format. */
-export const IMAGE_MIME: Readonly<Record<ImageFormat, string>> = {
+const IMAGE_MIME: Readonly<Record<ImageFormat, string>> = {
   png: 'image/png',
   jpeg: 'image/jpeg',
   webp: 'image/webp',

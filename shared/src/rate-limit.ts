@@ -147,7 +147,7 @@ export function createRequestLimits(limiter: RateLimiter, path: string, address:
 }
 
 /** Returns the active budgets. */
-export function budgetsOf(config: Config['rateLimitConfig']): Partial<Record<BudgetName, Budget>> {
+function budgetsOf(config: Config['rateLimitConfig']): Partial<Record<BudgetName, Budget>> {
   if (!config.enabled) return {}
   const { maxAttempts, windowMs, internalMaxAttempts, badSignatureMaxAttempts, renderMaxAttempts } = config
   const budget = (attempts: number): Budget => ({ maxAttempts: attempts, windowMs })

@@ -1,8 +1,9 @@
-/** References to sections of the contract refer to existing sections. */
+/** The contract lists every parameter, and references to its sections refer to existing ones. */
 
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { PARAMETER_GUIDE } from '@media-proxy/shared/request/parameter-guide.ts'
 import { expect, it } from 'vitest'
 
 const ROOT = join(import.meta.dirname, '../..')
@@ -32,6 +33,15 @@ it('every reference to the contract names an existing section', () => {
 it('the contract refers only to its own existing sections', () => {
   const own = [...read(CONTRACT).matchAll(/\bsection (\d+)/g)].map(([, number]) => Number(number))
   expect(own.filter((number) => !sections.includes(number))).toEqual([])
+})
+
+it('the contract lists every parameter, and where it is accepted', () => {
+  const rows = [...read(CONTRACT).matchAll(/^\| (`\w+`(?:, `\w+`)*) +\| (\w+)[^|]*\| (\w+)[^|]*\|[^|]*\|$/gm)]
+  const listed = rows.flatMap(([, names = '', onAssets = '', onAttachments = '']) =>
+    [...names.matchAll(/\w+/g)].map(([name]) => [name, onAssets !== 'no', onAttachments !== 'no']),
+  )
+  const accepted = PARAMETER_GUIDE.map(({ name, on }) => [name, on !== 'transformation', on !== 'asset'])
+  expect(listed.toSorted()).toEqual(accepted.toSorted())
 })
 
 /** Returns the section numbers in a text, also when a comment breaks the line inside a reference. */

@@ -170,7 +170,7 @@ describe.each(SERVICES)('attachments whose signatures are only reported, at %s',
     const { status, headers } = await send(service.url, '/attachments/1/2/a.png?ex=1')
     expect([status, headers['cache-control']]).toEqual([200, 'public, max-age=31536000, immutable'])
     expect((await send(service.url, await urls().sign('1/2/a.png'))).status).toBe(200)
-    expect(service.log.filter(({ msg }) => msg === 'an attachment would be refused').length).toBeGreaterThan(
+    expect(service.log.filter(({ msg }) => msg === 'an attachment would be rejected').length).toBeGreaterThan(
       0,
     )
     await service.close()

@@ -65,9 +65,12 @@ describe.each([
       '/attachments/1/a.png?time=%3Cscript%3E',
       'Bad Request: time=%3Cscript%3E is invalid; accepted: seconds',
     ],
-    ['/attachments/1/a.gif?format=mp4&fit=cover', 'Bad Request: a clip takes fit=inside alone'],
+    ['/attachments/1/a.gif?format=mp4&fit=cover', 'Bad Request: a clip supports only fit=inside'],
     ['/attachments/1/a.mp4?format=webm&time=best', 'Bad Request: a clip begins at seconds or'],
-    ['/avatars/1/a.webp?format=mp4', 'Bad Request: format=mp4 is of attachments and external media'],
+    [
+      '/avatars/1/a.webp?format=mp4',
+      'Bad Request: format=mp4 is supported only for attachments and external media',
+    ],
     ['/avatars/1/a.bmp', 'Bad Request: the file name of an asset is a hash'],
     ['/external/x', 'Bad Request: an external URL is /external/<signature>/<target>'],
   ])('state the reason for %s', async (path, words) => {

@@ -74,7 +74,7 @@ describe('an origin with the configuration of an existing deployment', () => {
       NODE_ENV: 'production',
       MEDIA_PROXY_NODE_ENV: 'production',
     })
-    expect(output).toContain('FLUXER_CONFIG, s3.endpoint is taken for it')
+    expect(output).toContain('using FLUXER_CONFIG, s3.endpoint')
     expect(output).not.toContain('a-secret-of-theirs')
     expect(output).not.toContain(s3.credentials.secretAccessKey)
   })
@@ -90,7 +90,7 @@ describe('an origin with the configuration of an existing deployment', () => {
       FLUXER_S3_SECRET_ACCESS_KEY: s3.credentials.secretAccessKey,
       FLUXER_S3_BUCKET_CDN: 'cdn',
     })
-    expect(output).toContain('FLUXER_S3_BUCKET_CDN is taken for it')
+    expect(output).toContain('using FLUXER_S3_BUCKET_CDN')
     expect(output).not.toContain('a-secret-of-theirs')
   })
 

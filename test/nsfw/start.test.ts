@@ -62,7 +62,7 @@ it('is ready when the required model exists', async () => {
 
 it('starts without its model, and logs a warning', async () => {
   const child = start({ MEDIA_PROXY_NSFW_MODEL_PATH: join(directory, 'missing.onnx') })
-  const [url, line] = await Promise.all([listening(child), logged(child, 'nothing is scanned')])
+  const [url, line] = await Promise.all([listening(child), logged(child, 'NSFW scanning is disabled')])
   expect(line).toContain('missing.onnx')
   const ready = await fetch(`${url}/_ready`)
   expect([ready.status, await ready.text()]).toEqual([503, 'Not ready: model'])

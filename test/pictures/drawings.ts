@@ -13,7 +13,7 @@ export interface Drawing {
 
 type Colour = readonly [red: number, green: number, blue: number]
 
-export const [PHOTO_WIDTH, PHOTO_HEIGHT] = [240, 180]
+const [PHOTO_WIDTH, PHOTO_HEIGHT] = [240, 180]
 
 /**
  * Draws a landscape like a photograph: a sky that changes slowly, edges in every direction, thin lines like

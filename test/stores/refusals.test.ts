@@ -236,7 +236,7 @@ describe('rejected credentials', () => {
     ['InvalidAccessKeyId', /does not know the access key: .*MEDIA_PROXY_S3_ACCESS_KEY_ID/],
     ['SignatureDoesNotMatch', /MEDIA_PROXY_S3_SECRET_ACCESS_KEY/],
     ['RequestTimeTooSkewed', /clock/],
-    ['ExpiredToken', /past its time: .*MEDIA_PROXY_S3_SESSION_TOKEN/],
+    ['ExpiredToken', /expired: .*MEDIA_PROXY_S3_SESSION_TOKEN/],
     ['InvalidToken', /not one of this key/],
     ['AccessDenied', /s3:GetObject/],
   ])('with %s are reported with a fix, and never with a signature', async (code, words) => {

@@ -105,7 +105,7 @@ it('writes a record when a response breaks off, and sends nothing of it to the c
   const path = await signed(`${far.url}/hidden-path/broken.png`)
   const { answer, lines } = await lineOf(path, 'broken')
   expect(answer).toBeUndefined()
-  expect(lines.map(({ msg }) => msg)).toEqual(['request', 'an answer broke off'])
+  expect(lines.map(({ msg }) => msg)).toEqual(['request', 'a response body failed'])
   expect(lines[1]).toMatchObject({ failure: 'external-unreachable' })
   expect((await lineOf('/_health', 'after')).answer?.status).toBe(200)
 })

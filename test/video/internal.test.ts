@@ -271,7 +271,7 @@ describe('an origin with neither libav nor FFmpeg', () => {
       expect([ready.status, ready.body.toString()]).toEqual([503, 'Not ready: video decoder'])
       expect((await send(service.url, '/attachments/1/picture.png?width=20')).status).toBe(200)
       expect(service.log.map(({ msg }) => msg)).toContain(
-        'no stills of videos: install FFmpeg 5 or newer, or set FFMPEG_PATH',
+        'video stills are disabled: install FFmpeg 5 or newer, or set FFMPEG_PATH',
       )
     } finally {
       await service.close()

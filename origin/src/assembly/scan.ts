@@ -13,7 +13,7 @@ export function openClassifier(config: Config, log: Log): Classifier | undefined
   if (!config.nsfw.enabled || config.staticMode) return undefined
   const classifier = classifierOf(modelOf(config), config.nsfw.queuedScans, log)
   void classifier.loaded.then((fault) => {
-    if (fault !== undefined) log.error({ detail: fault.detail }, 'nothing is scanned')
+    if (fault !== undefined) log.error({ detail: fault.detail }, 'NSFW scanning is disabled')
   })
   return classifier
 }

@@ -153,7 +153,10 @@ async function detectFfmpeg(
 ): Promise<FfmpegBinary | undefined> {
   const binary = await inspectFfmpeg(environment)
   if ('fault' in binary) {
-    log.error({ detail: binary.fault }, 'no stills of videos: install FFmpeg 5 or newer, or set FFMPEG_PATH')
+    log.error(
+      { detail: binary.fault },
+      'video stills are disabled: install FFmpeg 5 or newer, or set FFMPEG_PATH',
+    )
     return undefined
   }
   log.info({ ...binary }, 'FFmpeg decodes videos')
@@ -162,5 +165,8 @@ async function detectFfmpeg(
 
 function logIsolation({ network }: Isolation, log: Log): void {
   if (network === 'none') log.info('engine processes have no network')
-  else log.warn('this system does not let engine processes be cut off from the network; their limits hold')
+  else
+    log.warn(
+      'this system does not support network isolation of engine processes; their resource limits still apply',
+    )
 }

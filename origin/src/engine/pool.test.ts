@@ -5,7 +5,7 @@ import { createPool, type PoolOptions } from './pool.ts'
 
 const READY: Ready = { renderer: '', libav: null, cpuSeconds: 0 }
 
-/** A process that is ready at once, and counts the calls of `rest`. */
+/** A process that is ready at once, and counts the calls of `releaseMemory`. */
 function fakeProcess(pid: number): EngineProcess & { rests: number; sourceId: number | undefined } {
   const ended = Promise.withResolvers<ProcessEnd>()
   return {

@@ -41,7 +41,7 @@ export interface Pool {
   close(): Promise<void>
 }
 
-/** How long a process is idle before `rest` is called, in milliseconds. */
+/** How long a process is idle before `releaseMemory` is called, in milliseconds. */
 const REST_MS = 1000
 /**
  * How long no process has been idle before one beyond the warm ones starts, in milliseconds. A start costs as
@@ -67,7 +67,7 @@ class ProcessPool implements Pool {
   readonly #idle: EngineProcess[] = []
   /** When each process became idle, in milliseconds. */
   readonly #idleSince = new WeakMap<EngineProcess, number>()
-  /** Idle processes whose `rest` has not been called yet. */
+  /** Idle processes whose `releaseMemory` has not been called yet. */
   readonly #unreleased = new Set<EngineProcess>()
   readonly #waiters = new Set<(process: EngineProcess | undefined) => void>()
   #starting = 0

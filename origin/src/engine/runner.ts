@@ -100,7 +100,7 @@ export function createRunner({ classes, mostCost, events }: RunnerOptions): Runn
         return fail('too-large-dimensions', `predicted ${describeCost(cost)}`)
       jobClass = classes.admitted(cost, source)
     }
-    return fail('defect', 'a job costs more each time than it said')
+    return fail('defect', 'the predicted cost of a job grows at each attempt')
   }
 }
 

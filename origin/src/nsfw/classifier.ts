@@ -104,7 +104,7 @@ class BatchingClassifier implements Classifier {
   async classify(images: Uint8Array, signal: AbortSignal): Promise<readonly Predictions[] | Failure> {
     if (signal.aborted) return abortFailure(signal)
     if (images.length % MODEL_IMAGE_BYTES !== 0)
-      throw new RangeError(`a picture for the model has ${MODEL_IMAGE_BYTES} bytes`)
+      throw new RangeError(`an image for the model has to have ${MODEL_IMAGE_BYTES} bytes`)
     if (this.#fault !== undefined && (this.#pool.closed || this.#closing.signal.aborted)) return this.#fault
     if (this.waiting >= this.#options.queue)
       return fail('overloaded', `${this.waiting} scans waiting`, RETRY_AFTER)

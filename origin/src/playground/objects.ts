@@ -30,7 +30,7 @@ export async function listObjectPaths(bucketFolder: string): Promise<readonly st
 }
 
 /** Returns the path that serves an object. Undefined when there is none. */
-export function pathOfKey(key: string): string | undefined {
+function pathOfKey(key: string): string | undefined {
   const [first = '', ...rest] = key.split('/')
   switch (first) {
     case 'attachments':

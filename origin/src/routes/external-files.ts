@@ -160,7 +160,7 @@ async function openPart(
   // attributed to a known version, so no validators are sent.
   if (!headers.has('if-range')) return { ...opened, validators: NO_VALIDATORS, response, body }
   await body.cancel()
-  return fail('external-unreachable', 'another file than the one before')
+  return fail('external-unreachable', 'the external server sent another file than before')
 }
 
 function isSameFile(one: ExternalResponse, other: ExternalResponse): boolean {

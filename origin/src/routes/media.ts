@@ -86,7 +86,7 @@ function rejectUrl(failure: Failure, { requestId, forEdge }: Exchange): Answer {
   return answer
 }
 
-const OWN_REQUEST = fail('address-refused', 'a request of this service itself')
+const OWN_REQUEST = fail('address-refused', 'the request comes from this service')
 
 function verify(
   request: AttachmentRequest,
@@ -95,7 +95,7 @@ function verify(
 ): Promise<AttachmentRequest | Failure> {
   return verifyAttachment(request, attachments, now() / 1000, ({ detail }) => {
     observer.metrics.count('media_proxy.attachment.reports')
-    log.warn({ requestId, detail }, 'an attachment would be refused')
+    log.warn({ requestId, detail }, 'an attachment would be rejected')
   })
 }
 

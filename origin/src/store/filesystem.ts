@@ -68,7 +68,7 @@ export function createFilesystemStore(directory: string): ObjectStore {
     async upload(bucket, key, { body, sizeBytes, part }) {
       if (part !== undefined) {
         await body.cancel()
-        return fail('store-misconfigured', 'a folder knows no multipart uploads')
+        return fail('store-misconfigured', 'the filesystem store does not support multipart uploads')
       }
       const write = async (to: string) => {
         // The stream types of Node and of the platform differ only in their names.

@@ -37,5 +37,5 @@ async function readChunk(reader: ReadableStreamDefaultReader<Uint8Array>): Promi
 
 async function tooLong(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<Failure> {
   await reader.cancel()
-  return fail('store-unreachable', 'object longer than its store said')
+  return fail('store-unreachable', 'the object is longer than the store declared')
 }

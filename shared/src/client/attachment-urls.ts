@@ -42,7 +42,7 @@ export function createAttachmentUrls(options: AttachmentUrlsOptions): Attachment
     times: { readonly issued: number; readonly expires: number | 'never' },
   ): Promise<string> {
     const key = decodeObjectKey(`attachments/${encodeKey(path)}`.split('/'))
-    if (isFailure(key)) throw new RangeError(`the service would refuse this path: ${key.detail}`)
+    if (isFailure(key)) throw new RangeError(`the service would reject this path: ${key.detail}`)
     ring ??= createBase64KeyRing([options.secret])
     const signature = await signAttachment(await ring, key, times.issued, times.expires)
     const query = `?${serializeAttachmentSignature(signature)}`

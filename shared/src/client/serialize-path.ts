@@ -12,7 +12,7 @@ export function serializePath(path: string, query: string, key?: string): string
   const url = new URL(path + query, 'https://media.invalid')
   const parsed = parseRequest(url, { accept: null, assets: false, presetOf: anyPreset })
   if (isFailure(parsed)) {
-    throw new RangeError(`the service would refuse this URL: ${parsed.detail ?? 'no such route'}`)
+    throw new RangeError(`the service would reject this URL: ${parsed.detail ?? 'no such route'}`)
   }
   if (key !== undefined && (!('key' in parsed) || parsed.key !== objectKey(key))) {
     throw new RangeError('a name that would lead to another object')

@@ -64,13 +64,13 @@ export function createUploadUrls(options: UploadUrlsOptions): UploadUrls {
 
 function pathOf(key: string): string {
   const checked = toObjectKey(key)
-  if (isFailure(checked)) throw new RangeError(`the service would refuse this key: ${checked.detail}`)
+  if (isFailure(checked)) throw new RangeError(`the service would reject this key: ${checked.detail}`)
   return `/v1/relay/${encodeURIComponent(key)}`
 }
 
 function accepted(path: string): string {
   const request = parseRelay(new URL(path, 'https://media.invalid'))
   if (request === undefined || isFailure(relayTargetOf(request)))
-    throw new RangeError('the service would refuse this part of an upload')
+    throw new RangeError('the service would reject this part of an upload')
   return path
 }

@@ -56,7 +56,7 @@ describe('the configuration of a Fluxer deployment', () => {
       })
       expect(loaded.notices).toHaveLength(15)
       expect(loaded.notices).toContain(
-        'MEDIA_PROXY_SECRET_KEY is not set: FLUXER_CONFIG, services.media_proxy.secret_key is taken for it',
+        'MEDIA_PROXY_SECRET_KEY is not set; using FLUXER_CONFIG, services.media_proxy.secret_key',
       )
     }
   })
@@ -97,7 +97,7 @@ describe('the configuration of a Fluxer deployment', () => {
   ])('is read from %s alone', (variable, value, expected) => {
     const { config, notices } = load({ [variable]: value })
     expect(config).toMatchObject(expected)
-    expect(notices).toEqual([expect.stringContaining(`${variable} is taken for it`)])
+    expect(notices).toEqual([expect.stringContaining(`using ${variable}`)])
     expect(notices.join()).not.toContain(value.repeat(1).length > 3 ? value : 'no value')
   })
 

@@ -109,7 +109,7 @@ describe('the configuration', () => {
     expect(loaded).toMatchObject({
       ok: true,
       warnings: [
-        'MEDIA_PROXY_SECRET_KEY: the # in its value begins no comment, and belongs to it with what follows',
+        'MEDIA_PROXY_SECRET_KEY: the # in its value does not begin a comment: it is part of the value',
         'MEDIA_PROXY_EDGE_SECRET_KEY: the quotes around its value belong to it',
       ],
     })

@@ -80,7 +80,7 @@ export function loadConfig(side: ServiceSide, sources: ConfigSources): LoadedCon
       return `${name}: no such setting, ignored${nearest === undefined ? '' : `; did you mean ${nearest}?`}`
     })
     .concat([...known].flatMap((name) => warnOfQuotes(name, sources.environment[name])))
-  const notices = inherited.map(({ path, from }) => `${variableOf(path)} is not set: ${from} is taken for it`)
+  const notices = inherited.map(({ path, from }) => `${variableOf(path)} is not set; using ${from}`)
   return { ok: true, config: parsed.data, warnings, notices }
 }
 
@@ -92,7 +92,7 @@ export function loadConfig(side: ServiceSide, sources: ConfigSources): LoadedCon
 function warnOfQuotes(name: string, value: unknown): string[] {
   if (typeof value !== 'string') return []
   if (/\s#/.test(value))
-    return [`${name}: the # in its value begins no comment, and belongs to it with what follows`]
+    return [`${name}: the # in its value does not begin a comment: it is part of the value`]
   return /^(["']).*\1$/s.test(value) ? [`${name}: the quotes around its value belong to it`] : []
 }
 
@@ -238,7 +238,7 @@ function storeFaults(side: ServiceSide, { s3, staticMode }: Config): readonly Fa
       const variable = variableOf(['s3', name])
       faults.push({
         name: variable,
-        text: `${variable}: the bucket ${bucket} is also another one's, elsewhere`,
+        text: `${variable}: the bucket ${bucket} is also configured at another endpoint`,
       })
     }
     endpoints.set(bucket, at)

@@ -29,8 +29,6 @@ import {
   urlPath,
 } from './settings.ts'
 
-const _MIB = 1024 * 1024
-
 function group<T extends z.ZodRawShape>(shape: T) {
   return z.strictObject(shape).prefault({} as never)
 }

@@ -51,7 +51,7 @@ function explainParameter({
 }
 
 /** Describes the values that a parameter accepts. */
-export function wordsOf(values: ParameterValues): string {
+function wordsOf(values: ParameterValues): string {
   switch (values.kind) {
     case 'choice':
       return values.of.join(', ')

@@ -9,7 +9,7 @@ import { decodeBase64Url, encodeBase64Url } from '../signing/base64url.ts'
 import { decodeSegment } from './object-key.ts'
 
 /** The largest length of a URL that the service fetches, in characters. */
-export const MAX_EXTERNAL_URL_LENGTH = 8192
+const MAX_EXTERNAL_URL_LENGTH = 8192
 
 /**
  * Decodes a raw target to an absolute URL, normalised and without a fragment. Fails with `bad-request` when

@@ -272,9 +272,10 @@ function badParameter(name: string, query: URLSearchParams): Failure {
  * Explains a rejected value that the parameter accepts in other requests. Undefined when it never accepts it.
  */
 function clashOf(name: string, found: string): string | undefined {
-  if (name === 'fit' && oneOf(FITS)(found) !== undefined) return 'a clip takes fit=inside alone'
+  if (name === 'fit' && oneOf(FITS)(found) !== undefined) return 'a clip supports only fit=inside'
   if (name === 'time' && parseTime(found) !== undefined) return 'a clip begins at seconds or at a percentage'
-  if (name === 'format' && isClipFormat(found)) return `format=${found} is of attachments and external media`
+  if (name === 'format' && isClipFormat(found))
+    return `format=${found} is supported only for attachments and external media`
   return undefined
 }
 

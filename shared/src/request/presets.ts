@@ -19,8 +19,8 @@ export function expandPreset(
 ): URLSearchParams | Failure {
   const refused = presetsOnly ? RENDITION_PARAMETERS.find((name) => query.has(name)) : undefined
   if (refused !== undefined) {
-    const hint = { text: 'only presets are taken here, such as ?preset=<name>' }
-    return { ...fail('bad-request', `the parameter ${refused} beside presets`), hint }
+    const hint = { text: 'only presets are accepted here, such as ?preset=<name>' }
+    return { ...fail('bad-request', `the parameter ${refused} is not allowed: only presets are`), hint }
   }
   const name = query.get('preset')
   if (name === null) return query

@@ -7,7 +7,7 @@
 import { type FailureCode, phraseOf } from './failure.ts'
 
 /** The meaning of failures about a file or an address. The response includes them with `explainErrors`. */
-export const SOURCE_EXPLANATIONS = {
+const SOURCE_EXPLANATIONS = {
   undecodable: 'The file starts like media, but nothing of it can be decoded. It is damaged or truncated.',
   'address-refused':
     'The service fetches only http and https URLs with the default port, a public address and no user name.',

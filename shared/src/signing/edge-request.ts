@@ -11,7 +11,7 @@ import { decodeBase64Url, encodeBase64Url } from './base64url.ts'
 import { type KeyRing, sign, verify } from './hmac.ts'
 
 /** The headers that carry the signature. */
-export const EDGE_HEADERS = {
+const EDGE_HEADERS = {
   time: 'x-edge-time',
   client: 'x-edge-client',
   signature: 'x-edge-signature',
@@ -38,7 +38,7 @@ export const URL_REFUSED_HEADER = 'x-media-url-refused'
 export const ASKED_HOST_HEADER = 'x-edge-host'
 
 /** The largest difference between the signed time and the origin's clock, in the past or the future. */
-export const EDGE_SIGNATURE_SECONDS = 60
+const EDGE_SIGNATURE_SECONDS = 60
 
 /** The signed parts of a request, apart from the time. */
 export interface EdgeRequest {

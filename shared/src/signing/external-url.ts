@@ -10,7 +10,7 @@ import { type KeyRing, SIGNATURE_BYTES, sign, verify } from './hmac.ts'
 /**
  * Returns the signed text: the target with the expiry, if any, or, for a `v3` target, with all parameters.
  */
-export function externalMessage({
+function externalMessage({
   rawTarget,
   expiresAt,
   signedParameters,

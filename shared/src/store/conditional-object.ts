@@ -65,7 +65,7 @@ export async function openConditionally(
       info = object.info
     }
   }
-  return fail('store-unreachable', 'the object changed whenever it was read')
+  return fail('store-unreachable', 'the object changed during each read')
 }
 
 /** Whether a request depends on the validators of the object. */

@@ -166,7 +166,7 @@ def transformation_pairs(parameters: Mapping[str, object]) -> Pairs:
     # A clip shows whole frames, and it starts at a given time, not at a frame that the service selects.
     if given.get("format") in ("mp4", "webm"):
         if given.get("fit", "inside") != "inside":
-            raise ValueError("a clip takes fit=inside alone")
+            raise ValueError("a clip supports only fit=inside")
         if given.get("time") == "best":
             raise ValueError("a clip takes no time=best")
     return pairs

@@ -46,7 +46,7 @@ export function createStillDecoder(tools: VideoTools): DecodeStill {
     const libav = await tools.libav()
     if (info.ownDecoder === 'colours') return decodeColours(libav, bytes, info)
     const decoded = libav === undefined ? undefined : await decodeWithLibav(libav, bytes, info)
-    if (info.format !== 'heic') return decoded ?? fail('not-ready', `nothing here decodes ${info.format}`)
+    if (info.format !== 'heic') return decoded ?? fail('not-ready', `there is no decoder for ${info.format}`)
     return decoded === undefined || isFailure(decoded) ? decodeHeic(bytes, info) : decoded
   }
 }

@@ -56,7 +56,7 @@ export function objectRanges({ store, bucket, key, info, head, signal }: ObjectB
     const { start: gotStart, end: gotEnd } = object.range ?? { start: 0, end: info.sizeBytes - 1 }
     if (gotStart !== range.start || gotEnd !== range.end) {
       await object.body.cancel()
-      return fail('store-misconfigured', 'the store answered another range than was asked for')
+      return fail('store-misconfigured', 'the store sent another range than was requested')
     }
     return readAll(object.body, end - start)
   }

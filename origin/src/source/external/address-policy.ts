@@ -47,7 +47,7 @@ export function isAllowedHost(url: URL, { allowedHosts }: AddressPolicy): boolea
 }
 
 /** Returns the IP address in the host of a URL, without the brackets of IPv6. Undefined for a name. */
-export function literalAddress(hostname: string): string | undefined {
+function literalAddress(hostname: string): string | undefined {
   const bare = hostname.startsWith('[') && hostname.endsWith(']') ? hostname.slice(1, -1) : hostname
   return ipaddr.isValid(bare) && (bare !== hostname || ipaddr.IPv4.isValidFourPartDecimal(bare))
     ? bare

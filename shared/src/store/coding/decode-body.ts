@@ -10,7 +10,7 @@ export type DecodedBody =
   | { readonly complete: false; readonly body: ReadableStream<Uint8Array> }
 
 /** The largest decoded body held in memory, so that its length is known before the first byte is sent. */
-export const HELD_BYTES = 1024 * 1024
+const HELD_BYTES = 1024 * 1024
 
 /**
  * Decodes a stored body. Fails with `broken-source` when the bytes do not match their coding, and with
@@ -83,7 +83,7 @@ async function* undo(source: Chunks, coding: Coding, zlib: Zlib): Chunks {
     for await (const chunk of decoder) yield chunk
   } catch (error) {
     if (error instanceof BodyError || isAbort(error)) throw error
-    throw new BodyError(fail('broken-source', `stored as ${coding}, and its bytes are not`), error)
+    throw new BodyError(fail('broken-source', `stored as ${coding}, but the bytes are not ${coding}`), error)
   } finally {
     decoder.destroy()
   }

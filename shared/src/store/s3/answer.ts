@@ -26,7 +26,7 @@ export function readAnswer(response: Response, requested: RangeRequest | undefin
   const whole = part.sizeBytes === undefined ? rest : { ...rest, sizeBytes: part.sizeBytes }
   if (isUnsatisfiable(requested, part.sizeBytes)) return rangeNotSatisfiable(part.sizeBytes)
   const range = rangeWithin(requested, part)
-  if (range === undefined) return fail('store-misconfigured', 'S3 answered another part than was asked for')
+  if (range === undefined) return fail('store-misconfigured', 'S3 sent another range than was requested')
   return { info: whole, range, body: cut(body, part, range) }
 }
 
@@ -37,12 +37,12 @@ interface Part extends ByteRange {
 
 function readPart(headers: Headers): Part | Failure {
   const match = /^bytes (\d{1,15})-(\d{1,15})\/(\d{1,15}|\*)$/.exec(headers.get('content-range') ?? '')
-  if (match === null) return fail('store-misconfigured', 'S3 answered a part without saying which')
+  if (match === null) return fail('store-misconfigured', 'S3 sent a range without Content-Range')
   const [, first, last, total] = match
   const [start, end] = [Number(first), Number(last)]
   const length = headers.get('content-length')
   if (end < start || (length !== null && Number(length) !== end - start + 1)) {
-    return fail('store-misconfigured', 'S3 answered a part of another length than it says')
+    return fail('store-misconfigured', 'S3 sent a range whose length differs from its Content-Range')
   }
   return { start, end, sizeBytes: total === '*' ? undefined : Number(total) }
 }

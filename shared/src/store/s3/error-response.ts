@@ -90,7 +90,7 @@ export function failureOf(refusal: ErrorResponse, bucket: string, access: Access
   if (isBusy(refusal)) {
     const seconds = Math.min(MAX_RETRY_AFTER_SECONDS, Math.max(1, Math.ceil(retryAfterMs / 1000)))
     return {
-      ...fail('store-busy', `S3 has too much to do (${code || status})`, { 'retry-after': String(seconds) }),
+      ...fail('store-busy', `S3 is overloaded (${code || status})`, { 'retry-after': String(seconds) }),
       fix: 'spread the keys over more prefixes, or raise the request rate that the store allows',
     }
   }
@@ -127,7 +127,7 @@ function faultOf({ status, code, region }: ErrorResponse, bucket: string, access
       return [
         'store-denied',
         `${refused}: it does not know the access key`,
-        'mend MEDIA_PROXY_S3_ACCESS_KEY_ID, or the endpoint that it belongs to',
+        'correct MEDIA_PROXY_S3_ACCESS_KEY_ID, or the endpoint that it belongs to',
       ]
     case 'SignatureDoesNotMatch':
       return [
@@ -143,7 +143,7 @@ function faultOf({ status, code, region }: ErrorResponse, bucket: string, access
     case 'InvalidToken':
       return [
         'store-denied',
-        `${refused}: the session token is ${code === 'InvalidToken' ? 'not one of this key' : 'past its time'}`,
+        `${refused}: the session token is ${code === 'InvalidToken' ? 'not one of this key' : 'expired'}`,
         'set new values for MEDIA_PROXY_S3_ACCESS_KEY_ID, MEDIA_PROXY_S3_SECRET_ACCESS_KEY and ' +
           'MEDIA_PROXY_S3_SESSION_TOKEN, or have them renewed by themselves: MEDIA_PROXY_S3_CREDENTIALS=chain',
       ]

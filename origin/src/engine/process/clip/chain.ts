@@ -55,7 +55,7 @@ export function openChain({ library, constants }: Libav, { source, filters, kind
   const [from, to] = [graph.getFilter(`${first}@source`), graph.getFilter(`${last}@sink`)]
   if (configured < 0 || from === null || to === null) {
     graph.free()
-    throw new LibavRejection(`libav does not take the filters ${description}: ${configured}`)
+    throw new LibavRejection(`libav rejects the filters ${description}: ${configured}`)
   }
   const out = new library.Frame()
   out.alloc()
@@ -75,7 +75,7 @@ export function openChain({ library, constants }: Libav, { source, filters, kind
     push(frame, onFrame) {
       const given = from.buffersrcAddFrameSync(frame, constants.AV_BUFFERSRC_FLAG_KEEP_REF)
       if (given < 0 && given !== constants.AVERROR_EOF)
-        throw new LibavRejection(`the filters refuse a frame: ${given}`)
+        throw new LibavRejection(`the filters reject a frame: ${given}`)
       take(to, onFrame)
       return given >= 0
     },

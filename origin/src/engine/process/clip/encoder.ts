@@ -42,7 +42,7 @@ export function openEncoder(
 
   function send(frame: Frame | null, onPacket: (packet: Packet) => void): void {
     const sent = context.sendFrameSync(frame)
-    if (sent < 0 && frame !== null) throw new LibavRejection(`the encoder ${name} refuses a frame: ${sent}`)
+    if (sent < 0 && frame !== null) throw new LibavRejection(`the encoder ${name} rejects a frame: ${sent}`)
     while (context.receivePacketSync(packet) >= 0) {
       try {
         onPacket(packet)

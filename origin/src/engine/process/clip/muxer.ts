@@ -131,5 +131,5 @@ export function openMuxer(libav: Libav, format: ClipFormat | 'avif', { loop }: M
 
 /** Throws when libav returns an error: a file may have timestamps that no other file can hold. */
 function check(code: number, what: string): void {
-  if (code < 0) throw new LibavRejection(`the muxer refuses its ${what}: ${code}`)
+  if (code < 0) throw new LibavRejection(`the muxer rejects its ${what}: ${code}`)
 }

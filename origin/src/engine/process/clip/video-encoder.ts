@@ -1,6 +1,6 @@
 /**
  * The video encoders and their settings. Measured on two cores: processor milliseconds per megapixel,
- * kilobits per second and SSIMULACRA2 (see `pnpm bench clips`).
+ * kilobits per second and SSIMULACRA2.
  */
 
 import type { ClipFormat } from '@media-proxy/shared/formats.ts'

@@ -6,7 +6,7 @@ import { findFaces } from './find-faces.ts'
 
 /**
  * Returns the layout whose crop keeps the faces of a source in the centre, or uses attention when there are
- * none. `looked` is the source at any size. Fails with `undecodable`.
+ * none. `sample` is the source at any size. Fails with `undecodable`.
  */
 export async function towardsFaces(
   layout: Layout,

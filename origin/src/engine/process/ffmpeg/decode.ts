@@ -32,7 +32,7 @@ export async function decodeRuns(
   const { video, size, maxPixels } = options
   if (!hasElementaryForm(video.codec)) return fail('undecodable', `${video.codec} has no elementary form`)
   const joined = joinRuns(video.codec, runs)
-  if (joined === undefined) return fail('undecodable', 'runs that lean on what was before')
+  if (joined === undefined) return fail('undecodable', 'runs that depend on earlier frames')
   const { run, selected, ownOf } = joined
   const stream = elementaryStream(video.codec, run, video)
   if (isFailure(stream)) return stream

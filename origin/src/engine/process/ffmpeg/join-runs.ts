@@ -12,7 +12,7 @@ export interface JoinedRuns {
   readonly run: Pick<PacketRun, 'packets' | 'description'>
   /** The indices of the wanted frames among the decoded ones, in presentation order, without duplicates. */
   readonly selected: readonly number[]
-  /** For each run, the position of its frame in `wanted`. */
+  /** For each run, the position of its frame in `selected`. */
   readonly ownOf: readonly number[]
 }
 

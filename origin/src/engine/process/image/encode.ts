@@ -147,7 +147,7 @@ const SMALL_PIXELS = 256 * 256
  * Returns the AVIF quality that looks like a quality on the scale of WebP and JPEG (1..100). Piecewise linear
  * between measured points.
  */
-export function avifQuality(quality: number): number {
+function avifQuality(quality: number): number {
   const upper = AVIF_EQUIVALENTS.findIndex(([scale]) => scale >= quality)
   const [highScale, high] = AVIF_EQUIVALENTS[Math.max(1, upper)] ?? [100, 90]
   const [lowScale, low] = AVIF_EQUIVALENTS[Math.max(1, upper) - 1] ?? [1, 1]

@@ -30,6 +30,6 @@ export function reachableFrames(requested: readonly number[], decodes: number): 
 }
 
 /** Returns the number of frames that are decoded for the given ones, each from the first frame. */
-export function decodesOf(frames: readonly number[]): number {
+function decodesOf(frames: readonly number[]): number {
   return frames.reduce((sum, frame) => sum + frame + 1, 0)
 }

@@ -79,7 +79,7 @@ interface DecodedFrames {
  * Returns the sorted indices of the frames to scan, without the first. `times` are the start times of the
  * frames, and the end.
  */
-export function framesToScan(times: readonly number[], frames: number, most: number): readonly number[] {
+function framesToScan(times: readonly number[], frames: number, most: number): readonly number[] {
   const seconds = times.at(-1) ?? 0
   const count = scanCount(seconds, most)
   const byTime = evenTimestamps(seconds, count).map((timestamp) => frameAt(times, timestamp))

@@ -91,7 +91,7 @@ function different(frames: readonly Frame[]): readonly Frame[] {
 }
 
 /** The largest number of video tracks other than the shown one. Videos of several cameras have no more. */
-export const MAX_OTHER_TRACKS = 15
+const MAX_OTHER_TRACKS = 15
 /**
  * The number of evenly spaced frames of each of them that are scanned, in addition to the first and the last
  * one.

@@ -26,7 +26,7 @@ export function sheetSize(frame: Size, { columns, rows }: Sprite): Size {
  * Returns the seconds between two frames. A video that declares no duration shows its first frame in every
  * place.
  */
-export function spriteInterval(durationSeconds: number | undefined, { columns, rows }: Sprite): number {
+function spriteInterval(durationSeconds: number | undefined, { columns, rows }: Sprite): number {
   return (durationSeconds ?? 0) / (columns * rows)
 }
 

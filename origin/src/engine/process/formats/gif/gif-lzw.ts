@@ -13,8 +13,8 @@ const MAX_CODES = 1 << MAX_CODE_BITS
 const NONE = -1
 
 /**
- * Decodes up to `wanted` pixels, or up to the first invalid code. Writes them to `output` when it is given.
- * The last run may extend past `wanted`.
+ * Decodes up to `pixelCount` pixels, or up to the first invalid code. Writes them to `output` when it is given.
+ * The last run may extend past `pixelCount`.
  */
 export function readLzw(
   data: Uint8Array,
