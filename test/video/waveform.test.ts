@@ -85,6 +85,22 @@ describe.skipIf(libav === undefined)('waveforms (need libav)', () => {
     expect(isLoud).toEqual(lastThird === 1 ? [false, true, false] : [true, false, true])
   })
 
+  it.skipIf(FFMPEG === undefined)(
+    'stay in step with audio of which many short pieces are missing',
+    async () => {
+      // In the first half 90 ms of each quarter of a second are missing, and the last tenth is loud.
+      const audio = "aevalsrc='(0.1+0.7*gte(t,18))*sin(2*PI*400*t)':s=48000:d=20:n=480"
+      const bytes = await makeVideo(
+        'mka',
+        audio,
+        ['-af', "aselect='gte(t,10)+lt(mod(t,0.25),0.16)'", '-c:a', 'pcm_s16le'],
+        20,
+      )
+      const peaks = [...((await waveformOf('lossy.mka', bytes)) ?? [])]
+      expect(Math.abs(peaks.findIndex((peak) => peak > 100) - 0.9 * BYTES)).toBeLessThan(2)
+    },
+  )
+
   it.skipIf(FFMPEG === undefined).each([
     ['wav', []],
     ['flac', []],

@@ -13,7 +13,7 @@ import type { VideoClipOptions } from './video-clip-options.ts'
 const UNIT: IRational = { num: 1, den: CLIP_HERTZ }
 /** How long before the moment it is needed for an audio frame may start, in seconds. */
 const LEAD_SECONDS = 0.5
-/** Gaps shorter than this are rounding of the container's timestamps. */
+/** Gaps up to this are rounding of the container's timestamps, in seconds: Matroska has milliseconds. */
 const MIN_GAP_SECONDS = 0.01
 
 /** Opens the track. The caller disposes of it. */

@@ -24,8 +24,11 @@ const SAMPLES_PER_PEAK = 64
 const MAX_PEAKS = 2 ** 19
 const LOUDEST = 255
 
-/** Gaps shorter than this are rounding of the container's timestamps. */
-const MIN_PAUSE_SECONDS = 0.1
+/**
+ * How late the audio may be before silence is inserted, in seconds. The timestamps of a decoder with a delay,
+ * as of Vorbis, are late by up to one block.
+ */
+const MAX_LAG_SECONDS = 0.1
 /** Demuxers of bare streams, whose timestamps are guesses. */
 const UNTIMED: ReadonlySet<string> = new Set(['mp3', 'aac'])
 /**
@@ -61,7 +64,8 @@ export function readWaveform(
   let start = Number(startOf({ ...file, stream: shown }, libav)) * (shown.timeBase.num / shown.timeBase.den)
   let isFirst = true
   const { durationSeconds = 0 } = file.info
-  let coveredSeconds = 0
+  /** The duration of the samples and pauses so far. */
+  let placedSeconds = 0
   let samplesInAll = 0
   const failed = asFailure(() =>
     decodeAudio(libav, file.context, track, {
@@ -73,11 +77,14 @@ export function readWaveform(
           start = Math.max(start, Math.min(fileSeconds, start + paddingOf(stream)))
         isFirst = false
         const at =
-          fileSeconds === undefined || UNTIMED.has(file.demuxer.name) ? coveredSeconds : fileSeconds - start
-        const pause = Math.min(at, durationSeconds) - coveredSeconds
-        if (pause > MIN_PAUSE_SECONDS) peaks.pause(pause * hertz)
-        // Timestamps may go back, for example where recordings were joined.
-        coveredSeconds = Math.max(coveredSeconds, at + seconds)
+          fileSeconds === undefined || UNTIMED.has(file.demuxer.name) ? placedSeconds : fileSeconds - start
+        // Negative where timestamps go back, for example where recordings were joined.
+        const gap = Math.min(at, durationSeconds) - placedSeconds
+        if (gap > MAX_LAG_SECONDS) {
+          peaks.pause(gap * hertz)
+          placedSeconds += gap
+        }
+        placedSeconds += seconds
         samplesInAll = durationSeconds * hertz
       },
     }),
