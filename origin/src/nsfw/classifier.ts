@@ -164,9 +164,12 @@ class BatchingClassifier implements Classifier {
       while (this.#waiting.size > 0) {
         const process = await this.#pool.take(this.#closing.signal)
         if (process === undefined) return this.#failAll(this.#fault ?? fail('not-ready'))
-        const tasks = this.#takeBatch()
-        if (tasks.length > 0) await this.#runBatch(process, tasks)
-        this.#pool.release(process)
+        try {
+          const tasks = this.#takeBatch()
+          if (tasks.length > 0) await this.#runBatch(process, tasks)
+        } finally {
+          this.#pool.release(process)
+        }
       }
     } finally {
       this.#working = false
@@ -182,8 +185,7 @@ class BatchingClassifier implements Classifier {
       log.error({ batchTimeoutMs }, 'the scanning process is stuck')
       process.kill('deadline')
     }, batchTimeoutMs)
-    const ended = await process.run({ kind: 'scan' }, { body: images })
-    clearTimeout(timer)
+    const ended = await process.run({ kind: 'scan' }, { body: images }).finally(() => clearTimeout(timer))
     const result = predictionsOf(ended, images.length / MODEL_IMAGE_BYTES)
     if (isFailure(result)) log.error({ detail: result.detail }, 'a scan failed')
     let at = 0

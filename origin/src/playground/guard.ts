@@ -6,7 +6,6 @@
 
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
 import { ASKED_HOST_HEADER } from '@media-proxy/shared/signing/edge-request.ts'
-import { isPassedOn } from '../gate/proxy-headers.ts'
 import type { Exchange } from '../routes/exchange.ts'
 
 /** Fails with `forbidden` when a request does not come from a page on one of the service's own hosts. */
@@ -26,16 +25,6 @@ export function validateHost(exchange: Exchange, publicUrls: readonly string[]):
   return isOwnHost(askedHost(exchange), publicUrls)
     ? undefined
     : fail('forbidden', 'the Host header does not name the playground')
-}
-
-/** Whether the request comes from this machine without a proxy in between, as far as the headers show. */
-export function isLocal({ peer, viaEdge, clientAddress, headers }: Exchange): boolean {
-  if (!isLoopback(peer) || (viaEdge && !isLoopback(clientAddress))) return false
-  return !isPassedOn(headers, viaEdge)
-}
-
-function isLoopback(address: string): boolean {
-  return /^(127\.\d+\.\d+\.\d+|::1|::ffff:127\.\d+\.\d+\.\d+)$/.test(address)
 }
 
 /**

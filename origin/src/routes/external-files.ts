@@ -14,7 +14,7 @@ import {
   type Validators,
 } from '@media-proxy/shared/response/conditional.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
-import { finish, representationHeaders } from '@media-proxy/shared/response/finish.ts'
+import { finish, representationHeaders, withRangeUnit } from '@media-proxy/shared/response/finish.ts'
 import {
   contentDisposition,
   dispositionType,
@@ -247,10 +247,4 @@ function nameOf(url: string, kind: MediaKind): string {
   return extension !== undefined && kind.extensions.includes(extension)
     ? name
     : withExtension(name, kind.extensions[0])
-}
-
-function withRangeUnit(failure: Failure): Failure {
-  return failure.code === 'range-not-satisfiable'
-    ? { ...failure, headers: { ...failure.headers, 'accept-ranges': 'bytes' } }
-    : failure
 }

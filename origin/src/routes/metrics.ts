@@ -2,8 +2,7 @@
 
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
 import { failureResponse, requestIdOf } from '@media-proxy/shared/response/headers.ts'
-import ipaddr from 'ipaddr.js'
-import { isPassedOn } from '../gate/proxy-headers.ts'
+import { isLocal } from '../gate/local-request.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import { type Answer, type Exchange, reject } from './exchange.ts'
 
@@ -17,7 +16,8 @@ export async function serveMetrics(
   exchange: Exchange,
   { metrics, checkSecret }: MetricsRouteOptions,
 ): Promise<Answer> {
-  if (!isLocal(exchange) && (await checkSecret(exchange.headers)) !== undefined) {
+  const isCollector = !exchange.viaEdge && isLocal(exchange)
+  if (!isCollector && (await checkSecret(exchange.headers)) !== undefined) {
     const limited = await exchange.requestLimits.consume('bad-signatures')
     return reject(limited ?? fail('forbidden', 'metrics'), exchange.requestId)
   }
@@ -44,13 +44,4 @@ async function metricsResponse(metrics: Metrics, method: string, requestId: stri
       'x-request-id': requestId,
     },
   })
-}
-
-/**
- * Whether the request comes directly from this machine. A loopback peer is not enough, because a proxy or
- * tunnel on this machine forwards requests of other clients.
- */
-function isLocal({ peer, headers }: Exchange): boolean {
-  if (!ipaddr.isValid(peer) || ipaddr.process(peer).range() !== 'loopback') return false
-  return !isPassedOn(headers, false)
 }

@@ -2,7 +2,7 @@ import type { AttachmentRequest, FileRequest } from '@media-proxy/shared/request
 import { fileNameOf, type ObjectKey } from '@media-proxy/shared/request/object-key.ts'
 import type { RangeRequest } from '@media-proxy/shared/response/conditional.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
-import { representationHeaders } from '@media-proxy/shared/response/finish.ts'
+import { representationHeaders, withRangeUnit } from '@media-proxy/shared/response/finish.ts'
 import {
   contentDisposition,
   dispositionType,
@@ -99,12 +99,6 @@ async function serveFile(
   const opened = suspect(object.info) ? await detectSvg(object, get) : object
   if (opened === IS_SVG) return IS_SVG
   return { response: objectResponse(opened, headersOf(opened.info)), outcome: 'streamed' }
-}
-
-function withRangeUnit(failure: Failure): Failure {
-  return failure.code === 'range-not-satisfiable'
-    ? { ...failure, headers: { ...failure.headers, 'accept-ranges': 'bytes' } }
-    : failure
 }
 
 /** The number of bytes from the start of a file in which its root element is searched. */

@@ -6,7 +6,7 @@ import {
   resolveRange,
   type Validators,
 } from './conditional.ts'
-import { fail } from './failure.ts'
+import { type Failure, fail } from './failure.ts'
 import { failureResponse, type HeaderRecord } from './headers.ts'
 
 /** The response to a plain GET, without its bytes. */
@@ -62,6 +62,13 @@ export function representationHeaders(
   if (etag !== undefined) headers.etag = etag
   if (lastModified !== undefined) headers['last-modified'] = lastModified.toUTCString()
   return headers
+}
+
+/** Returns a failure of a ranged request. A 416 states that ranges in bytes are supported. */
+export function withRangeUnit(failure: Failure): Failure {
+  return failure.code === 'range-not-satisfiable'
+    ? { ...failure, headers: { ...failure.headers, 'accept-ranges': 'bytes' } }
+    : failure
 }
 
 /** Returns a 416 that states the size of the representation. */
