@@ -2,10 +2,11 @@
 
 import type { ImageOperations } from '@media-proxy/shared/request/image-operations.ts'
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { openRaw } from '../pixels/open-raw.ts'
 import type { RawImage } from '../pixels/raw-image.ts'
 import { insideBorder } from './border.ts'
 import { type Part, partOf } from './layout.ts'
-import { openRaw, pixelsOf } from './render-stages.ts'
+import { pixelsOf } from './render-stages.ts'
 
 /** Returns the used part of an image. Fails with `bad-request` when the crop lies outside of it. */
 export async function cutPixels(

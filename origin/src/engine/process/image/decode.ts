@@ -4,8 +4,10 @@ import { type Failure, fail, isFailure } from '@media-proxy/shared/response/fail
 import type { ImageFormat as SourceFormat } from '../../../media/kinds.ts'
 import { readApng } from '../formats/png/apng.ts'
 import { playApng } from '../formats/png/apng-compose.ts'
+import { decodingFailure } from '../pixels/decoding-failure.ts'
+import { openRaw } from '../pixels/open-raw.ts'
 import type { RawImage } from '../pixels/raw-image.ts'
-import { sharp, UNLIMITED_PIXELS } from '../pixels/sharp.ts'
+import type { sharp } from '../pixels/sharp.ts'
 import type { ImageInfo } from './inspect.ts'
 import { openFile } from './open-file.ts'
 
@@ -83,9 +85,8 @@ export async function decodeFrame(
 
 /** Scales an image down to fit `maxSidePixels`. Fails with `undecodable`. */
 export async function shrink(image: RawImage, maxSidePixels: number): Promise<RawImage | Failure> {
-  const { data, width, height, channels } = image
-  if (Math.max(width, height) <= maxSidePixels) return image
-  return take(sharp(data, { ...UNLIMITED_PIXELS, raw: { width, height, channels } }), { maxSidePixels })
+  if (Math.max(image.width, image.height) <= maxSidePixels) return image
+  return take(openRaw(image), { maxSidePixels })
 }
 
 async function take(
@@ -104,10 +105,4 @@ async function take(
   } catch (error) {
     return decodingFailure(error)
   }
-}
-
-/** Converts an exception of Sharp, which is always about the source, to a failure. */
-export function decodingFailure(error: unknown): Failure {
-  const message = error instanceof Error ? error.message : String(error)
-  return fail('undecodable', message.slice(0, 200))
 }

@@ -6,6 +6,8 @@ import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
 import type { MainModule } from 'libheif-js/libheif-wasm/libheif.js'
 import { withStillBrand } from '../formats/heif/still-brand.ts'
 import { wrapInTiff } from '../formats/tiff/tiff-wrap.ts'
+import { decodingFailure } from '../pixels/decoding-failure.ts'
+import { openRaw } from '../pixels/open-raw.ts'
 import type { RawImage } from '../pixels/raw-image.ts'
 import { sharp, UNLIMITED_PIXELS } from '../pixels/sharp.ts'
 import type { ImageInfo } from './inspect.ts'
@@ -33,13 +35,13 @@ export async function decodeHeic(
     const { icc } = await sharp(file, UNLIMITED_PIXELS).metadata()
     const opened =
       icc === undefined
-        ? sharp(data, { ...UNLIMITED_PIXELS, raw: { width, height, channels: RGBA } })
+        ? openRaw({ data, width, height, channels: RGBA })
         : sharp(wrapInTiff({ data, width, height, channels: RGBA }, icc), UNLIMITED_PIXELS)
     const pipeline = hasAlpha ? opened : opened.removeAlpha()
     const converted = await pipeline.toColourspace('srgb').raw().toBuffer()
     return { data: converted, width, height, channels: hasAlpha ? RGBA : 3 }
   } catch (error) {
-    return fail('undecodable', error instanceof Error ? error.message : String(error))
+    return decodingFailure(error)
   }
 }
 

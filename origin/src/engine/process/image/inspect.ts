@@ -19,6 +19,7 @@ import { TOLERANT_OPTIONS } from '../formats/repair.ts'
 import { svgSize } from '../formats/svg/svg-root.ts'
 import { isUnsubsampledYcc } from '../formats/tiff/tiff-samples.ts'
 import { isLosslessWebp } from '../formats/webp/webp-lossless.ts'
+import { decodingFailure } from '../pixels/decoding-failure.ts'
 import { sharp, UNLIMITED_PIXELS } from '../pixels/sharp.ts'
 import { toSrgb } from './to-srgb.ts'
 
@@ -201,7 +202,7 @@ export async function readHeader(bytes: Uint8Array): Promise<Metadata | Failure>
   try {
     return await sharp(withStillBrand(bytes), { ...UNLIMITED_PIXELS, ...TOLERANT_OPTIONS }).metadata()
   } catch (error) {
-    return fail('undecodable', error instanceof Error ? error.message : String(error))
+    return decodingFailure(error)
   }
 }
 

@@ -1,8 +1,8 @@
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { decodingFailure } from '../pixels/decoding-failure.ts'
+import { openRaw } from '../pixels/open-raw.ts'
 import type { RawImage } from '../pixels/raw-image.ts'
 import { sharp } from '../pixels/sharp.ts'
-import { decodingFailure } from './decode.ts'
-import { openRaw } from './render-stages.ts'
 import { shrinkToRgba } from './small-image.ts'
 
 const COLOURS = 5

@@ -1,7 +1,7 @@
-import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
+import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { rgbaToThumbHash } from 'thumbhash'
 import type { RawImage } from '../pixels/raw-image.ts'
-import { sharp, UNLIMITED_PIXELS } from '../pixels/sharp.ts'
+import { shrinkToRgba } from './small-image.ts'
 
 /** ThumbHash accepts at most this side, and larger images would not improve it. */
 const MAX_SIDE_PIXELS = 100
@@ -11,17 +11,7 @@ const MAX_SIDE_PIXELS = 100
  * (https://evanw.github.io/thumbhash/) in standard base64, with alpha. Fails with `undecodable`.
  */
 export async function placeholderOf(image: RawImage): Promise<string | Failure> {
-  const { width, height, channels } = image
-  const pipeline = sharp(image.data, { ...UNLIMITED_PIXELS, raw: { width, height, channels } })
-  try {
-    const { data, info } = await pipeline
-      .resize(MAX_SIDE_PIXELS, MAX_SIDE_PIXELS, { fit: 'inside', withoutEnlargement: true })
-      .toColourspace('srgb')
-      .ensureAlpha()
-      .raw()
-      .toBuffer({ resolveWithObject: true })
-    return Buffer.from(rgbaToThumbHash(info.width, info.height, data)).toString('base64')
-  } catch (error) {
-    return fail('undecodable', error instanceof Error ? error.message : String(error))
-  }
+  const small = await shrinkToRgba(image, { maxSidePixels: MAX_SIDE_PIXELS })
+  if (isFailure(small)) return small
+  return Buffer.from(rgbaToThumbHash(small.width, small.height, small.data)).toString('base64')
 }

@@ -6,10 +6,12 @@ import { readApng } from '../formats/png/apng.ts'
 import { playApng } from '../formats/png/apng-compose.ts'
 import { encodeApng } from '../formats/png/apng-encode.ts'
 import { TOLERANT_OPTIONS } from '../formats/repair.ts'
+import { decodingFailure } from '../pixels/decoding-failure.ts'
+import { openRaw } from '../pixels/open-raw.ts'
 import { sharp, UNLIMITED_PIXELS } from '../pixels/sharp.ts'
 import { framesOf, type Strip } from '../pixels/strip.ts'
 import { withColourBands } from './background.ts'
-import { decodePaged, decodingFailure } from './decode.ts'
+import { decodePaged } from './decode.ts'
 import type { ImageInfo } from './inspect.ts'
 import { sizeOf } from './layout.ts'
 import { openFile } from './open-file.ts'
@@ -22,7 +24,6 @@ import {
   flatten,
   isFiltered,
   needsRotateFlipPad,
-  openRaw,
   rotateFlipPad,
   run,
   type SourceImageInfo,

@@ -4,6 +4,7 @@ import type { Sharp } from 'sharp'
 import type { Size } from '../../../media/size.ts'
 import { freeBuffer } from '../../../streams/free-buffer.ts'
 import { wrapInTiff } from '../formats/tiff/tiff-wrap.ts'
+import { openRaw } from '../pixels/open-raw.ts'
 import type { RawImage } from '../pixels/raw-image.ts'
 import { sharp, UNLIMITED_PIXELS } from '../pixels/sharp.ts'
 import { deferBackground, withColourBands } from './background.ts'
@@ -18,7 +19,6 @@ import {
   isBuffered,
   isFiltered,
   needsRotateFlipPad,
-  openRaw,
   pixelsOf,
   rotateFlipPad,
   run,

@@ -7,10 +7,10 @@ import type { Quality } from '@media-proxy/shared/request/media-request.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { FitEnum, Sharp } from 'sharp'
 import { setTransparencyFlag } from '../formats/webp/webp-transparency.ts'
+import { decodingFailure } from '../pixels/decoding-failure.ts'
 import type { RawImage } from '../pixels/raw-image.ts'
 import { sharp, UNLIMITED_PIXELS } from '../pixels/sharp.ts'
 import type { AnimationTiming } from '../pixels/strip.ts'
-import { decodingFailure } from './decode.ts'
 import { encode } from './encode.ts'
 import { fitBytes } from './fit-bytes.ts'
 import { isGrainy } from './grain.ts'
@@ -25,11 +25,6 @@ export type SourceImageInfo = Pick<
   ImageInfo,
   'width' | 'height' | 'drawing' | 'hasAlpha' | 'palette' | 'lossless'
 >
-
-/** Opens decoded pixels. */
-export function openRaw({ data, width, height, channels }: RawImage): Sharp {
-  return sharp(data, { ...UNLIMITED_PIXELS, raw: { width, height, channels } })
-}
 
 const WHITE = { r: 255, g: 255, b: 255, alpha: 1 }
 const TRANSPARENT = { r: 0, g: 0, b: 0, alpha: 0 }

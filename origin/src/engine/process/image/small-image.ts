@@ -1,7 +1,7 @@
 import type { Failure } from '@media-proxy/shared/response/failure.ts'
+import { decodingFailure } from '../pixels/decoding-failure.ts'
+import { openRaw } from '../pixels/open-raw.ts'
 import type { RawImage } from '../pixels/raw-image.ts'
-import { decodingFailure } from './decode.ts'
-import { openRaw } from './render-stages.ts'
 
 /** Either fits the image into a square, or stretches it to one. */
 type SmallOptions = (

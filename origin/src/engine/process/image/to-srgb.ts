@@ -1,8 +1,9 @@
-import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
+import type { Failure } from '@media-proxy/shared/response/failure.ts'
 import { hasDeepProfile, toScreen } from '../colours/deep-profile.ts'
 import { spaceOfProfile } from '../colours/icc-header.ts'
 import { rgbProfileOfGrey } from '../colours/icc-profile.ts'
 import { wrapInTiff } from '../formats/tiff/tiff-wrap.ts'
+import { decodingFailure } from '../pixels/decoding-failure.ts'
 import type { RawImage } from '../pixels/raw-image.ts'
 import { sharp, UNLIMITED_PIXELS } from '../pixels/sharp.ts'
 
@@ -38,7 +39,7 @@ export async function toSrgb(image: ProfiledImage): Promise<RawImage | Failure> 
       .toBuffer()
     return { data: converted, width, height, channels }
   } catch (error) {
-    return fail('undecodable', error instanceof Error ? error.message : String(error))
+    return decodingFailure(error)
   }
 }
 

@@ -4,8 +4,8 @@
  */
 
 import type { Failure } from '@media-proxy/shared/response/failure.ts'
+import { decodingFailure } from '../pixels/decoding-failure.ts'
 import type { RawImage } from '../pixels/raw-image.ts'
-import { decodingFailure } from './decode.ts'
 import type { ImageInfo } from './inspect.ts'
 import { openFile } from './open-file.ts'
 

@@ -5,7 +5,8 @@
 
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { Size } from '../../../media/size.ts'
-import { openRaw, pixelsOf } from '../image/render-stages.ts'
+import { pixelsOf } from '../image/render-stages.ts'
+import { openRaw } from '../pixels/open-raw.ts'
 import type { RawImage } from '../pixels/raw-image.ts'
 
 /**

@@ -1,7 +1,8 @@
-import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
+import type { Failure } from '@media-proxy/shared/response/failure.ts'
 import { MODEL_SIDE_PIXELS } from '../../scan-model.ts'
+import { decodingFailure } from '../pixels/decoding-failure.ts'
+import { openRaw } from '../pixels/open-raw.ts'
 import type { RawImage } from '../pixels/raw-image.ts'
-import { sharp, UNLIMITED_PIXELS } from '../pixels/sharp.ts'
 
 /**
  * Returns the square inputs of the model: the whole image, stretched, without alpha. It is composed on white;
@@ -10,20 +11,18 @@ import { sharp, UNLIMITED_PIXELS } from '../pixels/sharp.ts'
  * drops the pixels between its samples. Fails with `undecodable`.
  */
 export async function modelPixels(image: RawImage): Promise<readonly Uint8Array[] | Failure> {
-  const { data, width, height, channels } = image
   try {
-    const square = sharp(data, { ...UNLIMITED_PIXELS, raw: { width, height, channels } }).resize(
-      MODEL_SIDE_PIXELS,
-      MODEL_SIDE_PIXELS,
-      { fit: 'fill', kernel: 'linear' },
-    )
+    const square = openRaw(image).resize(MODEL_SIDE_PIXELS, MODEL_SIDE_PIXELS, {
+      fit: 'fill',
+      kernel: 'linear',
+    })
     const on = (background: string) =>
       square.clone().flatten({ background }).toColourspace('srgb').raw().toBuffer()
     const squares: Uint8Array[] = []
     for (const background of backgroundsOf(image)) squares.push(await on(background))
     return squares
   } catch (error) {
-    return fail('undecodable', error instanceof Error ? error.message : String(error))
+    return decodingFailure(error)
   }
 }
 

@@ -7,7 +7,7 @@ import type { Sprite } from '@media-proxy/shared/request/media-request.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { Size } from '../../../media/size.ts'
 import type { Frame } from '../container/video-decoder.ts'
-import { openRaw } from '../image/render-stages.ts'
+import { openRaw } from '../pixels/open-raw.ts'
 import type { RawImage } from '../pixels/raw-image.ts'
 import type { Video } from './video.ts'
 

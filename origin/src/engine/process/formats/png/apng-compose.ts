@@ -2,6 +2,7 @@ import { setImmediate } from 'node:timers/promises'
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
 import { freeBuffer } from '../../../../streams/free-buffer.ts'
 import { hasDeepProfile, toScreen } from '../../colours/deep-profile.ts'
+import { decodingFailure } from '../../pixels/decoding-failure.ts'
 import { orientPixels } from '../../pixels/orient-pixels.ts'
 import type { RawImage } from '../../pixels/raw-image.ts'
 import { sharp, UNLIMITED_PIXELS } from '../../pixels/sharp.ts'
@@ -55,7 +56,7 @@ async function draw(frame: ApngFrame, canvas: Canvas): Promise<Failure | undefin
     freeBuffer(pixels)
     return undefined
   } catch (error) {
-    return fail('undecodable', error instanceof Error ? error.message : String(error))
+    return decodingFailure(error)
   }
 }
 

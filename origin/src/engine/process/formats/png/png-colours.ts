@@ -5,7 +5,7 @@
  */
 
 import { deflateSync } from 'node:zlib'
-import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
+import type { Failure } from '@media-proxy/shared/response/failure.ts'
 import type { SharpOptions } from 'sharp'
 import type { Colours } from '../../colours/colours.ts'
 import { coloursOf } from '../../colours/colours.ts'
@@ -19,6 +19,7 @@ import {
   type Primaries,
   rgbProfile,
 } from '../../colours/icc-profile.ts'
+import { decodingFailure } from '../../pixels/decoding-failure.ts'
 import { sharp, UNLIMITED_PIXELS } from '../../pixels/sharp.ts'
 import { encodePngChunk, PNG_SIGNATURE, pngChunks, unpackProfile } from './png-chunks.ts'
 
@@ -50,7 +51,7 @@ export async function withDeclaredProfile(
     const at = header?.end ?? 0
     return Buffer.concat([png.subarray(0, at), encodePngChunk('iCCP', profile), png.subarray(at)])
   } catch (error) {
-    return fail('undecodable', error instanceof Error ? error.message : String(error))
+    return decodingFailure(error)
   }
 }
 

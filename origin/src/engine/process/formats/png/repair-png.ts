@@ -7,6 +7,7 @@
 import { constants, crc32, createInflateRaw, deflateSync } from 'node:zlib'
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
 import { hasDeepProfile, toScreen } from '../../colours/deep-profile.ts'
+import { decodingFailure } from '../../pixels/decoding-failure.ts'
 import { sharp, UNLIMITED_PIXELS } from '../../pixels/sharp.ts'
 import { adam7Passes, fillMissingPasses } from './adam7.ts'
 import { encodePngChunk, PNG_SIGNATURE, type PngChunk, pngChunks } from './png-chunks.ts'
@@ -273,7 +274,7 @@ async function repaint(
       .png({ compressionLevel: 0 })
       .toBuffer()
   } catch (error) {
-    return fail('undecodable', error instanceof Error ? error.message : String(error))
+    return decodingFailure(error)
   }
 }
 
