@@ -59,14 +59,14 @@ export interface EdgeCacheOptions {
 /** Entries from a clock that is ahead by more than this are revalidated like stale ones. In milliseconds. */
 const CLOCK_SKEW_MS = 60_000
 /** The version is incremented when the format of entries changes. Older entries are then never found. */
-const KEY_PREFIX = '/.cache/3'
+const KEY_PREFIX = '/.cache/4'
 const MISSING_PREFIX = '/.cache/missing'
 /** How long an entry is stored for revalidation, in seconds. Requests for it do not extend the time. */
 const ENTRY_SECONDS = 30 * 86_400
 
-const VALIDATED_AT = 'x-edge-confirmed-at'
+const VALIDATED_AT = 'x-edge-validated-at'
 /** The header that contains all headers for the client, because reading each header calls the platform. */
-const STORED_INFO = 'x-edge-kept'
+const STORED_INFO = 'x-edge-info'
 
 interface StoredInfo {
   readonly headers: HeaderRecord

@@ -82,7 +82,7 @@ function faultyConfiguration(settings: LoadedSettings, request: Request): Respon
 }
 
 /** The entrypoint behind the platform's cache, for the driver `workers-cache`. Not reachable from outside. */
-export class KeptMedia extends WorkerEntrypoint<Bindings> {
+export class CachedMedia extends WorkerEntrypoint<Bindings> {
   override async fetch(request: Request): Promise<Response> {
     isolate ??= await prepare(this.env)
     const { settings, keys } = isolate
@@ -111,7 +111,7 @@ const INNER: InnerEntrypoint = {
 
 function loopback(): InnerEntrypoint {
   // The runtime's types do not include the loopback bindings of this module.
-  return (exports as unknown as { readonly KeptMedia: InnerEntrypoint }).KeptMedia
+  return (exports as unknown as { readonly CachedMedia: InnerEntrypoint }).CachedMedia
 }
 
 async function prepare(bindings: Bindings): Promise<Isolate> {

@@ -94,7 +94,7 @@ describe('a rendition in Workers Cache', () => {
     const { asked, urls, entrypoint } = inside(image())
     const { response, cache } = await delivered(entrypoint('MISS'))
     expect([cache, response.status, await response.text()]).toEqual(['MISS', 200, '0123456789'])
-    expect(urls).toEqual([`https://m.example/.kept/1${PATH}`])
+    expect(urls).toEqual([`https://m.example/.cached/1${PATH}`])
     expect(asked).toEqual([
       {
         method: 'GET',
@@ -104,7 +104,9 @@ describe('a rendition in Workers Cache', () => {
         traceparent: '00-trace',
       },
     ])
-    expect([...response.headers.keys()].filter((header) => /^x-kept|^cf-|cache-tag/.test(header))).toEqual([])
+    expect([...response.headers.keys()].filter((header) => /^x-cached|^cf-|cache-tag/.test(header))).toEqual(
+      [],
+    )
   })
 
   it.each([
@@ -139,7 +141,7 @@ describe('a rendition in Workers Cache', () => {
     ['never where the origin fails', new Response('', { status: 503 }), 'no-store'],
   ])('is cached %s', async (_, answer, control) => {
     const { options } = inside(answer)
-    const headers = { 'x-kept-path': PATH, 'x-kept-tag': 'tag' }
+    const headers = { 'x-cached-path': PATH, 'x-cached-tag': 'tag' }
     const made = await handleMiss(options, new Request('https://m.example/', { headers }))
     expect([
       made.headers.get('cache-control'),

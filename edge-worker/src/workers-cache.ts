@@ -31,18 +31,18 @@ export interface InnerEntrypoint {
 
 /** The headers with details of a request for the inner entrypoint. They are not part of the cache key. */
 const DETAIL_HEADERS = {
-  path: 'x-kept-path',
-  client: 'x-kept-client',
-  tag: 'x-kept-tag',
-  attempts: 'x-kept-attempts',
+  path: 'x-cached-path',
+  client: 'x-cached-client',
+  tag: 'x-cached-tag',
+  attempts: 'x-cached-attempts',
   requestId: 'x-request-id',
   traceparent: 'traceparent',
 } as const
 
 /** The header of a cached response that contains the headers for the client's response. */
-const STORED_HEADERS = 'x-kept-headers'
+const STORED_HEADERS = 'x-cached-headers'
 /** The prefix of the cache keys. Its version is incremented when the format of cached responses changes. */
-const KEY_PREFIX = '/.kept/1'
+const KEY_PREFIX = '/.cached/1'
 /** The platform's cache statuses of responses that the inner entrypoint did not produce for this request. */
 const HITS: ReadonlySet<string> = new Set(['HIT', 'STALE', 'UPDATING', 'REVALIDATED'])
 

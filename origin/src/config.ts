@@ -19,7 +19,7 @@ export function loadOriginConfig(environment: Environment): LoadedConfig {
       return JSON.parse(inline ? text : readFileSync(text, 'utf8').replace(/^\uFEFF/, ''))
     } catch (error) {
       // The message of a syntax error quotes the text, which may contain secrets.
-      const reason = error instanceof SyntaxError ? `it is no JSON${placeIn(error)}` : String(error)
+      const reason = error instanceof SyntaxError ? `it is no JSON${positionIn(error)}` : String(error)
       faults.push(`${variable}: cannot read ${inline ? 'the JSON text' : text}: ${reason}`)
       return undefined
     }
@@ -33,7 +33,7 @@ export function loadOriginConfig(environment: Environment): LoadedConfig {
 }
 
 /** Returns the position of the fault, which most messages of V8 contain. */
-function placeIn({ message }: SyntaxError): string {
+function positionIn({ message }: SyntaxError): string {
   const [, line, column] = /\(line (\d+) column (\d+)\)/.exec(message) ?? []
   return line === undefined ? '' : ` at line ${line}, column ${column}`
 }

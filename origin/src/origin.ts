@@ -84,21 +84,21 @@ export interface Origin {
 export async function createOrigin({
   config,
   log,
-  store: bareStore = createStore(config),
-  classifier: bareClassifier,
+  store: givenStore = createStore(config),
+  classifier: givenClassifier,
   draining = () => false,
   environment = process.env,
   crashOn,
 }: OriginOptions): Promise<Origin> {
   const metrics = await createMetrics({ otlpEndpoint: config.telemetry.otlpEndpoint })
   const observer = createObserver({ metrics, traced: config.telemetry.otlpEndpoint !== undefined })
-  const store = observeStore(bareStore, observer)
-  const classifier = bareClassifier === undefined ? undefined : observeClassifier(bareClassifier, observer)
+  const store = observeStore(givenStore, observer)
+  const classifier = givenClassifier === undefined ? undefined : observeClassifier(givenClassifier, observer)
   const now = () => Date.now()
   const buckets = [...new Set(configuredBuckets(config).map(({ bucket }) => bucket))]
   const { externalRing, edgeRing, attachments, comparison, name } = await openKeys(config)
-  const bareExternal = openExternal(config, name)
-  const external = observeExternal(bareExternal, observer)
+  const externalFetch = openExternal(config, name)
+  const external = observeExternal(externalFetch, observer)
   const watched = (name: string, lane: Lane) => observeLane(lane, name, observer)
   const sources = openSources(config, { store, external, observer, watched })
   const opened = await openEngine({
@@ -171,8 +171,8 @@ export async function createOrigin({
       await stored?.settled()
       await Promise.allSettled([
         metrics.close(),
-        bareExternal.close(),
-        bareClassifier?.close(),
+        externalFetch.close(),
+        givenClassifier?.close(),
         ...Object.values(opened.pools).map((pool) => pool.close()),
       ])
     },

@@ -105,22 +105,22 @@ async function readKept({ status, responseText }: XMLHttpRequest): Promise<Kept 
   return kept ?? { failure: 'unexpected', message: 'an answer of another form' }
 }
 
-export type Place =
+export type ObjectLocation =
   | { readonly type: 's3'; readonly bucket: string; readonly key: string }
   | { readonly type: 'upload'; readonly upload_filename: string }
   | { readonly type: 'external'; readonly url: string }
 
-export const metadataOf = (place: Place): Promise<Metadata | ClientFailure> =>
-  postJson('metadata', { ...place, version: 2, nsfw: 'flag' }, readMetadata)
+export const metadataOf = (location: ObjectLocation): Promise<Metadata | ClientFailure> =>
+  postJson('metadata', { ...location, version: 2, nsfw: 'flag' }, readMetadata)
 
-export const framesOf = (place: Place): Promise<readonly StillFrame[] | ClientFailure> =>
-  postJson('frames', place, readFrames)
+export const framesOf = (location: ObjectLocation): Promise<readonly StillFrame[] | ClientFailure> =>
+  postJson('frames', location, readFrames)
 
 /**
- * Returns the place of a source. The key of an asset has neither the extension of its URL nor the leading
+ * Returns the location of a source. The key of an asset has neither the extension of its URL nor the leading
  * `a_` of its hash.
  */
-export function placeOf(source: string, bucket: string): Place {
+export function locationOf(source: string, bucket: string): ObjectLocation {
   if (/^https?:/i.test(source)) return { type: 'external', url: source }
   const path = source.split('?')[0] ?? ''
   const key = path.slice(1).split('/').map(decodeSegment).join('/')

@@ -4,7 +4,7 @@ import type { Metadata } from '@media-proxy/shared/client/client-answers.ts'
 import { isClientFailure } from '@media-proxy/shared/client/client-failure.ts'
 import { isClipFormat } from '@media-proxy/shared/formats.ts'
 import { PARAMETER_GUIDE } from '@media-proxy/shared/request/parameter-guide.ts'
-import { framesOf, metadataOf, openSession, placeOf, type Session, signUrl, useSecret } from './api.ts'
+import { framesOf, locationOf, metadataOf, openSession, type Session, signUrl, useSecret } from './api.ts'
 import { watchClip } from './clip-progress.ts'
 import { createCode } from './code.ts'
 import { createControls } from './controls.ts'
@@ -62,7 +62,7 @@ const stage = createStage(({ seconds, width, height }) => {
 })
 const videoControls = createVideoControls({
   onTime: (time) => setParameter('time', time),
-  readFrames: () => framesOf(placeOf(state.source, session?.buckets.cdn ?? 'cdn')),
+  readFrames: () => framesOf(locationOf(state.source, session?.buckets.cdn ?? 'cdn')),
 })
 const controls = createControls(byId('control-list', HTMLDivElement), PARAMETER_GUIDE, setParameter)
 const files = createFiles(chooseSource)
@@ -239,8 +239,8 @@ async function renderDescription(signal: AbortSignal): Promise<Metadata | undefi
     metadataPanel.replaceChildren(h('p', { class: 'hint' }, LOCKED))
     return undefined
   }
-  const place = placeOf(state.source, session?.buckets.cdn ?? 'cdn')
-  const answer = await metadataOf(place)
+  const location = locationOf(state.source, session?.buckets.cdn ?? 'cdn')
+  const answer = await metadataOf(location)
   if (signal.aborted) return undefined
   renderMetadata(metadataPanel, answer)
   return isClientFailure(answer) ? undefined : answer

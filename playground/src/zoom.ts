@@ -62,7 +62,7 @@ export function createZoom(canvas: HTMLElement): Zoom {
   }
 
   /** Converts a point of the page to an offset from the middle of the image, in fractions of its sides. */
-  function placeOf({ x, y }: Point): Point {
+  function pointAt({ x, y }: Point): Point {
     const { left, top } = canvas.getBoundingClientRect()
     const { width, height } = sides()
     return {
@@ -76,7 +76,7 @@ export function createZoom(canvas: HTMLElement): Zoom {
     (event) => {
       const { width, height } = sides()
       if (event.ctrlKey || event.metaKey) {
-        zoomBy(Math.exp(-event.deltaY / 200), placeOf({ x: event.clientX, y: event.clientY }))
+        zoomBy(Math.exp(-event.deltaY / 200), pointAt({ x: event.clientX, y: event.clientY }))
       } else if (scale > 1) {
         panBy(-event.deltaX / width, -event.deltaY / height)
       } else {
@@ -100,7 +100,7 @@ export function createZoom(canvas: HTMLElement): Zoom {
     if (first === undefined || second === undefined || now === undefined || other === undefined) return
     const [from, to] = [middleOf(first, second), middleOf(now, other)]
     const { width, height } = sides()
-    zoomBy(distanceOf(now, other) / Math.max(1, distanceOf(first, second)), placeOf(to))
+    zoomBy(distanceOf(now, other) / Math.max(1, distanceOf(first, second)), pointAt(to))
     panBy((to.x - from.x) / width, (to.y - from.y) / height)
     event.preventDefault()
   })

@@ -8,7 +8,7 @@ import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { startEngineProcess } from '@media-proxy/origin/engine/engine-process.ts'
 import { openChannel } from '@media-proxy/origin/engine/process/channel.ts'
-import { FRAME } from '@media-proxy/origin/engine/protocol.ts'
+import { MESSAGE } from '@media-proxy/origin/engine/protocol.ts'
 import { MODEL_IMAGE_BYTES } from '@media-proxy/origin/engine/scan-model.ts'
 import { fail } from '@media-proxy/shared/response/failure.ts'
 
@@ -43,11 +43,11 @@ async function work(): Promise<void> {
   const channel = openChannel(3)
   const gate = process.argv[2]
   while (gate !== undefined && existsSync(gate)) await setTimeout(GATE_MS)
-  channel.send(FRAME.ready, { renderer: '', libav: null, cpuSeconds: 0 })
-  for (let frame = channel.receiveJob(); frame !== undefined; frame = channel.receiveJob()) {
-    if (frame.kind === FRAME.rest) continue
-    const done = (result: unknown) => channel.send(FRAME.done, { cpuSeconds: 0, restCpuSeconds: 0, result })
-    const { body } = frame
+  channel.send(MESSAGE.ready, { renderer: '', libav: null, cpuSeconds: 0 })
+  for (let message = channel.receiveJob(); message !== undefined; message = channel.receiveJob()) {
+    if (message.kind === MESSAGE.rest) continue
+    const done = (result: unknown) => channel.send(MESSAGE.done, { cpuSeconds: 0, restCpuSeconds: 0, result })
+    const { body } = message
     switch (body[0]) {
       case ENDS:
         process.exit(7)

@@ -54,8 +54,8 @@ export function observeSources(reader: SourceReader, { metrics }: Observer): Sou
   return {
     locate: (...args) => reader.locate(...args),
     startAnew: (names) => reader.startAnew(names),
-    open(place) {
-      const handle = reader.open(place)
+    open(location) {
+      const handle = reader.open(location)
       metrics.count('media_proxy.source.opens', { role: handle.leader ? 'leader' : 'follower' })
       return handle
     },
@@ -119,12 +119,12 @@ export function observeLane(lane: Lane, name: string, { metrics, observe }: Obse
   const observed: Lane = {
     async acquire(...args) {
       const startedAt = performance.now()
-      const place = await observe({ span: `queue ${name}` }, () => lane.acquire(...args))
+      const slot = await observe({ span: `queue ${name}` }, () => lane.acquire(...args))
       metrics.record('media_proxy.admission.wait.duration', (performance.now() - startedAt) / 1000, {
         lane: name,
       })
-      if (isFailure(place)) countRejection(place)
-      return place
+      if (isFailure(slot)) countRejection(slot)
+      return slot
     },
     run: (signal, work, admission) => runIn(observed, signal, work, admission),
     tryAcquire: (weightBytes) => lane.tryAcquire(weightBytes),

@@ -1,10 +1,10 @@
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import { describe, expect, it } from 'vitest'
-import { createLane, type Lane, type Place } from './lane.ts'
+import { createLane, type Lane, type Slot } from './lane.ts'
 
 const never = new AbortController().signal
 
-async function place(lane: Lane, weightBytes = 0): Promise<Place> {
+async function take(lane: Lane, weightBytes = 0): Promise<Slot> {
   const got = await lane.acquire(never, { weightBytes })
   if (isFailure(got)) throw new Error(got.code)
   return got
@@ -35,7 +35,7 @@ describe('a lane', () => {
     let nowMs = 0
     const lane = createLane({ concurrency: 1, queue: 10, now: () => nowMs })
     const order: string[] = []
-    let held = await place(lane)
+    let held = await take(lane)
     const wait = (name: string, effort: number) =>
       lane.acquire(never, { effort }).then((got) => {
         if (isFailure(got)) throw new Error(got.code)
@@ -59,7 +59,7 @@ describe('a lane', () => {
 
   it('rejects a job at once, with Retry-After, when the queue is full', async () => {
     const lane = createLane({ concurrency: 1, queue: 1 })
-    const first = await place(lane)
+    const first = await take(lane)
     const second = lane.acquire(never)
     expect(await lane.acquire(never)).toMatchObject({
       code: 'overloaded',
@@ -73,10 +73,10 @@ describe('a lane', () => {
     let nowMs = 0
     const lane = createLane({ concurrency: 1, queue: 100, now: () => nowMs })
     // Each duration contributes a tenth to the average, so the lane now expects work to take 100 ms.
-    const first = await place(lane)
+    const first = await take(lane)
     nowMs += 1000
     first.release()
-    const held = await place(lane)
+    const held = await take(lane)
     const patient = lane.acquire(never, { timeLeftMs: 100 })
     // The second waiter would have to wait for two jobs.
     expect(await lane.acquire(never, { timeLeftMs: 199 })).toMatchObject({ code: 'overloaded' })
@@ -90,7 +90,7 @@ describe('a lane', () => {
 
   it('limits the sum of the weights, and lets no light job overtake a heavy one', async () => {
     const lane = createLane({ concurrency: 10, queue: 10, capacityBytes: 100 })
-    const light = await place(lane, 60)
+    const light = await take(lane, 60)
     const heavy = lane.acquire(never, { weightBytes: 80 })
     const lighter = lane.acquire(never, { weightBytes: 10 })
     expect([await settled(heavy), await settled(lighter)]).toEqual([false, false])
@@ -102,7 +102,7 @@ describe('a lane', () => {
 
   it('runs a job that is heavier than the limit, alone', async () => {
     const lane = createLane({ concurrency: 10, queue: 10, capacityBytes: 100 })
-    const giant = await place(lane, 500)
+    const giant = await take(lane, 500)
     const other = lane.acquire(never, { weightBytes: 1 })
     expect(await settled(other)).toBe(false)
     giant.release()
@@ -111,7 +111,7 @@ describe('a lane', () => {
 
   it('lets a caller leave the queue, and the others move up', async () => {
     const lane = createLane({ concurrency: 10, queue: 10, capacityBytes: 100 })
-    const first = await place(lane, 60)
+    const first = await take(lane, 60)
     const controller = new AbortController()
     const heavy = lane.acquire(controller.signal, { weightBytes: 80 })
     const light = lane.acquire(never, { weightBytes: 10 })
@@ -124,7 +124,7 @@ describe('a lane', () => {
     expect(lane.running).toBe(1)
   })
 
-  it('releases the place of a job that throws', async () => {
+  it('releases the slot of a job that throws', async () => {
     const lane = createLane({ concurrency: 1, queue: 1 })
     await expect(lane.run(never, () => Promise.reject(new Error('no')))).rejects.toThrow('no')
     expect(lane.running).toBe(0)

@@ -20,7 +20,7 @@ export interface LaneOptions {
   readonly now?: () => number
 }
 
-export interface Admission {
+export interface AcquireOptions {
   /** The weight of the job, in bytes. Default 0. */
   readonly weightBytes?: number
   /**
@@ -42,11 +42,11 @@ export interface Admission {
  * signal fires while it waits leaves the queue.
  */
 export interface Lane {
-  run<T>(signal: AbortSignal, work: () => Promise<T>, admission?: Admission): Promise<T | Failure>
-  /** Acquires a place, which is held until `release` is called. */
-  acquire(signal: AbortSignal, admission?: Admission): Promise<Place | Failure>
-  /** Acquires a place for work of this weight, in bytes, without waiting. Undefined when there is none. */
-  tryAcquire(weightBytes: number): Place | undefined
+  run<T>(signal: AbortSignal, work: () => Promise<T>, options?: AcquireOptions): Promise<T | Failure>
+  /** Acquires a slot, which is held until `release` is called. */
+  acquire(signal: AbortSignal, options?: AcquireOptions): Promise<Slot | Failure>
+  /** Acquires a slot for work of this weight, in bytes, without waiting. Undefined when there is none. */
+  tryAcquire(weightBytes: number): Slot | undefined
   /**
    * Returns the failure with which a job would be rejected now, if `underWay` more jobs than the waiting ones
    * are expected to arrive. Undefined when it would be accepted.
@@ -56,23 +56,23 @@ export interface Lane {
   readonly waiting: number
 }
 
-export interface Place {
+export interface Slot {
   release(): void
 }
 
-/** Runs work in a place of a lane, and releases the place afterwards. */
+/** Runs work in a slot of a lane, and releases the slot afterwards. */
 export async function runIn<T>(
   lane: Pick<Lane, 'acquire'>,
   signal: AbortSignal,
   work: () => Promise<T>,
-  admission?: Admission,
+  options?: AcquireOptions,
 ): Promise<T | Failure> {
-  const place = await lane.acquire(signal, admission)
-  if (!('release' in place)) return place
+  const slot = await lane.acquire(signal, options)
+  if (!('release' in slot)) return slot
   try {
     return await work()
   } finally {
-    place.release()
+    slot.release()
   }
 }
 
@@ -110,8 +110,8 @@ class BoundedLane implements Lane {
     this.#now = now ?? (() => performance.now())
   }
 
-  async acquire(signal: AbortSignal, admission: Admission = {}): Promise<Place | Failure> {
-    const { weightBytes = 0, effort = 0, timeLeftMs = Number.POSITIVE_INFINITY } = admission
+  async acquire(signal: AbortSignal, options: AcquireOptions = {}): Promise<Slot | Failure> {
+    const { weightBytes = 0, effort = 0, timeLeftMs = Number.POSITIVE_INFINITY } = options
     if (signal.aborted) return abortFailure(signal)
     if (!this.#fits(weightBytes) || this.#waiters.size > 0) {
       const rejected = this.rejection(0)
@@ -120,18 +120,18 @@ class BoundedLane implements Lane {
       if (waitMs > timeLeftMs) return this.#overloaded(`a wait of ${Math.round(waitMs)} ms`)
     }
     if (!(await this.#enter(signal, weightBytes, effort))) return abortFailure(signal)
-    return this.#placeOf(weightBytes)
+    return this.#slotOf(weightBytes)
   }
 
-  tryAcquire(weightBytes: number): Place | undefined {
+  tryAcquire(weightBytes: number): Slot | undefined {
     const hasRoom = this.#running < this.#concurrency && this.#usedBytes + weightBytes <= this.#capacityBytes
     if (this.#waiters.size > 0 || !hasRoom) return undefined
     this.#take(weightBytes)
-    return this.#placeOf(weightBytes)
+    return this.#slotOf(weightBytes)
   }
 
-  run<T>(signal: AbortSignal, work: () => Promise<T>, admission?: Admission): Promise<T | Failure> {
-    return runIn(this, signal, work, admission)
+  run<T>(signal: AbortSignal, work: () => Promise<T>, options?: AcquireOptions): Promise<T | Failure> {
+    return runIn(this, signal, work, options)
   }
 
   rejection(underWay: number): Failure | undefined {
@@ -152,9 +152,9 @@ class BoundedLane implements Lane {
     return this.#running < this.#concurrency && this.#usedBytes + weightBytes <= this.#capacityBytes
   }
 
-  /** Resolves to whether a place was acquired. False when the signal fired first. */
+  /** Resolves to whether a slot was acquired. False when the signal fired first. */
   #enter(signal: AbortSignal, weightBytes: number, effort: number): Promise<boolean> {
-    // A new job never takes a place ahead of the waiting ones. Their order decides.
+    // A new job never takes a slot ahead of the waiting ones. Their order decides.
     if (this.#waiters.size === 0 && this.#fits(weightBytes)) {
       this.#take(weightBytes)
       return Promise.resolve(true)
@@ -201,8 +201,8 @@ class BoundedLane implements Lane {
     return next
   }
 
-  /** Returns the handle of a place that was taken. */
-  #placeOf(weightBytes: number): Place {
+  /** Returns the handle of a slot that was taken. */
+  #slotOf(weightBytes: number): Slot {
     const startedAt = this.#now()
     let held = true
     return {

@@ -1,32 +1,32 @@
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
-import { type Lane, type Place, runIn } from './lane.ts'
+import { type Lane, runIn, type Slot } from './lane.ts'
 
 /**
- * Returns a lane inside another one. Its jobs hold a place in both, so that they take no more of the outer
+ * Returns a lane inside another one. Its jobs hold a slot in both, so that they take no more of the outer
  * lane than their own lane allows, and leave the rest to jobs that use the outer lane directly.
  */
 export function shareOf(whole: Lane, own: Lane): Lane {
   const lane: Lane = {
-    async acquire(signal, admission) {
-      const share = await own.acquire(signal, admission)
+    async acquire(signal, options) {
+      const share = await own.acquire(signal, options)
       if (isFailure(share)) return share
-      const place = await whole.acquire(signal, admission)
-      if (isFailure(place)) {
+      const slot = await whole.acquire(signal, options)
+      if (isFailure(slot)) {
         share.release()
-        return place
+        return slot
       }
-      return combinePlaces(place, share)
+      return combineSlots(slot, share)
     },
     tryAcquire(weightBytes) {
       const share = own.tryAcquire(weightBytes)
-      const place = share && whole.tryAcquire(weightBytes)
-      if (share === undefined || place === undefined) {
+      const slot = share && whole.tryAcquire(weightBytes)
+      if (share === undefined || slot === undefined) {
         share?.release()
         return undefined
       }
-      return combinePlaces(place, share)
+      return combineSlots(slot, share)
     },
-    run: (signal, work, admission) => runIn(lane, signal, work, admission),
+    run: (signal, work, options) => runIn(lane, signal, work, options),
     rejection: (underWay) => own.rejection(underWay) ?? whole.rejection(underWay),
     get running() {
       return own.running
@@ -38,10 +38,10 @@ export function shareOf(whole: Lane, own: Lane): Lane {
   return lane
 }
 
-function combinePlaces(place: Place, share: Place): Place {
+function combineSlots(slot: Slot, share: Slot): Slot {
   return {
     release() {
-      place.release()
+      slot.release()
       share.release()
     },
   }

@@ -8,13 +8,13 @@
 
 import type { Failure } from '@media-proxy/shared/response/failure.ts'
 import { LRUCache } from 'lru-cache'
-import type { Work } from './work.ts'
+import type { JobFingerprint } from './job-fingerprint.ts'
 
 export interface CrashHistory {
   /** Returns the failure with which work on a source is rejected at once. Undefined when it may run. */
-  rejection(source: string, work: Work): Failure | undefined
+  rejection(source: string, fingerprint: JobFingerprint): Failure | undefined
   /** Records that work on a source ended its process. */
-  remember(source: string, work: Work, end: Crash): void
+  remember(source: string, fingerprint: JobFingerprint, end: Crash): void
 }
 
 export interface Crash {
@@ -40,7 +40,7 @@ const THREW_MS = 60_000
 const MAX_CRASHES_OF_KIND = 5
 
 type FailuresByOptions = LRUCache<string, Failure>
-type Kinds = Map<Work['kind'] | 'whole', FailuresByOptions>
+type Kinds = Map<JobFingerprint['kind'] | 'whole', FailuresByOptions>
 
 /** Creates the memory of failures. `now` returns milliseconds. */
 export function createCrashHistory(now: () => number = () => performance.now()): CrashHistory {

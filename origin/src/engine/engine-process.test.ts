@@ -7,7 +7,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { expect, it } from 'vitest'
 import { startEngineProcess } from './engine-process.ts'
 import type { Job } from './jobs.ts'
-import { FRAME } from './protocol.ts'
+import { MESSAGE } from './protocol.ts'
 
 const SANDBOX = {
   jobMemoryBytes: 2 ** 30,
@@ -35,7 +35,7 @@ it.skipIf(!existsSync('/proc/self/stat'))(
 )
 
 it('a job is not charged for the start of its process, nor for work between two jobs', async () => {
-  const frame = (kind: number, value: unknown) => {
+  const message = (kind: number, value: unknown) => {
     const text = JSON.stringify(value)
     const head = Buffer.alloc(12)
     head.writeUInt32LE(kind, 0)
@@ -43,14 +43,14 @@ it('a job is not charged for the start of its process, nor for work between two 
     return Buffer.concat([head, Buffer.from(text)]).toString('base64')
   }
   const done = (cpuSeconds: number, restCpuSeconds: number) =>
-    frame(FRAME.done, { cpuSeconds, restCpuSeconds, result: { kind: 'scanned', predictions: [1] } })
+    message(MESSAGE.done, { cpuSeconds, restCpuSeconds, result: { kind: 'scanned', predictions: [1] } })
   const engineProcess = startEngineProcess({
     args: [
       '-e',
       `const fs = require('node:fs')
       const say = (text) => fs.writeSync(3, Buffer.from(text, 'base64'))
       const read = (bytes) => { for (;;) try { return fs.readSync(3, bytes) } catch { Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10) } }
-      say('${frame(FRAME.ready, { renderer: '', libav: null, cpuSeconds: 5 })}')
+      say('${message(MESSAGE.ready, { renderer: '', libav: null, cpuSeconds: 5 })}')
       for (const answer of ['${done(5.25, 0)}', '${done(6, 0.5)}']) {
         read(Buffer.alloc(1000))
         say(answer)
@@ -90,7 +90,7 @@ it('a job is not finished before all of its source is read, whatever its process
       const read = (bytes) => { for (;;) try { return fs.readSync(3, bytes) } catch { wait() } }
       read(Buffer.alloc(12))
       const head = Buffer.alloc(12)
-      head.writeUInt32LE(${FRAME.done}, 0)
+      head.writeUInt32LE(${MESSAGE.done}, 0)
       head.writeUInt32LE(${result.length}, 4)
       fs.writeSync(3, Buffer.concat([head, Buffer.from(${JSON.stringify(result)})]))
       fs.writeFileSync(${JSON.stringify(said)}, '')
@@ -129,7 +129,7 @@ it.each([
       const read = (bytes) => { for (;;) try { return fs.readSync(3, bytes) } catch { Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10) } }
       read(Buffer.alloc(12))
       const head = Buffer.alloc(12)
-      head.writeUInt32LE(${FRAME.read}, 0)
+      head.writeUInt32LE(${MESSAGE.read}, 0)
       head.writeUInt32LE(${text.length}, 4)
       const asked = Buffer.concat([head, Buffer.from('${text}')])
       for (let time = 0; time < ${times}; time += 1) fs.writeSync(3, asked)
@@ -148,7 +148,7 @@ it('the end of a process that is killed while it becomes ready can be waited for
   const ready = JSON.stringify({ renderer: '', libav: null, cpuSeconds: 0 })
   const engine = `const fs = require('node:fs')
     const head = Buffer.alloc(12)
-    head.writeUInt32LE(${FRAME.ready}, 0)
+    head.writeUInt32LE(${MESSAGE.ready}, 0)
     head.writeUInt32LE(${ready.length}, 4)
     fs.writeSync(3, Buffer.concat([head, Buffer.from('${ready}')]))
     setInterval(() => undefined, 1000)`

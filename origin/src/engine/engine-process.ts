@@ -20,7 +20,7 @@ import {
   parseReady,
   type Ready,
 } from './jobs.ts'
-import { createFrameReader, encodeHead, FRAME, type Frame, MAX_PART_BYTES } from './protocol.ts'
+import { createMessageReader, encodeHead, MAX_PART_BYTES, MESSAGE, type Message } from './protocol.ts'
 import { ENGINE_ENVIRONMENT, type SandboxOptions, sandboxed } from './sandbox.ts'
 
 export interface EngineProcessOptions {
@@ -197,7 +197,7 @@ class ChildEngine implements EngineProcess {
     }
     // An idle process does not keep the event loop alive; one with a job does.
     this.#socket.ref()
-    send(this.#socket, FRAME.job, job, input.body, sent.resolve)
+    send(this.#socket, MESSAGE.job, job, input.body, sent.resolve)
     return promise
   }
 
@@ -207,7 +207,7 @@ class ChildEngine implements EngineProcess {
   }
 
   releaseMemory(): void {
-    if (this.alive && this.#current === undefined) send(this.#socket, FRAME.rest, {}, NOTHING)
+    if (this.alive && this.#current === undefined) send(this.#socket, MESSAGE.rest, {}, NOTHING)
   }
 
   kill(reason: KillReason): void {
@@ -221,7 +221,7 @@ class ChildEngine implements EngineProcess {
 
   #listen(): void {
     const stderr = collect(this.#child.stderr)
-    const read = createFrameReader((frame) => this.#onFrame(frame))
+    const read = createMessageReader((message) => this.#onMessage(message))
     this.#socket.on('data', (chunk: Buffer) => {
       try {
         read(chunk)
@@ -239,10 +239,10 @@ class ChildEngine implements EngineProcess {
     this.#child.once('exit', (code, signal) => void this.#onExit(stderr, code, signal))
   }
 
-  #onFrame({ kind, text, body }: Frame): void {
+  #onMessage({ kind, text, body }: Message): void {
     const current = this.#current
     switch (kind) {
-      case FRAME.ready: {
+      case MESSAGE.ready: {
         const ready = parseReady(text)
         if (ready === undefined) {
           this.#breakOff('no ready')
@@ -252,28 +252,28 @@ class ChildEngine implements EngineProcess {
         this.#resolveReady(ready)
         break
       }
-      case FRAME.inspected: {
+      case MESSAGE.inspected: {
         const inspection = parseInspection(text)
         if (inspection === undefined) this.#breakOff('no inspection')
         else current?.onInspected?.(inspection.cost)
         break
       }
-      case FRAME.progress: {
+      case MESSAGE.progress: {
         const progress = parseProgress(text)
         if (progress === undefined) this.#breakOff('no progress')
         else if (current !== undefined) current.progress = progress.share
         break
       }
-      case FRAME.read:
+      case MESSAGE.read:
         if (current === undefined) this.#breakOff('a range without a job')
         else this.#answerRange(text, current)
         break
-      case FRAME.done:
+      case MESSAGE.done:
         if (current === undefined) this.#breakOff('a result without a job')
         else this.#finish(current, text, body)
         break
       default:
-        this.#breakOff(`frame ${kind}`)
+        this.#breakOff(`message ${kind}`)
     }
   }
 
@@ -296,7 +296,7 @@ class ChildEngine implements EngineProcess {
       if (!this.#running) return
       const isBytes = part instanceof Uint8Array
       if (isBytes) this.#bytes += part.length
-      send(this.#socket, FRAME.part, isBytes ? {} : { failure: part }, isBytes ? part : NOTHING)
+      send(this.#socket, MESSAGE.part, isBytes ? {} : { failure: part }, isBytes ? part : NOTHING)
     }, fail)
   }
 
@@ -345,7 +345,7 @@ interface CurrentJob {
   isReading?: boolean
   readonly read?: JobInput['read']
   readonly onInspected?: (cost: Cost) => void
-  /** Resolves when the system has taken the whole frame of the job. */
+  /** Resolves when the system has taken the whole message of the job. */
   readonly sent: Promise<void>
   readonly done: (result: JobOutput<Job['kind']> | ProcessEnd) => void
   readonly fail: (error: unknown) => void
@@ -357,7 +357,7 @@ const UNCAUGHT_ERROR = 1
 
 function send(
   socket: Socket,
-  kind: Frame['kind'],
+  kind: Message['kind'],
   value: unknown,
   body: Uint8Array,
   onSent: () => void = () => undefined,

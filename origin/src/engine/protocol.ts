@@ -1,11 +1,11 @@
 /**
- * The protocol between the server and an engine process, over one socket: frames with a head of twelve bytes,
- * a short text and a body. The process is not trusted: the sizes of its frames are bounded here, and their
- * contents are validated by the reader.
+ * The protocol between the server and an engine process, over one socket: messages with a head of twelve
+ * bytes, a short text and a body. The process is not trusted: the sizes of its messages are bounded here, and
+ * their contents are validated by the reader.
  */
 
-/** The kinds of frames, in the order of one job. */
-export const FRAME = {
+/** The kinds of messages, in the order of one job. */
+export const MESSAGE = {
   /** Process to server, once: its code is loaded. */
   ready: 1,
   /** Server to process: a job. The body is the source, when the whole source is sent with the job. */
@@ -24,10 +24,10 @@ export const FRAME = {
   rest: 8,
 } as const
 
-export type FrameKind = (typeof FRAME)[keyof typeof FRAME]
+export type MessageKind = (typeof MESSAGE)[keyof typeof MESSAGE]
 
-export interface Frame {
-  readonly kind: FrameKind
+export interface Message {
+  readonly kind: MessageKind
   /** JSON. */
   readonly text: string
   readonly body: Uint8Array
@@ -48,26 +48,26 @@ export const MAX_BODY_BYTES = 1024 * 1024 * 1024
 /** The largest range of a source that may be requested, in bytes. */
 export const MAX_PART_BYTES = 32 * 1024 * 1024
 
-/** The longest body of each kind of frame, in bytes. */
-const MAX_BODIES: ReadonlyMap<number, number> = new Map<FrameKind, number>([
-  [FRAME.ready, 0],
-  [FRAME.job, MAX_BODY_BYTES],
-  [FRAME.read, 0],
-  [FRAME.part, MAX_PART_BYTES],
-  [FRAME.inspected, 0],
-  [FRAME.progress, 0],
-  [FRAME.done, MAX_BODY_BYTES],
-  [FRAME.rest, 0],
+/** The longest body of each kind of message, in bytes. */
+const MAX_BODIES: ReadonlyMap<number, number> = new Map<MessageKind, number>([
+  [MESSAGE.ready, 0],
+  [MESSAGE.job, MAX_BODY_BYTES],
+  [MESSAGE.read, 0],
+  [MESSAGE.part, MAX_PART_BYTES],
+  [MESSAGE.inspected, 0],
+  [MESSAGE.progress, 0],
+  [MESSAGE.done, MAX_BODY_BYTES],
+  [MESSAGE.rest, 0],
 ])
 
 export interface Head {
-  readonly kind: FrameKind
+  readonly kind: MessageKind
   readonly textBytes: number
   readonly bodyBytes: number
 }
 
-/** Encodes the head and the text of a frame. The body is sent after them. */
-export function encodeHead(kind: FrameKind, value: unknown, bodyBytes: number): Buffer {
+/** Encodes the head and the text of a message. The body is sent after them. */
+export function encodeHead(kind: MessageKind, value: unknown, bodyBytes: number): Buffer {
   const text = JSON.stringify(value)
   const textBytes = Buffer.byteLength(text)
   const encoded = Buffer.allocUnsafe(HEAD_BYTES + textBytes)
@@ -84,25 +84,25 @@ export function decodeHead(head: Buffer): Head {
   const textBytes = head.readUInt32LE(4)
   const bodyBytes = head.readUInt32LE(8)
   if (!isKind(kind) || textBytes > MAX_TEXT_BYTES || bodyBytes > (MAX_BODIES.get(kind) ?? 0))
-    throw new RangeError(`no frame: kind ${kind}, ${textBytes} bytes of text, ${bodyBytes} of body`)
+    throw new RangeError(`no message: kind ${kind}, ${textBytes} bytes of text, ${bodyBytes} of body`)
   return { kind, textBytes, bodyBytes }
 }
 
-function isKind(kind: number): kind is FrameKind {
+function isKind(kind: number): kind is MessageKind {
   return MAX_BODIES.has(kind)
 }
 
 /**
- * Creates a reader that assembles frames from the chunks of a socket, and calls `onFrame` for each frame. The
- * reader throws a `RangeError` on a chunk that is not part of a valid frame.
+ * Creates a reader that assembles messages from the chunks of a socket, and calls `onMessage` for each of
+ * them. The reader throws a `RangeError` on a chunk that is not part of a valid message.
  */
-export function createFrameReader(onFrame: (frame: Frame) => void): (chunk: Buffer) => void {
+export function createMessageReader(onMessage: (message: Message) => void): (chunk: Buffer) => void {
   let buffered: Buffer = NOTHING
   let head: Head | undefined
   let rest: Buffer = NOTHING
   let filled = 0
 
-  /** Consumes the part of a chunk that belongs to the current frame, and returns the rest. */
+  /** Consumes the part of a chunk that belongs to the current message, and returns the rest. */
   function take(chunk: Buffer): Buffer {
     if (head === undefined) {
       buffered = buffered.length === 0 ? chunk : Buffer.concat([buffered, chunk])
@@ -129,7 +129,7 @@ export function createFrameReader(onFrame: (frame: Frame) => void): (chunk: Buff
     filled += copied
     if (filled === total) {
       head = undefined
-      onFrame({ kind, text: rest.toString('utf8', 0, textBytes), body: rest.subarray(textBytes) })
+      onMessage({ kind, text: rest.toString('utf8', 0, textBytes), body: rest.subarray(textBytes) })
     }
     return chunk.subarray(copied)
   }
@@ -140,7 +140,7 @@ export function createFrameReader(onFrame: (frame: Frame) => void): (chunk: Buff
 }
 
 /**
- * The memory that is allocated on the strength of a head alone, in bytes. Memory for a longer frame is
+ * The memory that is allocated on the strength of a head alone, in bytes. Memory for a longer message is
  * allocated as its bytes arrive.
  */
 const FIRST_BYTES = 8 * 1024 * 1024

@@ -7,9 +7,9 @@ import type { Source } from '../source/bytes/source.ts'
 import { type Crash, createCrashHistory } from './crash-history.ts'
 import type { EngineProcess, JobInput, JobOutput, ProcessEnd } from './engine-process.ts'
 import type { JobClass, JobClasses } from './job-classes.ts'
+import { fingerprintOf } from './job-fingerprint.ts'
 import type { Cost, Job, ResultOf, Sharing } from './jobs.ts'
 import { watchOver } from './watch.ts'
-import { workOf } from './work.ts'
 
 export interface JobTime {
   /** Fires when no caller waits for the result any more, or at the deadline. */
@@ -78,14 +78,14 @@ export function createRunner({ classes, mostCost, events }: RunnerOptions): Runn
     const name = `${source.key}\n${source.info.etag}`
     let jobClass = work === 'clip' ? classes.clip : classes.first(source, slowSources.has(name))
     const id = idOf(name)
-    const jobWork = workOf(jobOf(jobClass.allowance, { id, shared: false }))
-    const known = crashes.rejection(name, jobWork)
+    const fingerprint = fingerprintOf(jobOf(jobClass.allowance, { id, shared: false }))
+    const known = crashes.rejection(name, fingerprint)
     if (known !== undefined) return known
     for (let round = 0; round < MAX_ATTEMPTS; round += 1) {
       const ended = await runInLane(jobClass, jobOf, { source, id }, time, { events, waiting })
       if ('rejected' in ended) return ended.rejected
       if ('crash' in ended) {
-        crashes.remember(name, jobWork, ended.crash)
+        crashes.remember(name, fingerprint, ended.crash)
         return ended.crash.failure
       }
       if ('tooSlow' in ended) {
@@ -124,10 +124,10 @@ async function runInLane<J extends SourceJob>(
   const { lane, pool, weightBytes } = jobClass
   const leave = waiting.join(id)
   // Before the header is read, the size of the file is the only hint at the size of the image.
-  const place = await lane.acquire(signal, { timeLeftMs, weightBytes, effort: source.parts.sizeBytes })
-  if (isFailure(place)) {
+  const slot = await lane.acquire(signal, { timeLeftMs, weightBytes, effort: source.parts.sizeBytes })
+  if (isFailure(slot)) {
     leave()
-    return { rejected: place }
+    return { rejected: slot }
   }
   try {
     const process = await pool.take(signal, id).finally(leave)
@@ -140,7 +140,7 @@ async function runInLane<J extends SourceJob>(
       pool.release(process)
     }
   } finally {
-    place.release()
+    slot.release()
   }
 }
 

@@ -15,7 +15,7 @@ import { DEFAULT_QUALITY } from '@media-proxy/shared/request/parameters.ts'
 import { type SourceName, sourceNameOf } from '@media-proxy/shared/request/purge.ts'
 import type { FailureCode } from '@media-proxy/shared/response/failure.ts'
 import type { Geometry, RenderOptions } from '../engine/render-options.ts'
-import type { SourcePlace } from '../source/reader.ts'
+import type { SourceLocation } from '../source/reader.ts'
 
 /** A request for an attachment that is transformed rather than streamed unchanged. */
 export type TransformedAttachment = AttachmentRequest & { readonly transformation: Transformation }
@@ -26,8 +26,8 @@ export type TransformedExternal = VerifiedExternal & { readonly transformation: 
 export type RenditionRequest = AssetRequest | TransformedAttachment | TransformedExternal
 
 /** The work that a request needs: where its source is, and what to make from it. */
-export interface RenditionJob {
-  readonly place: SourcePlace
+export interface RenditionSpec {
+  readonly location: SourceLocation
   /** The name of the source in purge requests. */
   readonly sourceName: SourceName
   /** Whether `nsfw.onServe` applies. It does for user uploads and external media. */
@@ -42,30 +42,30 @@ export interface RenditionJob {
   readonly isFollowed?: boolean
 }
 
-export function jobOf(request: RenditionRequest): RenditionJob {
+export function specOf(request: RenditionRequest): RenditionSpec {
   switch (request.kind) {
     case 'asset':
-      return assetJob(request)
+      return assetSpec(request)
     case 'attachment':
-      return transformationJob(request, { keys: [request.key] })
+      return transformationSpec(request, { keys: [request.key] })
     case 'verified-external':
-      return transformationJob(request, { url: request.url })
+      return transformationSpec(request, { url: request.url })
   }
 }
 
 /** Returns where stored media are in the store. */
-export function placeOf(
+export function locationOf(
   stored:
     | Pick<AssetRequest, 'kind' | 'key' | 'extension'>
     | Pick<AttachmentRequest | FileRequest, 'kind' | 'key'>,
-): SourcePlace {
+): SourceLocation {
   return { keys: stored.kind === 'asset' ? assetKeys(stored.key, stored.extension) : [stored.key] }
 }
 
-function assetJob({ route, key, extension, rendition }: AssetRequest): RenditionJob {
+function assetSpec({ route, key, extension, rendition }: AssetRequest): RenditionSpec {
   const { size, ...rest } = rendition
   return {
-    place: placeOf({ kind: 'asset', key, extension }),
+    location: locationOf({ kind: 'asset', key, extension }),
     sourceName: key,
     moderated: false,
     undecodableIs: 'broken-source',
@@ -87,10 +87,10 @@ function assetKeys(key: ObjectKey, extension: AssetRequest['extension']): readon
   return [key, ...suffixes.map((suffix) => withSuffix(key, suffix))]
 }
 
-function transformationJob(
+function transformationSpec(
   request: TransformedAttachment | TransformedExternal,
-  place: SourcePlace,
-): RenditionJob {
+  location: SourceLocation,
+): RenditionSpec {
   const { width, height, fit, gravity, ...rest } = request.transformation
   const geometry: Geometry = {
     kind: 'transformation',
@@ -100,7 +100,7 @@ function transformationJob(
     gravity,
   }
   return {
-    place,
+    location,
     sourceName: sourceNameOf(request),
     moderated: true,
     undecodableIs: 'undecodable',

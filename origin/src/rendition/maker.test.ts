@@ -3,7 +3,7 @@ import { expect, it } from 'vitest'
 import { FULL_SIZE } from '../engine/render-options.ts'
 import type { ScanVerdict } from '../nsfw/serve-policy.ts'
 import type { Source } from '../source/bytes/source.ts'
-import type { RenditionJob } from './job.ts'
+import type { RenditionSpec } from './job.ts'
 import { createMaker, type MakerOptions } from './maker.ts'
 
 const source = {
@@ -14,12 +14,12 @@ const source = {
 
 // The maker uses only these fields of a job.
 const job = {
-  place: { keys: [source.key] },
+  location: { keys: [source.key] },
   sourceName: source.key,
   moderated: true,
   undecodableIs: 'undecodable',
   options: { geometry: FULL_SIZE, format: 'png', imagesOnly: false },
-} as unknown as RenditionJob
+} as unknown as RenditionSpec
 
 async function made(scanVerdict: ScanVerdict) {
   // The maker uses only these options to make a still image.

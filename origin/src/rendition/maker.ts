@@ -9,7 +9,7 @@ import { FLAGGED_BLUR, FLAGGED_SIDE, type ServePolicy, UNSCANNED_SECONDS } from 
 import type { Source } from '../source/bytes/source.ts'
 import type { SourceReader } from '../source/reader.ts'
 import { etagOf } from './etag.ts'
-import type { RenditionJob } from './job.ts'
+import type { RenditionSpec } from './job.ts'
 import type { Rendition } from './rendition.ts'
 
 export interface MakerOptions {
@@ -31,7 +31,7 @@ export interface Maker {
    */
   make(
     url: string,
-    job: RenditionJob,
+    job: RenditionSpec,
     kept: Rendition | undefined,
     signal: AbortSignal,
   ): Promise<Rendition | Failure>
@@ -39,7 +39,7 @@ export interface Maker {
    * Computes the ETag of a rendition. It is the same on all nodes that would produce the same bytes, and
    * differs as soon as a node would produce others.
    */
-  etag(sourceEtag: string, url: string, job: RenditionJob): Promise<string>
+  etag(sourceEtag: string, url: string, job: RenditionSpec): Promise<string>
 }
 
 export function createMaker(options: MakerOptions): Maker {
@@ -50,7 +50,7 @@ export function createMaker(options: MakerOptions): Maker {
     etag,
     async make(url, job, kept, signal) {
       const startedAt = performance.now()
-      const handle = sources.open(job.place)
+      const handle = sources.open(job.location)
       let finished = false
       try {
         const source = await waitFor(handle.value, signal)
@@ -99,7 +99,7 @@ function lifeOf({ info }: Source, unscanned: boolean): Pick<Rendition, 'lifeSeco
  */
 async function renderModerated(
   source: Source,
-  job: RenditionJob,
+  job: RenditionSpec,
   { policy, engine, ...deadlines }: MakerOptions,
   startedAt: number,
   signal: AbortSignal,
@@ -120,7 +120,7 @@ type Moderated = Rendered & Pick<Rendition, 'nsfwProbability' | 'unscanned'>
 
 /** Returns the deadline of a job, in milliseconds. */
 export function deadlineOf(
-  job: RenditionJob,
+  job: RenditionSpec,
   { deadlineMs, clipDeadlineMs }: Pick<MakerOptions, 'deadlineMs' | 'clipDeadlineMs'>,
 ): number {
   return isClipFormat(job.options.format) ? clipDeadlineMs : deadlineMs

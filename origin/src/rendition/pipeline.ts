@@ -16,7 +16,7 @@ import { mediaKindOfName } from '../media/kinds.ts'
 import { type ReadLanes, readLaneOf } from '../source/reader.ts'
 import type { RenditionCache } from './cache.ts'
 import { etagOf } from './etag.ts'
-import { jobOf, type RenditionJob, type RenditionRequest } from './job.ts'
+import { type RenditionRequest, type RenditionSpec, specOf } from './job.ts'
 import { createMaker, deadlineOf, type Maker, type MakerOptions } from './maker.ts'
 import type { Rendition } from './rendition.ts'
 import type { RenditionStore } from './store.ts'
@@ -111,12 +111,12 @@ class CoalescingPipeline implements Pipeline {
   ): Promise<PipelineResult | Failure> {
     const { reads, engine } = this.#options
     const url = renditionUrl(request)
-    const job = { ...jobOf(request), isFollowed }
+    const job = { ...specOf(request), isFollowed }
     const decided = await this.#decideByConditions(url, job, headers, signal)
     if (decided !== undefined) return decided
     // Checked before the source is read: under overload, reading sources of requests that are then rejected
     // would slow down the accepted ones.
-    const { running, waiting } = readLaneOf(job.place, reads)
+    const { running, waiting } = readLaneOf(job.location, reads)
     const underWay = running + waiting
     const rejected = this.costsRender(request) ? engine.rejection(kindOfName(job), underWay) : undefined
     if (rejected !== undefined) return rejected
@@ -133,7 +133,7 @@ class CoalescingPipeline implements Pipeline {
     }
   }
 
-  async #runCall(url: CanonicalUrl, job: RenditionJob, callSignal: AbortSignal): Promise<Made | Failure> {
+  async #runCall(url: CanonicalUrl, job: RenditionSpec, callSignal: AbortSignal): Promise<Made | Failure> {
     const running = { sourceName: job.sourceName, isPurged: false }
     this.#running.add(running)
     using deadline = startDeadline(callSignal, deadlineOf(job, this.#options))
@@ -152,7 +152,7 @@ class CoalescingPipeline implements Pipeline {
 
   async #find(
     url: CanonicalUrl,
-    job: RenditionJob,
+    job: RenditionSpec,
     signal: AbortSignal,
     running: { readonly isPurged: boolean },
   ): Promise<Made | Failure> {
@@ -172,7 +172,7 @@ class CoalescingPipeline implements Pipeline {
     // A source that was read before a purge must not be cached after it.
     if (!running.isPurged && rendition.unscanned !== true) {
       cache.set(url, rendition)
-      if (rendition !== stored && rendition !== kept && 'keys' in job.place)
+      if (rendition !== stored && rendition !== kept && 'keys' in job.location)
         this.#options.stored?.put(url, rendition)
     }
     if (rendition === stored) return { rendition, found: 'stored' }
@@ -185,12 +185,12 @@ class CoalescingPipeline implements Pipeline {
    */
   async #findStored(
     url: CanonicalUrl,
-    job: RenditionJob,
+    job: RenditionSpec,
     signal: AbortSignal,
   ): Promise<Rendition | Failure | undefined> {
     const { stored, sources } = this.#options
     if (stored === undefined) return undefined
-    const located = await sources.locate(job.place, signal)
+    const located = await sources.locate(job.location, signal)
     if (isFailure(located)) return UNANSWERED.has(located.code) ? located : undefined
     if (located === undefined) return undefined
     return stored.get(url, job.sourceName, await this.#maker.etag(located.info.etag, url, job), signal)
@@ -198,10 +198,10 @@ class CoalescingPipeline implements Pipeline {
 
   async #confirm(
     kept: Rendition,
-    job: RenditionJob,
+    job: RenditionSpec,
     signal: AbortSignal,
   ): Promise<'holds' | 'replaced' | 'unknown' | 'unread'> {
-    const located = await this.#options.sources.locate(job.place, signal)
+    const located = await this.#options.sources.locate(job.location, signal)
     if (located === undefined) return 'unread'
     if (isFailure(located)) return located.code === 'not-found' ? 'replaced' : 'unknown'
     return located.key === kept.sourceKey && located.info.etag === kept.sourceEtag ? 'holds' : 'replaced'
@@ -210,14 +210,14 @@ class CoalescingPipeline implements Pipeline {
   /** Answers a conditional request from the validators alone, which takes one request to the store. */
   async #decideByConditions(
     url: CanonicalUrl,
-    job: RenditionJob,
+    job: RenditionSpec,
     headers: Headers,
     signal: AbortSignal,
   ): Promise<PipelineResult | Failure | undefined> {
     // Only `If-None-Match` with an ETag shows that the client has a rendition. A date or `*` does not: not
     // every source can be rendered, and a source that cannot is rejected whatever the conditions are.
     if (!headers.has('if-none-match')) return undefined
-    const located = await this.#options.sources.locate(job.place, signal)
+    const located = await this.#options.sources.locate(job.location, signal)
     const isKept = this.#options.cache.get(url) !== undefined
     if (isFailure(located)) return UNANSWERED.has(located.code) && !isKept ? located : undefined
     if (located === undefined) return undefined
@@ -249,8 +249,11 @@ function callKey(sourceName: SourceName, url: CanonicalUrl): string {
 }
 
 /** Guesses the media kind from the file name. The guess selects only the lane whose load is checked early. */
-function kindOfName({ place, options }: Pick<RenditionJob, 'place' | 'options'>): 'image' | 'video' | 'clip' {
+function kindOfName({
+  location,
+  options,
+}: Pick<RenditionSpec, 'location' | 'options'>): 'image' | 'video' | 'clip' {
   if (isClipFormat(options.format)) return 'clip'
-  const name = 'url' in place ? new URL(place.url).pathname : (place.keys[0] ?? '')
+  const name = 'url' in location ? new URL(location.url).pathname : (location.keys[0] ?? '')
   return mediaKindOfName(name)?.kind === 'video' ? 'video' : 'image'
 }

@@ -17,10 +17,10 @@ import { EXTRA_NAMES, type ExtraName } from '../engine/jobs.ts'
 import { mediaKind } from '../media/kinds.ts'
 import type { Scanner } from '../nsfw/scanner.ts'
 import type { Verdict } from '../nsfw/score.ts'
-import { placeOf } from '../rendition/job.ts'
+import { locationOf } from '../rendition/job.ts'
 import { contentHash } from '../source/bytes/content-hash.ts'
 import type { Source } from '../source/bytes/source.ts'
-import { type SourcePlace, type SourceReader, sourceFromBytes } from '../source/reader.ts'
+import { type SourceLocation, type SourceReader, sourceFromBytes } from '../source/reader.ts'
 import { base64Answer } from './base64-answer.ts'
 import type { Answer, Exchange } from './exchange.ts'
 import { readJsonBody } from './internal-body.ts'
@@ -50,7 +50,7 @@ export function createMetadataRoute(options: MetadataOptions): ServeMetadata {
     if (isFailure(body)) return body
     using deadline = startDeadline(exchange.signal, options.deadlineMs)
     const { signal } = deadline
-    const work = await workOf(body, options)
+    const work = await inputOf(body, options)
     if (isFailure(work)) return work
     const start = async (callSignal: AbortSignal) => {
       using ofCall = startDeadline(callSignal, options.deadlineMs)
@@ -94,24 +94,24 @@ function extrasOf({ extras = [], waveform }: Body): readonly ExtraName[] {
  * How to open the source. Requests with the same `name`
  * share one call. Undefined when the call cannot be shared.
  */
-interface Work {
+interface MetadataInput {
   readonly open: () => Handle<Source | Failure>
   readonly name: string | undefined
 }
 
-async function workOf(body: Body, options: MetadataOptions): Promise<Work | Failure> {
+async function inputOf(body: Body, options: MetadataOptions): Promise<MetadataInput | Failure> {
   const extras = extrasOf(body).join(',')
   const answer = `${wantsScan(body)} ${body.with_base64 === true} ${extras} ${body.filename ?? ''}`
-  const stored = (bucket: string, place: SourcePlace): Work | Failure => {
+  const stored = (bucket: string, location: SourceLocation): MetadataInput | Failure => {
     const sources = options.sourcesOf(bucket)
     if (sources === undefined) return fail('bad-field', 'bucket')
-    const name = JSON.stringify([bucket, place, answer])
-    return { open: () => sources.open(place), name }
+    const name = JSON.stringify([bucket, location, answer])
+    return { open: () => sources.open(location), name }
   }
-  const externalWork = (url: string): Work | Failure => {
+  const externalWork = (url: string): MetadataInput | Failure => {
     const named = readMediaUrl(url, options.ownUrls)
     if (named === 'no-media') return fail('address-refused', 'no stored media of this service')
-    return stored(options.publicBucket, 'stored' in named ? placeOf(named.stored) : named)
+    return stored(options.publicBucket, 'stored' in named ? locationOf(named.stored) : named)
   }
   switch (body.type) {
     case 'upload':
@@ -140,7 +140,7 @@ function decodeBase64(text: string): Uint8Array | undefined {
 }
 
 async function examineSource(
-  work: Work,
+  work: MetadataInput,
   body: Body,
   options: MetadataOptions,
   signal: AbortSignal,

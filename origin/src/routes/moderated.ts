@@ -11,7 +11,7 @@ import { startDeadline } from '../concurrency/deadline.ts'
 import { waitFor } from '../concurrency/wait.ts'
 import { hides, type ServePolicy, UNSCANNED_SECONDS } from '../nsfw/serve-policy.ts'
 import type { Source } from '../source/bytes/source.ts'
-import type { SourcePlace, SourceReader } from '../source/reader.ts'
+import type { SourceLocation, SourceReader } from '../source/reader.ts'
 import { type Answer, type Exchange, once, reject } from './exchange.ts'
 
 export interface ModeratedOptions {
@@ -37,14 +37,14 @@ export interface ModeratedWays {
  */
 export async function serveModerated(
   { policy, sources, deadlineMs }: ModeratedOptions,
-  place: SourcePlace,
+  location: SourceLocation,
   exchange: Exchange,
   { pass, passScanned, blur }: ModeratedWays,
 ): Promise<Answer> {
   if (policy.mode === 'off') return pass()
   using deadline = startDeadline(exchange.signal, deadlineMs)
   const { signal } = deadline
-  const handle = sources.open(place)
+  const handle = sources.open(location)
   let isPassedOn = false
   const passOn = (source: Source): Promise<Answer> => {
     if (passScanned === undefined || !hides(policy.mode)) return pass()

@@ -24,15 +24,15 @@ import type { ExternalFetch } from './external/fetch.ts'
 import { readExternalSource } from './external/source.ts'
 
 /** The location of a source: the first of several keys that exists, or an external URL. */
-export type SourcePlace = { readonly keys: readonly string[] } | { readonly url: string }
+export type SourceLocation = { readonly keys: readonly string[] } | { readonly url: string }
 
 export interface SourceReader {
   /**
-   * Opens a source: reads and sniffs it. Concurrent calls for the same place, that is with the same keys in
+   * Opens a source: reads and sniffs it. Concurrent calls for the same location, that is with the same keys in
    * the same order, share one read. The bytes stay in memory until the last handle is released. Fails with
    * `not-found`, `source-too-large`, or a failure of the store or of the external fetch.
    */
-  open(place: SourcePlace): Handle<Source | Failure>
+  open(location: SourceLocation): Handle<Source | Failure>
   /**
    * Detaches the reads in progress of these sources, because they may return the bytes from before a purge.
    * Later calls start a new read.
@@ -42,7 +42,7 @@ export interface SourceReader {
    * Finds a stored source without reading it. Undefined when the source has to be read to be identified, as
    * for external ones.
    */
-  locate(place: SourcePlace, signal: AbortSignal): Promise<LocatedSource | Failure | undefined>
+  locate(location: SourceLocation, signal: AbortSignal): Promise<LocatedSource | Failure | undefined>
 }
 
 export interface LocatedSource {
@@ -74,28 +74,32 @@ export interface ReadLanes {
 }
 
 /** Returns the lane in which a source is read. */
-export function readLaneOf(place: SourcePlace, { stored, external }: ReadLanes): Lane {
-  return 'url' in place ? external : stored
+export function readLaneOf(location: SourceLocation, { stored, external }: ReadLanes): Lane {
+  return 'url' in location ? external : stored
 }
 
 export function createSourceReader(options: SourceReaderOptions): SourceReader {
   const { store, bucket, external, limits, externalMemory, readsWhole, lanes } = options
   const reads: Coalescer<Source | Failure> = createCoalescer()
   return {
-    open(place) {
-      const name = 'url' in place ? `external//${place.url}` : place.keys.join('\n')
+    open(location) {
+      const name = 'url' in location ? `external//${location.url}` : location.keys.join('\n')
       return reads.join(name, (signal) =>
-        readLaneOf(place, lanes).run(signal, () =>
-          'url' in place
-            ? readExternalSource({ external, limits, memory: externalMemory, readsWhole }, place.url, signal)
-            : readFirst(options, place.keys, signal),
+        readLaneOf(location, lanes).run(signal, () =>
+          'url' in location
+            ? readExternalSource(
+                { external, limits, memory: externalMemory, readsWhole },
+                location.url,
+                signal,
+              )
+            : readFirst(options, location.keys, signal),
         ),
       )
     },
     startAnew: (names) => reads.startAnew((key) => key.split('\n').some((name) => names.has(name))),
-    async locate(place, signal) {
-      if ('url' in place) return undefined
-      for (const key of place.keys) {
+    async locate(location, signal) {
+      if ('url' in location) return undefined
+      for (const key of location.keys) {
         const info = await store.head(bucket, key, signal)
         if (!isFailure(info)) {
           const etag = validatorOf(info)

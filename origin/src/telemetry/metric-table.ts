@@ -130,7 +130,7 @@ export const METRICS = {
   'media_proxy.admission.waiting': {
     kind: 'gauge',
     unit: '1',
-    description: 'Jobs waiting for a place in the lane.',
+    description: 'Jobs waiting for a slot in the lane.',
     labels: ['lane'],
   },
   'media_proxy.admission.running': {
@@ -142,14 +142,14 @@ export const METRICS = {
   'media_proxy.admission.wait.duration': {
     kind: 'histogram',
     unit: 's',
-    description: 'Time a job waits for a place in the lane.',
+    description: 'Time a job waits for a slot in the lane.',
     labels: ['lane'],
   },
   'media_proxy.admission.refusals': {
     kind: 'counter',
     unit: '1',
     description:
-      'Jobs that got no place: the lane was overloaded, the deadline passed, or the last client disconnected while the job waited.',
+      'Jobs that got no slot: the lane was overloaded, the deadline passed, or the last client disconnected while the job waited.',
     labels: ['lane', 'failure'],
   },
   'media_proxy.refusals': {

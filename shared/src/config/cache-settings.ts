@@ -47,7 +47,7 @@ export const CACHE_SETTINGS = {
   cloudflareToken: optionalText('An API token that may purge that zone.', { secret: true }),
   edgeDriver: choice(
     'The cache of the edge. `cache-api` caches separately in each location. `workers-cache` is shared by all locations; ' +
-      'wrangler.toml must turn it on for the entrypoint KeptMedia.',
+      'wrangler.toml must turn it on for the entrypoint CachedMedia.',
     ['cache-api', 'workers-cache'],
     { default: 'cache-api' },
   ),

@@ -85,7 +85,7 @@ export function parseAssetParameters(
   const size = read('size', parseSize)
   const format = read('format', parseFormat)
   const quality = read('quality', parseQuality)
-  const saidAnimated = read('animated', parseBoolean)
+  const requestedAnimated = read('animated', parseBoolean)
   const dpr = read('dpr', parseDpr) ?? 1
   const blur = read('blur', parseBlur)
   const operations = readOperations(read)
@@ -96,7 +96,7 @@ export function parseAssetParameters(
   const asked = format === 'auto' ? undefined : format
   const own = asked ?? defaults.format
   const writable = defaults.formats.includes(own) ? own : 'webp'
-  const animated = saidAnimated ?? defaults.animated(asked)
+  const animated = requestedAnimated ?? defaults.animated(asked)
   const rule =
     format === 'auto'
       ? 'auto'
@@ -141,16 +141,16 @@ export function parseTransformation(
   const durationMs = read('duration', parseDuration)
   const fps = read('fps', parseFps)
   const audio = read('audio', parseBoolean) ?? true
-  const asksSprite = read('sprite', parseSprite)
+  const requestsSprite = read('sprite', parseSprite)
   const operations = readOperations(read)
   const download = read('download', parseBoolean) ?? false
   if (read.rejected !== undefined) return badParameter(read.rejected, query)
 
   // A clip cannot be a sprite sheet.
-  const sprite = isClip ? undefined : asksSprite
-  const isBareSheet = sprite !== undefined && givenWidth === undefined && givenHeight === undefined
+  const sprite = isClip ? undefined : requestsSprite
+  const isUnsizedSprite = sprite !== undefined && givenWidth === undefined && givenHeight === undefined
   const askedWidth = givenWidth === undefined ? undefined : scaled(givenWidth, dpr)
-  const width = isBareSheet ? DEFAULT_SPRITE_WIDTH : askedWidth
+  const width = isUnsizedSprite ? DEFAULT_SPRITE_WIDTH : askedWidth
   const height = givenHeight === undefined ? undefined : scaled(givenHeight, dpr)
   const requestedOtherwise =
     width !== undefined ||
@@ -158,7 +158,7 @@ export function parseTransformation(
     format !== undefined ||
     blur !== undefined ||
     time !== undefined ||
-    asksSprite !== undefined ||
+    requestsSprite !== undefined ||
     animated ||
     Object.keys(operations).length > 0
   const requested = requestedOtherwise || (quality !== undefined && quality !== 'lossless')

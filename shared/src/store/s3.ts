@@ -14,7 +14,7 @@ import { LISTED_KEYS, readListing } from './s3/listing.ts'
 import type { GetOptions, ObjectStore } from './store.ts'
 import { watchBody } from './watched-body.ts'
 
-export type S3StoreOptions = S3Place & (S3Keys | { readonly credentials: CredentialSource })
+export type S3StoreOptions = S3Location & (S3Keys | { readonly credentials: CredentialSource })
 
 interface S3Keys {
   readonly accessKeyId: string
@@ -23,7 +23,7 @@ interface S3Keys {
   readonly sessionToken?: string | undefined
 }
 
-interface S3Place {
+interface S3Location {
   /** An absolute URL without a trailing slash. */
   readonly endpoint: string
   /** The endpoints of buckets that differ from `endpoint`, by bucket name. */

@@ -10,11 +10,11 @@ import type { Cost } from '../jobs.ts'
 import {
   decodeHead,
   encodeHead,
-  FRAME,
-  type Frame,
-  type FrameKind,
   HEAD_BYTES,
   MAX_PART_BYTES,
+  MESSAGE,
+  type Message,
+  type MessageKind,
 } from '../protocol.ts'
 
 export interface Channel {
@@ -22,8 +22,8 @@ export interface Channel {
    * Waits for the next job, or for the message that no job is pending. Undefined when the server is gone.
    * Overwrites the body of the previous job.
    */
-  receiveJob(): Frame | undefined
-  send(kind: FrameKind, value: unknown, body?: Uint8Array): void
+  receiveJob(): Message | undefined
+  send(kind: MessageKind, value: unknown, body?: Uint8Array): void
   /**
    * Requests the bytes from `start` (inclusive) to `end` (exclusive) of the job's source, and waits for them.
    */
@@ -53,7 +53,7 @@ export function openChannel(descriptor: number): Channel {
     return jobBody.subarray(0, bytes)
   }
 
-  function receive(roomFor: (bytes: number) => Buffer = Buffer.allocUnsafeSlow): Frame | undefined {
+  function receive(roomFor: (bytes: number) => Buffer = Buffer.allocUnsafeSlow): Message | undefined {
     if (!fill(descriptor, head)) return undefined
     const { kind, textBytes, bodyBytes } = decodeHead(head)
     const text = Buffer.allocUnsafeSlow(textBytes)
@@ -62,7 +62,7 @@ export function openChannel(descriptor: number): Channel {
     return { kind, text: text.toString('utf8'), body }
   }
 
-  function send(kind: FrameKind, value: unknown, body: Uint8Array = NOTHING): void {
+  function send(kind: MessageKind, value: unknown, body: Uint8Array = NOTHING): void {
     drain(descriptor, encodeHead(kind, value, body.length))
     drain(descriptor, body)
   }
@@ -71,25 +71,25 @@ export function openChannel(descriptor: number): Channel {
     receiveJob: () => receive(roomForJob),
     send,
     readRange: (start, end) => readInParts(start, end, readPart),
-    reportCost: (cost) => send(FRAME.inspected, { cost }),
+    reportCost: (cost) => send(MESSAGE.inspected, { cost }),
     reportProgress(share) {
       const now = performance.now()
       if (now - reportedAt < PROGRESS_MS) return
       reportedAt = now
-      send(FRAME.progress, { share: Math.min(1, Math.max(0, share)) })
+      send(MESSAGE.progress, { share: Math.min(1, Math.max(0, share)) })
     },
   }
 
   function readPart(start: number, end: number): Uint8Array | Failure {
-    send(FRAME.read, { start, end })
-    const frame = receive()
+    send(MESSAGE.read, { start, end })
+    const message = receive()
     // The server is gone, so nothing waits for a result.
-    if (frame === undefined) process.exit(0)
-    if (frame.kind !== FRAME.part) throw new Error(`frame ${frame.kind} instead of a range`)
-    const { failure }: { failure?: unknown } = JSON.parse(frame.text)
+    if (message === undefined) process.exit(0)
+    if (message.kind !== MESSAGE.part) throw new Error(`message ${message.kind} instead of a range`)
+    const { failure }: { failure?: unknown } = JSON.parse(message.text)
     if (isFailure(failure)) return failure
-    return frame.body.length === end - start
-      ? frame.body
+    return message.body.length === end - start
+      ? message.body
       : fail('store-unreachable', 'a range of another length')
   }
 }

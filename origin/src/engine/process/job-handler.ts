@@ -4,12 +4,12 @@ import type { Job, Ready, ResultSent } from '../jobs.ts'
 export interface JobHandler {
   readonly ready: Omit<Ready, 'cpuSeconds'>
   /** Runs a job. Expected failures are returned as its result; an exception ends the process. */
-  work(job: Job, body: Uint8Array): Promise<Work>
+  work(job: Job, body: Uint8Array): Promise<JobResponse>
   /** Called when no job is pending: releases what is kept for the next one. */
   rest(): void
 }
 
-export interface Work {
+export interface JobResponse {
   readonly result: ResultSent<Job['kind']>
   readonly body?: Uint8Array
 }

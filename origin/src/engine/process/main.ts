@@ -4,7 +4,7 @@ import { setTimeout } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import type { Job } from '../jobs.ts'
-import { FRAME } from '../protocol.ts'
+import { MESSAGE } from '../protocol.ts'
 import { decodeSetup } from '../setup.ts'
 import { openChannel } from './channel.ts'
 import type { JobHandler } from './job-handler.ts'
@@ -31,7 +31,7 @@ const handler = await openHandler().catch((error: unknown) => {
 const collectGarbage = garbageCollector()
 let restCpuSeconds = 0
 
-channel.send(FRAME.ready, { ...handler.ready, cpuSeconds: cpuSeconds() })
+channel.send(MESSAGE.ready, { ...handler.ready, cpuSeconds: cpuSeconds() })
 // The timer fires only while a job runs. Between two jobs the process waits in a blocking read, which ends
 // with the server.
 setInterval(() => {
@@ -50,19 +50,19 @@ process.exit(0)
  */
 async function workOnNext(): Promise<number | undefined> {
   await childrenEnded()
-  const frame = channel.receiveJob()
-  if (frame === undefined) return undefined
-  if (frame.kind === FRAME.rest) {
+  const message = channel.receiveJob()
+  if (message === undefined) return undefined
+  if (message.kind === MESSAGE.rest) {
     handler.rest()
     rest()
     return 0
   }
-  if (frame.kind !== FRAME.job) throw new Error(`frame ${frame.kind} instead of a job`)
-  const job: Job = JSON.parse(frame.text)
-  const { result, body } = await handler.work(job, frame.body)
-  channel.send(FRAME.done, { cpuSeconds: cpuSeconds(), restCpuSeconds, result }, body)
+  if (message.kind !== MESSAGE.job) throw new Error(`message ${message.kind} instead of a job`)
+  const job: Job = JSON.parse(message.text)
+  const { result, body } = await handler.work(job, message.body)
+  channel.send(MESSAGE.done, { cpuSeconds: cpuSeconds(), restCpuSeconds, result }, body)
   restCpuSeconds = 0
-  return frame.body.length + (body?.length ?? 0)
+  return message.body.length + (body?.length ?? 0)
 }
 
 /** Releases memory. The CPU time of this is not part of a job. */

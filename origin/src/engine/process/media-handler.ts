@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import { MEDIA_KINDS, type MediaKind } from '../../media/kinds.ts'
+import { fingerprintOf } from '../job-fingerprint.ts'
 import type { Job, JobSource } from '../jobs.ts'
 import type { MediaSetup } from '../setup.ts'
-import { workOf } from '../work.ts'
 import type { Reports } from './admit.ts'
 import type { Channel } from './channel.ts'
 import { examine } from './examine.ts'
@@ -11,7 +11,7 @@ import { extrasOf, waveformOf } from './extras.ts'
 import { readFrameFiles } from './frames.ts'
 import { createPixelCache, type SharedPixels } from './image/pixel-cache.ts'
 import { placeholderOf } from './image/placeholder.ts'
-import type { JobHandler, Work } from './job-handler.ts'
+import type { JobHandler, JobResponse } from './job-handler.ts'
 import { RENDERER_VERSION } from './pixels/sharp.ts'
 import { render } from './render.ts'
 import { modelPixels } from './scan/pixels.ts'
@@ -55,7 +55,7 @@ const BRIEF_CPU_SECONDS = 0.05
  * its process after that, only that work is rejected, and not the whole source.
  */
 function createCostReporter(job: SourceJob, { reportCost }: Channel): Reports['reportCost'] {
-  const isPlain = workOf(job).kind === 'plain'
+  const isPlain = fingerprintOf(job).kind === 'plain'
   return (cost) => {
     if (!isPlain || cost.cpuSeconds > BRIEF_CPU_SECONDS) reportCost(cost)
   }
@@ -68,7 +68,7 @@ async function workOn(
   job: SourceJob,
   tools: VideoTools,
   reports: Reports,
-): Promise<Work> {
+): Promise<JobResponse> {
   switch (job.kind) {
     case 'render': {
       const rendered = await render(source, job, tools, reports)
@@ -107,7 +107,7 @@ async function workOnExamination(
   job: Extract<Job, { readonly kind: 'examine' }>,
   tools: VideoTools,
   reports: Reports,
-): Promise<Work> {
+): Promise<JobResponse> {
   const examined = await examine(source, job, tools, reports.reportCost)
   if (isFailure(examined)) return { result: examined }
   if (!('frames' in examined)) return { result: examined }

@@ -47,12 +47,12 @@ export async function readGrowing(
     length += value.length
     if (length > maxBytes) return { complete: false, body: resumed(chunks, reader) }
     while (charged < length) {
-      const place = memory.tryAcquire(STEP_BYTES)
-      if (place === undefined) {
+      const slot = memory.tryAcquire(STEP_BYTES)
+      if (slot === undefined) {
         await reader.cancel()
         return fail('overloaded', 'no memory for more of a source without a length', RETRY_AFTER)
       }
-      releaseWith(signal, place)
+      releaseWith(signal, slot)
       charged += STEP_BYTES
     }
   }

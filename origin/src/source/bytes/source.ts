@@ -46,9 +46,9 @@ export async function reserveMemory(
   memory: Lane,
   signal: AbortSignal,
 ): Promise<Failure | undefined> {
-  const place = await memory.acquire(signal, { weightBytes: bytes })
-  if (isFailure(place)) return place
-  releaseWith(signal, place)
+  const slot = await memory.acquire(signal, { weightBytes: bytes })
+  if (isFailure(slot)) return slot
+  releaseWith(signal, slot)
   return undefined
 }
 
@@ -67,7 +67,7 @@ export function freeWith(signal: AbortSignal, bytes: Uint8Array): void {
  * Releases a slot of a lane when the source is closed: the signal of an open source fires when the last
  * handle is released.
  */
-export function releaseWith(signal: AbortSignal, place: { release(): void }): void {
-  if (signal.aborted) place.release()
-  else signal.addEventListener('abort', () => place.release(), { once: true })
+export function releaseWith(signal: AbortSignal, slot: { release(): void }): void {
+  if (signal.aborted) slot.release()
+  else signal.addEventListener('abort', () => slot.release(), { once: true })
 }

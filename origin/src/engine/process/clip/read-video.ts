@@ -56,12 +56,12 @@ export function readVideo(
   for (const other of context.streams) {
     if (other.index !== stream.index && other.index !== audio?.stream.index) other.discard = AVDISCARD_ALL
   }
-  const place = { context, stream, demuxer }
-  const start = startOf(place, libav)
+  const demuxed = { context, stream, demuxer }
+  const start = startOf(demuxed, libav)
   const unit = stream.timeBase.num / stream.timeBase.den
   const originSeconds = Number(start) * unit
   const startTick = start + BigInt(Math.floor(startSeconds / unit))
-  const begin = seekToFrame(libav, { ...place, isAtStart, isEdited }, videoDecoder, startTick)
+  const begin = seekToFrame(libav, { ...demuxed, isAtStart, isEdited }, videoDecoder, startTick)
 
   const { num, den } = stream.avgFrameRate
   const frameSeconds = num > 0 ? den / num : 0.04

@@ -64,8 +64,8 @@ function copyPackets(
   if (stream === undefined) return undefined
   const { library, constants } = libav
   using muxer = openMuxer(libav, 'mp4')
-  const place = { context, stream, demuxer }
-  const origin = secondsOf(stream, startOf(place, libav))
+  const demuxed = { context, stream, demuxer }
+  const origin = secondsOf(stream, startOf(demuxed, libav))
   const outputs = new Map<number, Output>()
   for (const source of audio === undefined ? [stream] : [stream, audio.stream])
     outputs.set(source.index, {
@@ -79,7 +79,7 @@ function copyPackets(
   muxer.begin()
   const lengthBytes = unitLengthBytes(stream.codecpar.extradata)
   // A seek in the video stream skips the audio before its first frame.
-  if (!input.isAtStart) seekToStart(place, libav)
+  if (!input.isAtStart) seekToStart(demuxed, libav)
   using packet = new library.Packet()
   packet.alloc()
   let frames = 0

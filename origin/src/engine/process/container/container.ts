@@ -51,7 +51,7 @@ export interface CodedFrame {
 export interface Container {
   readonly info: ContainerInfo
   /** The position of the opened track among the video tracks of the file. */
-  readonly place: number
+  readonly trackIndex: number
   /** Returns the packets for the frame shown at a moment, or for the first key frame without a moment. */
   readRun(atSeconds: number | undefined): Promise<PacketRun | Failure>
   close(): void

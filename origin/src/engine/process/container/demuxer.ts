@@ -92,16 +92,16 @@ export async function demux(
       others: others.map(({ info: described }) => described),
       audio: await audioCodecs(tracks),
     }
-    return { info, video, startSeconds, place: video === undefined ? 0 : videos.indexOf(video) }
+    return { info, video, startSeconds, trackIndex: video === undefined ? 0 : videos.indexOf(video) }
   })
   if (isFailure(opened)) {
     input.dispose()
     return opened
   }
-  const { info, video, startSeconds, place } = opened
+  const { info, video, startSeconds, trackIndex } = opened
   return {
     info,
-    place,
+    trackIndex,
     readRun: (atSeconds) =>
       guarded(async () =>
         video === undefined

@@ -52,7 +52,7 @@ export async function openFfmpegFile(
     if (isFailure(file)) return file
     return decodeFile(
       ffmpeg,
-      { path: file.path, demuxer: DEMUXERS[format], track: opened?.place ?? 0, atSeconds },
+      { path: file.path, demuxer: DEMUXERS[format], track: opened?.trackIndex ?? 0, atSeconds },
       options,
     )
   }

@@ -20,7 +20,7 @@ import { frameOfPixels } from './frame-of-pixels.ts'
 import type { Libav } from './load.ts'
 import { DEEP, isGrey, isPixelFormat, pixelName } from './pixels.ts'
 import type { DecodedStill } from './still.ts'
-import { layoutOf, place, planarBytes } from './yuv-canvas.ts'
+import { layoutOf, placeTile, planarBytes } from './yuv-canvas.ts'
 
 /**
  * Decodes the primary image: its tiles assembled, then cropped, rotated and mirrored, with its alpha. Fails
@@ -149,7 +149,7 @@ function assembleGrid(
       if ((grid.columns - 1) * tile.width >= grid.width || (grid.rows - 1) * tile.height >= grid.height)
         return fail('undecodable', 'more tiles than fit in the image')
       const [x, y] = [(index % grid.columns) * tile.width, Math.floor(index / grid.columns) * tile.height]
-      place(canvas.data, layout, grid, { data: tile.toBuffer(), size: tile, x, y })
+      placeTile(canvas.data, layout, grid, { data: tile.toBuffer(), size: tile, x, y })
     }
     return canvas === undefined ? fail('undecodable', 'no tiles') : asFrame(libav, canvas, grid)
   } finally {

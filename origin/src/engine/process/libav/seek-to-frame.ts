@@ -6,7 +6,7 @@
 import type { Frame } from 'node-av/lib'
 import type { Decoder } from './decoder.ts'
 import type { Libav } from './load.ts'
-import { type StreamPlace, seekToStart, startOf } from './stream-start.ts'
+import { type DemuxedStream, seekToStart, startOf } from './stream-start.ts'
 
 /**
  * How far before the moment the search for a key frame starts, in seconds, tried in order. A container
@@ -14,7 +14,7 @@ import { type StreamPlace, seekToStart, startOf } from './stream-start.ts'
  */
 export const SEEK_BACK_SECONDS = [0, 2, 8, 32] as const
 
-export interface VideoPosition extends StreamPlace {
+export interface DemuxedVideo extends DemuxedStream {
   /** Whether the file cannot be searched, because its timestamps go back. */
   readonly isEdited: boolean
   /** Whether the next packet is the first one of the file. */
@@ -28,23 +28,23 @@ export type Begin = 'anything' | 'key frame'
  * Moves the file to a position from which decoding yields the frame shown at a tick of the stream, or the
  * earliest one that exists. The decoder is reset.
  */
-export function seekToFrame(libav: Libav, place: VideoPosition, decoder: Decoder, tick: bigint): Begin {
-  const { context, stream } = place
-  const start = startOf(place, libav)
+export function seekToFrame(libav: Libav, demuxed: DemuxedVideo, decoder: Decoder, tick: bigint): Begin {
+  const { context, stream } = demuxed
+  const start = startOf(demuxed, libav)
   // Before the first frame there is none to search for, and a seek to it would skip the audio there.
   const first = stream.startTime === libav.constants.AV_NOPTS_VALUE ? start : stream.startTime
   const secondsPerTick = stream.timeBase.num / stream.timeBase.den
   let hasSought = false
-  for (const back of place.isEdited ? [] : SEEK_BACK_SECONDS) {
+  for (const back of demuxed.isEdited ? [] : SEEK_BACK_SECONDS) {
     const target = tick - BigInt(Math.ceil(back / secondsPerTick))
     if (target <= start || tick < first) break
     hasSought = true
     const seek = () => context.seekFrameSync(stream.index, target, libav.constants.AVSEEK_FLAG_BACKWARD) >= 0
     // Audio packets lie between those of the video, so the packets read to check the frame are read again.
-    if (seek() && canStartHere(libav, place, decoder, tick) && seek()) return 'key frame'
+    if (seek() && canStartHere(libav, demuxed, decoder, tick) && seek()) return 'key frame'
   }
   // A seek in the video stream skips the audio before its first frame.
-  if (!place.isAtStart || hasSought) seekToStart(place, libav)
+  if (!demuxed.isAtStart || hasSought) seekToStart(demuxed, libav)
   return 'anything'
 }
 
@@ -54,29 +54,29 @@ export function seekToFrame(libav: Libav, place: VideoPosition, decoder: Decoder
  */
 function canStartHere(
   { library, constants }: Libav,
-  { context, stream }: VideoPosition,
+  { context, stream }: DemuxedVideo,
   decoder: Decoder,
   tick: bigint,
 ): boolean {
-  let isPlace: boolean | undefined
+  let canStart: boolean | undefined
   let hasKeyFrame = false
   const look = (frame: Frame) => {
     const time = frame.bestEffortTimestamp
-    isPlace ??= !dependsOnOthers(constants, frame) && (time === constants.AV_NOPTS_VALUE || time <= tick)
+    canStart ??= !dependsOnOthers(constants, frame) && (time === constants.AV_NOPTS_VALUE || time <= tick)
   }
   using packet = new library.Packet()
   packet.alloc()
-  while (isPlace === undefined && context.readFrameSync(packet) >= 0) {
+  while (canStart === undefined && context.readFrameSync(packet) >= 0) {
     if (packet.streamIndex === stream.index && (hasKeyFrame || packet.isKeyframe)) {
-      if (!hasKeyFrame && packet.pts > tick) isPlace = false
+      if (!hasKeyFrame && packet.pts > tick) canStart = false
       else decoder.decode(packet, look)
       hasKeyFrame = true
     }
     packet.unref()
   }
-  if (isPlace === undefined && hasKeyFrame) decoder.drain(look)
+  if (canStart === undefined && hasKeyFrame) decoder.drain(look)
   decoder.restart()
-  return isPlace === true
+  return canStart === true
 }
 
 /** Returns whether a frame depends on other frames. Not all decoders report this. */

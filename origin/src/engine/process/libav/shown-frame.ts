@@ -8,7 +8,7 @@ import type { Decoder } from './decoder.ts'
 import type { Libav } from './load.ts'
 import { createPainter } from './painter.ts'
 import { dependsOnOthers, SEEK_BACK_SECONDS } from './seek-to-frame.ts'
-import type { StreamPlace } from './stream-start.ts'
+import type { DemuxedStream } from './stream-start.ts'
 import { openVideoDecoder } from './video-decoder.ts'
 import { type PacketTimes, VideoPackets } from './video-packets.ts'
 
@@ -21,7 +21,7 @@ export interface ShownFrameReader extends Disposable {
   read(atSeconds: number | undefined, options: DecodeOptions): Frame | Failure
 }
 
-export interface ShownFrameOptions extends StreamPlace {
+export interface ShownFrameOptions extends DemuxedStream {
   /** Whether the next packet is the first one of the file. */
   readonly isAtStart: boolean
   /** Whether the file cannot be searched, because its timestamps go back. */

@@ -5,7 +5,7 @@ import type { Demuxer } from './formats.ts'
 import type { Libav } from './load.ts'
 
 /** The stream of a file that is read. */
-export interface StreamPlace {
+export interface DemuxedStream {
   readonly context: FormatContext
   readonly stream: Stream
   readonly demuxer: Demuxer
@@ -18,7 +18,7 @@ const MICROSECONDS = 1_000_000
  * of a file cut from something longer. In a broadcast, which may be cut anywhere, it skips the time before
  * the first video frame.
  */
-export function startOf({ context, stream, demuxer }: StreamPlace, { constants }: Libav): bigint {
+export function startOf({ context, stream, demuxer }: DemuxedStream, { constants }: Libav): bigint {
   const { AV_NOPTS_VALUE } = constants
   if (demuxer.startsWithVideo && stream.startTime !== AV_NOPTS_VALUE) return stream.startTime
   if (context.startTime === AV_NOPTS_VALUE) return stream.startTime === AV_NOPTS_VALUE ? 0n : stream.startTime
@@ -31,14 +31,14 @@ export function startOf({ context, stream, demuxer }: StreamPlace, { constants }
  * Seeks to the start, as the file may have been read through to determine its duration. In streams without an
  * index, seeking goes by timestamps and would skip the first key frame, so they are sought by byte position.
  */
-export function seekToStart(place: StreamPlace, libav: Libav): void {
-  const { context, stream, demuxer } = place
+export function seekToStart(demuxed: DemuxedStream, libav: Libav): void {
+  const { context, stream, demuxer } = demuxed
   const { AVSEEK_FLAG_BACKWARD, AVSEEK_FLAG_BYTE } = libav.constants
   const toFirstByte = () => context.seekFrameSync(stream.index, 0n, AVSEEK_FLAG_BYTE) >= 0
   if (!demuxer.hasIndex && toFirstByte()) return
   // The first frames may not be marked as key frames, and the timestamps of an edited video go back. A seek
   // to before all timestamps reaches the first packet. Other containers start at their first key frame.
-  const start = demuxer.name === 'mov' ? BEFORE_ALL : startOf(place, libav)
+  const start = demuxer.name === 'mov' ? BEFORE_ALL : startOf(demuxed, libav)
   if (context.seekFrameSync(stream.index, start, AVSEEK_FLAG_BACKWARD) < 0) toFirstByte()
 }
 

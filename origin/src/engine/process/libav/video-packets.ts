@@ -3,7 +3,7 @@
 import type { AVSeekFlag } from 'node-av/constants'
 import type { Packet } from 'node-av/lib'
 import type { Libav } from './load.ts'
-import { type StreamPlace, seekToStart, startOf } from './stream-start.ts'
+import { type DemuxedStream, seekToStart, startOf } from './stream-start.ts'
 
 /**
  * The timestamps that identify a packet. Both are needed: one packet's presentation timestamp may equal
@@ -22,7 +22,7 @@ const TRUNCATION_SECONDS = 8
 
 export class VideoPackets {
   readonly #libav: Libav
-  readonly #place: StreamPlace
+  readonly #demuxed: DemuxedStream
   /** Whether nothing was read so far, so that the next packet is the first one. */
   #isAtStart: boolean
   #isAtEnd = false
@@ -30,13 +30,13 @@ export class VideoPackets {
   /** The timestamp that a player shows as 0. */
   readonly startTicks: bigint
 
-  constructor(libav: Libav, place: StreamPlace, isAtStart: boolean) {
-    const { context, stream } = place
+  constructor(libav: Libav, demuxed: DemuxedStream, isAtStart: boolean) {
+    const { context, stream } = demuxed
     this.#libav = libav
-    this.#place = place
+    this.#demuxed = demuxed
     this.#isAtStart = isAtStart
     this.secondsPerTick = stream.timeBase.num / stream.timeBase.den
-    this.startTicks = startOf(place, libav)
+    this.startTicks = startOf(demuxed, libav)
     for (const other of context.streams) {
       if (other.index !== stream.index) other.discard = libav.constants.AVDISCARD_ALL
     }
@@ -49,7 +49,7 @@ export class VideoPackets {
 
   /** Returns the next wanted packet. Undefined when there is none. The caller frees it. */
   next(isWanted: (packet: Packet) => boolean = () => true): Packet | undefined {
-    const { context, stream } = this.#place
+    const { context, stream } = this.#demuxed
     this.#isAtStart = false
     const packet = new this.#libav.library.Packet()
     packet.alloc()
@@ -71,19 +71,19 @@ export class VideoPackets {
 
   /** Seeks to a key frame at or before a time, in ticks. Returns false when that fails. */
   seek(ticks: bigint): boolean {
-    const { context, stream } = this.#place
+    const { context, stream } = this.#demuxed
     this.#isAtStart = false
     return context.seekFrameSync(stream.index, ticks, this.#libav.constants.AVSEEK_FLAG_BACKWARD) >= 0
   }
 
   /** Seeks to the first packet, unless nothing was read so far. */
   rewind(): void {
-    if (!this.#isAtStart) seekToStart(this.#place, this.#libav)
+    if (!this.#isAtStart) seekToStart(this.#demuxed, this.#libav)
   }
 
   /** Seeks to the packet after this one. Returns false when it is not found again. */
   seekAfter(times: PacketTimes): boolean {
-    const { context, stream } = this.#place
+    const { context, stream } = this.#demuxed
     const { AVSEEK_FLAG_BACKWARD, AVSEEK_FLAG_ANY } = this.#libav.constants
     // A combination of two flags is valid, but not part of their type.
     const anyBefore = (AVSEEK_FLAG_BACKWARD | AVSEEK_FLAG_ANY) as AVSeekFlag

@@ -65,7 +65,7 @@ export interface PlacedTile {
 }
 
 /** Copies a tile to its position. Parts beyond the canvas are left out. */
-export function place(canvas: Buffer, layout: PlaneLayout, size: Size, tile: PlacedTile): void {
+export function placeTile(canvas: Buffer, layout: PlaneLayout, size: Size, tile: PlacedTile): void {
   const targets = planesOf(layout, size)
   for (const [index, from] of planesOf(layout, tile.size).entries()) {
     const to = targets[index]

@@ -22,8 +22,8 @@ it('a sprite sheet holds few frames at a time, and replaces an undecodable frame
   if (!('image' in sheet)) throw new Error(sheet.code)
   expect(Math.max(...read)).toBe(SHEET_FRAMES_HELD)
   const { data, width } = sheet.image
-  const shown = Array.from({ length: 20 }, (_, place) => {
-    const [left, top] = [(place % 5) * SIZE.width, Math.floor(place / 5) * SIZE.height]
+  const shown = Array.from({ length: 20 }, (_, cell) => {
+    const [left, top] = [(cell % 5) * SIZE.width, Math.floor(cell / 5) * SIZE.height]
     return data[(top * width + left) * 4]
   })
   expect(shown).toEqual([1, 1, 2, 3, 4, 5, 6, 6, ...Array.from({ length: 12 }, (_, at) => at + 8)])

@@ -55,7 +55,7 @@ export async function drawSpriteSheet(
   const data = Buffer.alloc(width * height * 4)
   let shown: Buffer | undefined
   let failure: Failure | undefined
-  /** The places before the first frame that can be decoded, which show that frame. */
+  /** The cells before the first frame that can be decoded, which show that frame. */
   const waiting: number[] = []
   for (let start = 0; start < timestamps.length; start += SHEET_FRAMES_HELD) {
     const read = await video.readFrames(timestamps.slice(start, start + SHEET_FRAMES_HELD), size)
@@ -64,15 +64,15 @@ export async function drawSpriteSheet(
       else shown = await tileOf(frame, size)
       waiting.push(start + at)
       if (shown === undefined) continue
-      for (const place of waiting.splice(0)) draw(shown, place)
+      for (const cell of waiting.splice(0)) draw(shown, cell)
     }
   }
   if (shown === undefined) return failure ?? fail('undecodable')
   return { image: { data, width, height, channels: 4 }, intervalSeconds }
 
-  function draw(tile: Buffer, place: number): void {
-    const left = (place % sprite.columns) * size.width
-    const top = Math.floor(place / sprite.columns) * size.height
+  function draw(tile: Buffer, cell: number): void {
+    const left = (cell % sprite.columns) * size.width
+    const top = Math.floor(cell / sprite.columns) * size.height
     for (let row = 0; row < size.height; row += 1)
       tile.copy(data, ((top + row) * width + left) * 4, row * size.width * 4, (row + 1) * size.width * 4)
   }

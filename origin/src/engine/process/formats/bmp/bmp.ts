@@ -167,7 +167,7 @@ function readMasks(view: DataView, headerBytes: number, namesAlpha: boolean): Ma
   return { red, green, blue, ...(alpha === 0 ? {} : { alpha }) }
 }
 
-interface PalettePlace {
+interface PaletteSpan {
   readonly at: number
   readonly entryBytes: 3 | 4
   readonly count: number
@@ -177,7 +177,7 @@ interface PalettePlace {
 
 function readPalette(
   bytes: Uint8Array,
-  { at, entryBytes, count, pixelsAt }: PalettePlace,
+  { at, entryBytes, count, pixelsAt }: PaletteSpan,
 ): { readonly palette: Uint8Array; readonly end: number } {
   const room = Math.floor(((pixelsAt > at ? pixelsAt : bytes.length) - at) / entryBytes)
   const entries = Math.max(0, Math.min(count, room, 256))

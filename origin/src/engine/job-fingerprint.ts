@@ -4,34 +4,34 @@ import { isClipFormat } from '@media-proxy/shared/formats.ts'
 import type { Job } from './jobs.ts'
 
 /** What determines the work of a job besides its source. The size of the result is not part of it. */
-export interface Work {
+export interface JobFingerprint {
   /** `plain` is work on the header and the first frame. */
   readonly kind: 'plain' | 'still' | 'animated' | 'sprite' | 'clip' | 'examine' | 'frames' | 'scan'
   /** The options that determine the work, as JSON. */
   readonly options: string
 }
 
-const PLAIN: Work = { kind: 'plain', options: '' }
+const PLAIN: JobFingerprint = { kind: 'plain', options: '' }
 
-export function workOf(job: Job): Work {
+export function fingerprintOf(job: Job): JobFingerprint {
   switch (job.kind) {
     case 'render': {
       const { format, animated, sprite, time, durationMs, fps, silent } = job.options
-      if (isClipFormat(format)) return workOn('clip', format, time, durationMs, fps, silent)
-      if (sprite !== undefined) return workOn('sprite', sprite)
-      if (animated) return workOn('animated', time, durationMs, fps)
-      return time === undefined ? PLAIN : workOn('still', time)
+      if (isClipFormat(format)) return fingerprint('clip', format, time, durationMs, fps, silent)
+      if (sprite !== undefined) return fingerprint('sprite', sprite)
+      if (animated) return fingerprint('animated', time, durationMs, fps)
+      return time === undefined ? PLAIN : fingerprint('still', time)
     }
     case 'examine': {
       const wantsWaveform = job.extras.includes('waveform')
-      return job.scan || wantsWaveform ? workOn('examine', job.scan, wantsWaveform) : PLAIN
+      return job.scan || wantsWaveform ? fingerprint('examine', job.scan, wantsWaveform) : PLAIN
     }
     case 'frames':
     case 'scan':
-      return workOn(job.kind)
+      return fingerprint(job.kind)
   }
 }
 
-function workOn(kind: Work['kind'], ...options: readonly unknown[]): Work {
+function fingerprint(kind: JobFingerprint['kind'], ...options: readonly unknown[]): JobFingerprint {
   return { kind, options: JSON.stringify(options) }
 }
