@@ -10,6 +10,7 @@ import { sniff } from '@media-proxy/origin/media/sniff.ts'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { send } from '../http.ts'
+import { meanDifference } from '../pixels.ts'
 import { openFilesystemOrigin, type Service } from '../services.ts'
 import { FFMPEG } from '../videos.ts'
 import { CORPUS, corpusFiles, corpusFolders, readCorpus } from './corpus.ts'
@@ -146,9 +147,4 @@ function ffmpeg(file: string, args: readonly string[]) {
     encoding: 'buffer',
     maxBuffer: MAX_OUTPUT_BYTES,
   })
-}
-
-function meanDifference(a: Uint8Array, b: Uint8Array): number {
-  expect(a).toHaveLength(b.length)
-  return a.reduce((sum, value, index) => sum + Math.abs(value - (b[index] ?? 0)), 0) / a.length
 }

@@ -1,6 +1,7 @@
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { send } from '../http.ts'
+import { meanDifference } from '../pixels.ts'
 import { openFilesystemOrigin, type Service } from '../services.ts'
 import { CORPUS, corpusFiles, readCorpus } from './corpus.ts'
 
@@ -79,8 +80,4 @@ describe.skipIf(CORPUS === undefined)(`the corpus: ${IMAGES.length + HOSTILE.len
 
 function assetName(file: string): string {
   return file.replace(/[^A-Za-z0-9]/g, '_')
-}
-
-function meanDifference(a: Uint8Array, b: Uint8Array): number {
-  return a.reduce((sum, value, index) => sum + Math.abs(value - (b[index] ?? 0)), 0) / a.length
 }

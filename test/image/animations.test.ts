@@ -6,6 +6,7 @@ import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { corpusFiles, readCorpus } from '../corpus/corpus.ts'
 import { send } from '../http.ts'
+import { meanDifference } from '../pixels.ts'
 import { openFilesystemOrigin, type Service } from '../services.ts'
 
 const SECRET = 'internal-secret'
@@ -157,9 +158,4 @@ function withAlpha(data: Buffer): Promise<Buffer> {
   const channels = data.length === WIDTH * HEIGHT * 4 ? 4 : 3
   const raw = { width: WIDTH, height: HEIGHT, channels } as const
   return sharp(data, { raw }).ensureAlpha().raw().toBuffer()
-}
-
-function meanDifference(a: Uint8Array, b: Uint8Array): number {
-  expect(a.length).toBe(b.length)
-  return a.reduce((sum, value, index) => sum + Math.abs(value - (b[index] ?? 0)), 0) / a.length
 }

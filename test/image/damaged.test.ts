@@ -10,6 +10,7 @@ import sharp, { type Metadata } from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { animatedGif, movingPng } from '../fixtures.ts'
 import { send } from '../http.ts'
+import { meanDifference } from '../pixels.ts'
 import { seededRandom } from '../seeded-random.ts'
 import { openFilesystemOrigin, type Service } from '../services.ts'
 
@@ -366,8 +367,4 @@ async function withoutLastFrame(): Promise<Buffer> {
 
 function framesOf(bytes: Buffer, { pages = 1, format }: Metadata): number {
   return format === 'png' ? [...pngChunks(bytes)].filter(({ id }) => id === 'fcTL').length : pages
-}
-
-function meanDifference(a: Uint8Array, b: Uint8Array): number {
-  return a.reduce((sum, value, index) => sum + Math.abs(value - (b[index] ?? 0)), 0) / a.length
 }

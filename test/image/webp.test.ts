@@ -3,6 +3,7 @@
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { send } from '../http.ts'
+import { meanDifference } from '../pixels.ts'
 import { openFilesystemOrigin, type Service } from '../services.ts'
 
 const SIDE = 300
@@ -43,11 +44,6 @@ async function pixels(service: Service, name: string, query: string): Promise<Bu
   )
   expect(status).toBe(200)
   return sharp(body).removeAlpha().raw().toBuffer()
-}
-
-function meanDifference(a: Uint8Array, b: Uint8Array): number {
-  expect(a.length).toBe(b.length)
-  return a.reduce((sum, value, at) => sum + Math.abs(value - (b[at] ?? 0)), 0) / a.length
 }
 
 describe('a WebP', () => {
