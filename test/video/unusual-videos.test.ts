@@ -213,6 +213,42 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('odd videos (need F
     expect((await inspectClip(await made(name, video))).seconds).toBeLessThan(0.1)
   })
 
+  describe('whose frames change their shape', () => {
+    /** Returns the colours at the left edge, in the centre and at the right edge, in the middle of the height. */
+    const acrossOf = (pixels: Buffer) =>
+      [4, 80, 155].map((x) => {
+        const [red = 0, green = 0] = pixels.subarray((48 * 160 + x) * 4)
+        return red > 128 ? 'red' : green > 128 ? 'lime' : 'black'
+      })
+
+    const part = (extension: string, colour: string, size: string) =>
+      makeVideo(extension, `color=${colour}:s=${size}:r=25`, H264, 5)
+
+    async function expectBorders(clip: Buffer): Promise<void> {
+      const facts = await inspectClip(clip)
+      expect([facts.width, facts.height]).toEqual([160, 96])
+      const across = (await framesOf(clip, facts)).map(acrossOf)
+      expect([across[0], across.at(-1)]).toEqual([
+        ['red', 'red', 'red'],
+        ['black', 'lime', 'black'],
+      ])
+    }
+
+    it('have borders beside the frames of another shape, in stills and in clips', async () => {
+      const video = await joinStreams(await part('ts', 'red', '160x96'), await part('ts', 'lime', '96x160'))
+      const still = async (seconds: number) =>
+        acrossOf(await pixelsOf(await made('a.mkv', video, { format: 'png', time: TIME(seconds) })))
+      expect(await still(1)).toEqual(['red', 'red', 'red'])
+      expect(await still(9)).toEqual(['black', 'lime', 'black'])
+      await expectBorders(await made('a.mkv', video))
+    })
+
+    it('are encoded again when the container has a second configuration', async () => {
+      const [wide, tall] = [await part('flv', 'red', '160x96'), await part('flv', 'lime', '96x160')]
+      await expectBorders(await made('a.flv', joinFlv(wide, tall, 5000)))
+    })
+  })
+
   it('show the decodable track when another one is not decodable', async () => {
     const video = await makeVideo('mp4', SECONDS, ['-map', '0:v', '-map', '0:v', ...H264])
     video.write('xxxx', video.indexOf('avc1', video.indexOf('stsd')), 'latin1')
@@ -433,6 +469,24 @@ function decodingSeconds(clip: Buffer): number {
   const entries = Array.from({ length: clip.readUInt32BE(times) }, (_, at) => times + 4 + 8 * at)
   const ticks = entries.reduce((sum, at) => sum + clip.readUInt32BE(at) * clip.readUInt32BE(at + 4), 0)
   return ticks / clip.readUInt32BE(unit)
+}
+
+/** Joins two transport streams to a Matroska file. */
+function joinStreams(first: Buffer, second: Buffer): Promise<Buffer> {
+  return withFile(first, (before) =>
+    withFile(second, (after) => remakeVideo({ path: `concat:${before}|${after}` }, 'mkv', ['-c', 'copy'])),
+  )
+}
+
+const FLV_HEAD_BYTES = 13
+const FLV_TAG_BYTES = 11
+
+/** Appends the frames and the configuration of an FLV to another one, shifted by a number of milliseconds. */
+function joinFlv(first: Buffer, second: Buffer, shiftMs: number): Buffer {
+  const shifted = Buffer.from(second.subarray(FLV_HEAD_BYTES))
+  for (let at = 0; at < shifted.length; at += FLV_TAG_BYTES + shifted.readUIntBE(at + 1, 3) + 4)
+    shifted.writeUIntBE(shifted.readUIntBE(at + 4, 3) + shiftMs, at + 4, 3)
+  return Buffer.concat([first, shifted])
 }
 
 async function pixelsOf(png: Buffer): Promise<Buffer> {
