@@ -96,6 +96,31 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('odd videos (need F
     })
   })
 
+  describe('in a large AVI without an index, as of an interrupted recording', () => {
+    async function interrupted(): Promise<MediaSource> {
+      const avi = await makeVideo('avi', SECONDS, [...SINE, '-c:v', 'mjpeg', '-c:a', 'pcm_s16le'])
+      return { ...sourceOf('a.avi', Buffer.alloc(0)), ...withoutIndex(avi, 4 * 2 ** 20) }
+    }
+
+    it('have stills from their start to their end', async () => {
+      const source = await interrupted()
+      const still = async (seconds: number) => {
+        const png = await rendered(source, { format: 'png', time: TIME(seconds) })
+        return isFailure(png) ? png : colourOf(await pixelsOf(png))
+      }
+      expect(await still(0.5)).toBe('red')
+      expect(await still(2.9)).toBe('blue')
+      expect(await still(9)).toBe('blue')
+    })
+
+    it('have clips from the requested moment on', async () => {
+      const clip = await rendered(await interrupted(), { time: TIME(2.48), durationMs: 200 })
+      if (isFailure(clip)) throw new Error(`${clip.code} ${clip.detail}`)
+      expect(await coloursOf(clip)).toEqual(['blue'])
+      expect((await inspectClip(clip)).times).toHaveLength(5)
+    })
+  })
+
   it.each(['mkv', 'flv'])('with several frames at one timestamp are encoded, from %s', async (extension) => {
     const video = await makeVideo(extension, 'testsrc2=s=64x64:r=3000', [...H264, '-bf', '2'], 0.2)
     expect(await inspectClip(await made(`a.${extension}`, video))).toMatchObject({ video: 'h264' })
@@ -469,6 +494,41 @@ function decodingSeconds(clip: Buffer): number {
   const entries = Array.from({ length: clip.readUInt32BE(times) }, (_, at) => times + 4 + 8 * at)
   const ticks = entries.reduce((sum, at) => sum + clip.readUInt32BE(at) * clip.readUInt32BE(at + 4), 0)
   return ticks / clip.readUInt32BE(unit)
+}
+
+const CHUNK_HEAD_BYTES = 8
+
+/**
+ * Returns an AVI as its writer leaves it when it is interrupted: without an index, and without sizes. Each frame
+ * is as large as given, with zeros after its data, which are generated when they are read.
+ */
+function withoutIndex(avi: Buffer, frameBytes: number): Pick<MediaSource, 'sizeBytes' | 'read'> {
+  const moviAt = avi.indexOf('movi') + 4
+  const head = Buffer.from(avi.subarray(0, moviAt))
+  head.writeUInt32LE(0, 4)
+  head.writeUInt32LE(0, moviAt - 8)
+  const pieces = [{ at: 0, bytes: head }]
+  let sizeBytes = moviAt
+  for (let at = moviAt; avi.toString('latin1', at, at + 4) !== 'idx1'; ) {
+    const length = avi.readUInt32LE(at + 4)
+    const end = at + CHUNK_HEAD_BYTES + length
+    const bytes = Buffer.from(avi.subarray(at, end))
+    const isFrame = bytes.toString('latin1', 0, 4) === '00dc'
+    if (isFrame) bytes.writeUInt32LE(frameBytes, 4)
+    pieces.push({ at: sizeBytes, bytes })
+    sizeBytes += CHUNK_HEAD_BYTES + (isFrame ? frameBytes : length + (length % 2))
+    at = end + (length % 2)
+  }
+  return {
+    sizeBytes,
+    read(start, end) {
+      const part = Buffer.alloc(end - start)
+      for (const { at, bytes } of pieces)
+        if (at < end && at + bytes.length > start)
+          bytes.copy(part, Math.max(0, at - start), Math.max(0, start - at), Math.min(bytes.length, end - at))
+      return part
+    },
+  }
 }
 
 /** Joins two transport streams to a Matroska file. */
