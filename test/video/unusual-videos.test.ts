@@ -238,6 +238,14 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('odd videos (need F
     expect((await inspectClip(await made(name, video))).seconds).toBeLessThan(0.1)
   })
 
+  it.each(['flv', 'mkv', 'mp4'])('of a single frame show it at every moment, from %s', async (extension) => {
+    const video = await makeVideo(extension, SECONDS, [...H264, '-frames:v', '1'])
+    for (const time of [TIME(0.02), TIME(1), { percent: 100 }]) {
+      const still = await made(`a.${extension}`, video, { format: 'png', time })
+      expect(colourOf(await pixelsOf(still))).toBe('red')
+    }
+  })
+
   describe('whose frames change their shape', () => {
     /** Returns the colours at the left edge, in the centre and at the right edge, in the middle of the height. */
     const acrossOf = (pixels: Buffer) =>
