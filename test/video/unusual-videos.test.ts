@@ -426,6 +426,16 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('odd videos (need F
       }
     })
 
+    it('that ends within a long frame last as long as it, when copied and when encoded', async () => {
+      const slow = await makeVideo('mp4', 'testsrc2=s=64x64:r=1/20', [...H264, '-bf', '0'], 40)
+      const video = withEdits(slow, [[30_000, 0]])
+      for (const overrides of [{}, { width: 32 }]) {
+        const { seconds, times } = await inspectClip(await made('a.mp4', video, overrides))
+        expect(seconds).toBeCloseTo(30, 1)
+        expect(times).toHaveLength(2)
+      }
+    })
+
     it('of only the audio are searched correctly, and stay in sync', async () => {
       const halves = "aevalsrc='if(between(t,1,2),0,sin(2000*t))':s=48000:d=3"
       const video = withEdits(

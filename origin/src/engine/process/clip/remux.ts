@@ -77,6 +77,8 @@ function copyPackets(
     })
   for (const other of context.streams) if (!outputs.has(other.index)) other.discard = constants.AVDISCARD_ALL
   muxer.begin()
+  const shownTicks =
+    demuxer.name === 'mov' ? stream.startTime + stream.duration - ticksOf(stream, origin) : 0n
   const configuration = stream.codecpar.extradata ?? EMPTY
   const lengthBytes = unitLengthBytes(configuration)
   // A seek in the video stream skips the audio before its first frame.
@@ -119,6 +121,9 @@ function copyPackets(
       if (isVideo && !output.isOver && secondsOf(output.source, -leftTicks) > MAX_LATE_SECONDS)
         return undefined
       if (isVideo && packet.duration > leftTicks) packet.duration = leftTicks > 1n ? leftTicks : 1n
+      // An edit list may end in the middle of a frame.
+      const editedTicks = shownTicks - packet.pts
+      if (isVideo && editedTicks > 0n && packet.duration > editedTicks) packet.duration = editedTicks
       if (!output.isOver) {
         frames += isVideo ? 1 : 0
         output.muxed.write(packet, output.source.timeBase)
