@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto'
+import { truncate } from 'node:fs/promises'
+import { join } from 'node:path'
 import sharp from 'sharp'
 import { thumbHashToAverageRGBA } from 'thumbhash'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -320,3 +322,41 @@ describe('an animation with more frames than may be decoded together', () => {
     await service.close()
   })
 })
+
+describe('/_metadata of a file that is larger than the limit', () => {
+  it('is 413 without reading the file', async () => {
+    await using service = await openDisposableOrigin()
+    const sizeBytes = 8 * 2 ** 30
+    const path = join(service.directory, 'uploads/large.wav')
+    await service.put('large.wav', wavHeader(), undefined, 'uploads')
+    await truncate(path, sizeBytes)
+    const { status } = await send(service.url, '/_metadata', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'x-internal-secret': SECRET },
+      body: JSON.stringify({ type: 'upload', upload_filename: 'large.wav' }),
+    })
+    expect(status).toBe(413)
+    const readBytes = service.storeOperations.reduce((sum, { bytes }) => sum + bytes, 0)
+    expect(readBytes).toBeLessThan(sizeBytes)
+  })
+})
+
+async function openDisposableOrigin() {
+  const service = await openFilesystemOrigin(SETTINGS)
+  return { ...service, [Symbol.asyncDispose]: () => service.close() }
+}
+
+/** The header of a WAV of 16 bits, which declares no size of its data. */
+function wavHeader(): Buffer {
+  const header = Buffer.alloc(44)
+  header.write('RIFF\xff\xff\xff\xffWAVEfmt ', 'latin1')
+  header.writeUInt32LE(16, 16)
+  header.writeUInt16LE(1, 20)
+  header.writeUInt16LE(2, 22)
+  header.writeUInt32LE(48_000, 24)
+  header.writeUInt32LE(192_000, 28)
+  header.writeUInt16LE(4, 32)
+  header.writeUInt16LE(16, 34)
+  header.write('data\xff\xff\xff\xff', 36, 'latin1')
+  return header
+}

@@ -55,6 +55,16 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('a video (needs FFm
     })
   })
 
+  it('has in its preview all frames of a burst, and one frame for the pause after it', async () => {
+    // 25 frames in the first second, and one more after a minute.
+    const frames = `${COUNTING},select='lt(t,1)+eq(n,74)',setpts='if(eq(N,25),60/TB,PTS)'`
+    const video = await makeVideo('mp4', frames, [...H264, '-fps_mode', 'passthrough'], 90)
+    const { status, body } = await ask('pause.mp4', video, 'format=webp&animated=true&width=160&duration=2')
+    expect(status, service.log.at(-1)?.detail).toBe(200)
+    const { pages, delay = [] } = await sharp(body, { pages: -1 }).metadata()
+    expect([pages, total(delay), delay.at(-1)]).toEqual([16, 2000, 1000])
+  })
+
   describe('as a sprite sheet', () => {
     it('has its frames in their places, and states their interval', async () => {
       const video = await makeVideo('mp4', SECONDS, H264)

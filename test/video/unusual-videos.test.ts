@@ -96,6 +96,31 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('odd videos (need F
     })
   })
 
+  describe('in a large AVI without an index, as of an interrupted recording', () => {
+    async function interrupted(): Promise<MediaSource> {
+      const avi = await makeVideo('avi', SECONDS, [...SINE, '-c:v', 'mjpeg', '-c:a', 'pcm_s16le'])
+      return { ...sourceOf('a.avi', Buffer.alloc(0)), ...withoutIndex(avi, 4 * 2 ** 20) }
+    }
+
+    it('have stills from their start to their end', async () => {
+      const source = await interrupted()
+      const still = async (seconds: number) => {
+        const png = await rendered(source, { format: 'png', time: TIME(seconds) })
+        return isFailure(png) ? png : colourOf(await pixelsOf(png))
+      }
+      expect(await still(0.5)).toBe('red')
+      expect(await still(2.9)).toBe('blue')
+      expect(await still(9)).toBe('blue')
+    })
+
+    it('have clips from the requested moment on', async () => {
+      const clip = await rendered(await interrupted(), { time: TIME(2.48), durationMs: 200 })
+      if (isFailure(clip)) throw new Error(`${clip.code} ${clip.detail}`)
+      expect(await coloursOf(clip)).toEqual(['blue'])
+      expect((await inspectClip(clip)).times).toHaveLength(5)
+    })
+  })
+
   it.each(['mkv', 'flv'])('with several frames at one timestamp are encoded, from %s', async (extension) => {
     const video = await makeVideo(extension, 'testsrc2=s=64x64:r=3000', [...H264, '-bf', '2'], 0.2)
     expect(await inspectClip(await made(`a.${extension}`, video))).toMatchObject({ video: 'h264' })
@@ -211,6 +236,50 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('odd videos (need F
     const video = await makeVideo(extension, SECONDS, ['-c:v', 'mpeg2video', '-frames:v', '1'])
     const name = extension === 'mpg' ? 'a.mpeg' : 'a.ts'
     expect((await inspectClip(await made(name, video))).seconds).toBeLessThan(0.1)
+  })
+
+  it.each(['flv', 'mkv', 'mp4'])('of a single frame show it at every moment, from %s', async (extension) => {
+    const video = await makeVideo(extension, SECONDS, [...H264, '-frames:v', '1'])
+    for (const time of [TIME(0.02), TIME(1), { percent: 100 }]) {
+      const still = await made(`a.${extension}`, video, { format: 'png', time })
+      expect(colourOf(await pixelsOf(still))).toBe('red')
+    }
+  })
+
+  describe('whose frames change their shape', () => {
+    /** Returns the colours at the left edge, in the centre and at the right edge, in the middle of the height. */
+    const acrossOf = (pixels: Buffer) =>
+      [4, 80, 155].map((x) => {
+        const [red = 0, green = 0] = pixels.subarray((48 * 160 + x) * 4)
+        return red > 128 ? 'red' : green > 128 ? 'lime' : 'black'
+      })
+
+    const part = (extension: string, colour: string, size: string) =>
+      makeVideo(extension, `color=${colour}:s=${size}:r=25`, H264, 5)
+
+    async function expectBorders(clip: Buffer): Promise<void> {
+      const facts = await inspectClip(clip)
+      expect([facts.width, facts.height]).toEqual([160, 96])
+      const across = (await framesOf(clip, facts)).map(acrossOf)
+      expect([across[0], across.at(-1)]).toEqual([
+        ['red', 'red', 'red'],
+        ['black', 'lime', 'black'],
+      ])
+    }
+
+    it('have borders beside the frames of another shape, in stills and in clips', async () => {
+      const video = await joinStreams(await part('ts', 'red', '160x96'), await part('ts', 'lime', '96x160'))
+      const still = async (seconds: number) =>
+        acrossOf(await pixelsOf(await made('a.mkv', video, { format: 'png', time: TIME(seconds) })))
+      expect(await still(1)).toEqual(['red', 'red', 'red'])
+      expect(await still(9)).toEqual(['black', 'lime', 'black'])
+      await expectBorders(await made('a.mkv', video))
+    })
+
+    it('are encoded again when the container has a second configuration', async () => {
+      const [wide, tall] = [await part('flv', 'red', '160x96'), await part('flv', 'lime', '96x160')]
+      await expectBorders(await made('a.flv', joinFlv(wide, tall, 5000)))
+    })
   })
 
   it('show the decodable track when another one is not decodable', async () => {
@@ -357,6 +426,16 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('odd videos (need F
       }
     })
 
+    it('that ends within a long frame last as long as it, when copied and when encoded', async () => {
+      const slow = await makeVideo('mp4', 'testsrc2=s=64x64:r=1/20', [...H264, '-bf', '0'], 40)
+      const video = withEdits(slow, [[30_000, 0]])
+      for (const overrides of [{}, { width: 32 }]) {
+        const { seconds, times } = await inspectClip(await made('a.mp4', video, overrides))
+        expect(seconds).toBeCloseTo(30, 1)
+        expect(times).toHaveLength(2)
+      }
+    })
+
     it('of only the audio are searched correctly, and stay in sync', async () => {
       const halves = "aevalsrc='if(between(t,1,2),0,sin(2000*t))':s=48000:d=3"
       const video = withEdits(
@@ -433,6 +512,59 @@ function decodingSeconds(clip: Buffer): number {
   const entries = Array.from({ length: clip.readUInt32BE(times) }, (_, at) => times + 4 + 8 * at)
   const ticks = entries.reduce((sum, at) => sum + clip.readUInt32BE(at) * clip.readUInt32BE(at + 4), 0)
   return ticks / clip.readUInt32BE(unit)
+}
+
+const CHUNK_HEAD_BYTES = 8
+
+/**
+ * Returns an AVI as its writer leaves it when it is interrupted: without an index, and without sizes. Each frame
+ * is as large as given, with zeros after its data, which are generated when they are read.
+ */
+function withoutIndex(avi: Buffer, frameBytes: number): Pick<MediaSource, 'sizeBytes' | 'read'> {
+  const moviAt = avi.indexOf('movi') + 4
+  const head = Buffer.from(avi.subarray(0, moviAt))
+  head.writeUInt32LE(0, 4)
+  head.writeUInt32LE(0, moviAt - 8)
+  const pieces = [{ at: 0, bytes: head }]
+  let sizeBytes = moviAt
+  for (let at = moviAt; avi.toString('latin1', at, at + 4) !== 'idx1'; ) {
+    const length = avi.readUInt32LE(at + 4)
+    const end = at + CHUNK_HEAD_BYTES + length
+    const bytes = Buffer.from(avi.subarray(at, end))
+    const isFrame = bytes.toString('latin1', 0, 4) === '00dc'
+    if (isFrame) bytes.writeUInt32LE(frameBytes, 4)
+    pieces.push({ at: sizeBytes, bytes })
+    sizeBytes += CHUNK_HEAD_BYTES + (isFrame ? frameBytes : length + (length % 2))
+    at = end + (length % 2)
+  }
+  return {
+    sizeBytes,
+    read(start, end) {
+      const part = Buffer.alloc(end - start)
+      for (const { at, bytes } of pieces)
+        if (at < end && at + bytes.length > start)
+          bytes.copy(part, Math.max(0, at - start), Math.max(0, start - at), Math.min(bytes.length, end - at))
+      return part
+    },
+  }
+}
+
+/** Joins two transport streams to a Matroska file. */
+function joinStreams(first: Buffer, second: Buffer): Promise<Buffer> {
+  return withFile(first, (before) =>
+    withFile(second, (after) => remakeVideo({ path: `concat:${before}|${after}` }, 'mkv', ['-c', 'copy'])),
+  )
+}
+
+const FLV_HEAD_BYTES = 13
+const FLV_TAG_BYTES = 11
+
+/** Appends the frames and the configuration of an FLV to another one, shifted by a number of milliseconds. */
+function joinFlv(first: Buffer, second: Buffer, shiftMs: number): Buffer {
+  const shifted = Buffer.from(second.subarray(FLV_HEAD_BYTES))
+  for (let at = 0; at < shifted.length; at += FLV_TAG_BYTES + shifted.readUIntBE(at + 1, 3) + 4)
+    shifted.writeUIntBE(shifted.readUIntBE(at + 4, 3) + shiftMs, at + 4, 3)
+  return Buffer.concat([first, shifted])
 }
 
 async function pixelsOf(png: Buffer): Promise<Buffer> {

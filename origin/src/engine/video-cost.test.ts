@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import type { CostRender } from './cost.ts'
-import { predictPreview, predictSheet, predictVideoClip } from './video-cost.ts'
+import { predictAnimationClip, predictPreview, predictSheet, predictVideoClip } from './video-cost.ts'
 
 const MIB = 1024 * 1024
 const RENDER: CostRender = {
@@ -78,4 +78,12 @@ it('a clip of H.264 is predicted to take less time than one of a codec that is s
   )
   expect(h264).toBeLessThan(0.6 * (hevc ?? 0))
   expect(unknown).toBe(hevc)
+})
+
+it('a clip of a thousand small frames of an animated PNG needs seconds to compose them, and of a GIF it does not', () => {
+  const size = { width: 64, height: 64 }
+  const frames = { held: 1000, decoded: 1000, encoded: 1000 }
+  const secondsOf = (format: 'png' | 'gif') =>
+    predictAnimationClip({ format: 'mp4', source: { ...size, format }, size, frames }).cpuSeconds
+  expect(secondsOf('png') - secondsOf('gif')).toBeCloseTo(3)
 })

@@ -220,6 +220,11 @@ function isDecodedWhole({ format }: { readonly format: SourceFormat }): boolean 
   return format === 'webp'
 }
 
+/** Whether the frames are composed here and passed to libvips one by one, each in a pipeline of its own. */
+function isPlayed({ format }: { readonly format: SourceFormat }): boolean {
+  return format === 'png' || format === 'avif'
+}
+
 /**
  * Predicts the cost of a clip of an animated image: its frames are decoded in batches, then encoded one by
  * one.
@@ -236,6 +241,7 @@ export function predictAnimationClip({ format, source, size, frames }: Animation
     ),
     cpuSeconds:
       BASE_SECONDS +
+      (isPlayed(source) ? frames.decoded * PLAYED_FRAME_SECONDS : 0) +
       (frames.decoded * sourcePixels * FRAME_SECONDS_PER_MEGAPIXEL +
         frames.encoded * pixels * secondsPerDrawnMegapixel) /
         1e6,
@@ -254,6 +260,8 @@ const TONE_MAP = { secondsPerMegapixel: 0.025, bytesPerPixel: 48 }
 const NO_TONE_MAP: typeof TONE_MAP = { secondsPerMegapixel: 0, bytesPerPixel: 0 }
 /** The CPU seconds to decode and scale one megapixel of an animation's frame. */
 const FRAME_SECONDS_PER_MEGAPIXEL = 0.06
+/** The CPU seconds of such a frame in addition, measured on an animated PNG of 1,000 frames of 64x64 pixels. */
+const PLAYED_FRAME_SECONDS = 0.003
 /** Audio, the index, and the bytes that have been written. */
 const CLIP_BASE_BYTES = 96 * MIB
 

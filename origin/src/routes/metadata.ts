@@ -147,6 +147,7 @@ async function examineSource(
 ): Promise<Metadata | Failure> {
   const startedAt = performance.now()
   const handle = work.open()
+  const hashing = new AbortController()
   let finished = false
   try {
     const source = await waitFor(handle.value, signal)
@@ -159,7 +160,7 @@ async function examineSource(
     const look = { scan, extras: extrasOf(body) }
     const examining = options.engine.examine(source, look, { timeLeftMs, signal })
     // The hash is computed during the examination: one waits for the network, the other for a CPU.
-    const [examined, hash] = await waitForBoth(examining, contentHash(source), signal)
+    const [examined, hash] = await waitForBoth(examining, contentHash(source, hashing.signal), signal)
     if (isFailure(examined)) return examined
     if (isFailure(hash)) return hash
     finished = true
@@ -167,6 +168,8 @@ async function examineSource(
     if (isFailure(verdict)) return verdict
     return describe(source, examined, hash, verdict)
   } finally {
+    // The hash of a file that is rejected is not needed.
+    hashing.abort()
     handle.release(finished)
   }
 }

@@ -49,7 +49,8 @@ export async function renderPreview(
     seconds: Math.min(MAX_DURATION, (options.durationMs ?? DEFAULT_DURATION * 1000) / 1000),
     durationSeconds,
   })
-  const frameRate = Math.min(options.fps ?? DEFAULT_RATE, input.frameRate)
+  // A recording of a screen may have one frame for minutes, and sixty in the next second.
+  const frameRate = Math.min(options.fps ?? DEFAULT_RATE, input.highestFrameRate)
   const layout = layoutOf(options, video)
   if (isFailure(layout)) return layout
   const render = renderOf({ ...layout, plan: previewSize(layout.plan, options.geometry) })

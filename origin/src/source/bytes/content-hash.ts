@@ -4,13 +4,16 @@ import type { Source } from './source.ts'
 
 /**
  * Computes the SHA-256 of all bytes of a source, in lower-case hex. The bytes are taken from memory when they
- * are there, and streamed otherwise.
+ * are there, and streamed otherwise. The stream is cancelled when `signal` fires; the result is then of no use.
  */
-export async function contentHash({ bytes, parts }: Source): Promise<string | Failure> {
+export async function contentHash({ bytes, parts }: Source, signal?: AbortSignal): Promise<string | Failure> {
   const hash = createHash('sha256')
   if (bytes.length === parts.sizeBytes) return hash.update(bytes).digest('hex')
   const body = await parts.stream()
   if (isFailure(body)) return body
-  for await (const chunk of body) hash.update(chunk)
+  for await (const chunk of body) {
+    hash.update(chunk)
+    if (signal?.aborted) break
+  }
   return hash.digest('hex')
 }

@@ -201,6 +201,29 @@ describe('an external fetch', () => {
     await expect(read).rejects.toMatchObject({ failure: { code: 'external-unreachable' } })
   })
 
+  it.each([
+    ['once', 1, 'hello'],
+    ['twice', 2, undefined],
+  ])(
+    'sends a request again when its connection is closed before the response: %s',
+    async (_, times, body) => {
+      let closed = 0
+      const far = await listen((request, response) => {
+        if (request.url === '/first') response.end('first')
+        else if (closed === times) response.end('hello')
+        else {
+          closed += 1
+          request.socket.destroy()
+        }
+      })
+      const open = fetcher({ allowedHosts: [far.host] })
+      expect(await text(await open(`${far.url}/first`))).toBe('first')
+      const opened = await open(`${far.url}/second`)
+      if (body === undefined) expect(opened).toMatchObject({ code: 'external-unreachable' })
+      else expect(await text(opened)).toBe(body)
+    },
+  )
+
   it('reports a host where nothing listens', async () => {
     const far = await listen((_, response) => response.end())
     await closers.pop()?.()

@@ -131,7 +131,7 @@ async function ask(
   try {
     const strict = await request(target, { dispatcher: connector.agent, signal, headers, ...timeouts }).catch(
       (error: unknown) => {
-        if (isMalformed(error)) return undefined
+        if (isMalformed(error) || isClosedEarly(error)) return undefined
         throw error
       },
     )
@@ -143,12 +143,21 @@ async function ask(
   }
 }
 
-/** Whether a request failed because the response is not valid HTTP, or was preceded by a `100 Continue`. */
+/** Whether a request failed because the response is not valid HTTP. */
 function isMalformed(error: unknown): boolean {
   if (error instanceof errors.HTTPParserError) return true
   // A short response with two lengths is complete before its header is returned.
-  if (error instanceof errors.ResponseContentLengthMismatchError) return true
-  return error instanceof errors.SocketError && error.message === 'bad response'
+  return error instanceof errors.ResponseContentLengthMismatchError
+}
+
+/**
+ * Whether the connection ended before the response. A server may close an idle connection at the moment at
+ * which the next request is sent on it, so the request is sent once more, on a new connection (RFC 9112,
+ * section 9.5), as in browsers. The strict parser also ends the connection at a `100 Continue`.
+ */
+function isClosedEarly(error: unknown): boolean {
+  if (error instanceof errors.SocketError) return true
+  return error instanceof Error && 'code' in error && (error.code === 'ECONNRESET' || error.code === 'EPIPE')
 }
 
 /**

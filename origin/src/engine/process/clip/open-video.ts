@@ -1,6 +1,7 @@
 /** A video that will be read through: opened, and validated by what its container declares. */
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import type { IRational } from 'node-av/lib'
 import type { VideoFormat } from '../../../media/kinds.ts'
 import type { SourceLimits } from '../../../media/limits.ts'
 import type { Libav } from '../libav/load.ts'
@@ -10,8 +11,10 @@ import { type Video, validateVideo } from '../video/video.ts'
 
 export interface VideoInput extends OpenedStreams {
   readonly info: Video['info']
-  /** The approximate frame rate. */
+  /** The approximate average frame rate. */
   readonly frameRate: number
+  /** The frame rate without pauses: that of the average, or a higher one that all timestamps fit. */
+  readonly highestFrameRate: number
 }
 
 /**
@@ -44,6 +47,11 @@ export function openVideoInput(
     return info
   }
   opened.bytes.allow(maxBytesRead(source.sizeBytes))
-  const { num, den } = opened.stream?.avgFrameRate ?? { num: 0, den: 1 }
-  return { ...opened, info, frameRate: num > 0 && den > 0 ? num / den : USUAL_RATE }
+  const frameRate = rateOf(opened.stream?.avgFrameRate) ?? USUAL_RATE
+  const highestFrameRate = Math.max(frameRate, rateOf(opened.stream?.rFrameRate) ?? 0)
+  return { ...opened, info, frameRate, highestFrameRate }
+}
+
+function rateOf(rate: IRational | undefined): number | undefined {
+  return rate !== undefined && rate.num > 0 && rate.den > 0 ? rate.num / rate.den : undefined
 }

@@ -51,7 +51,10 @@ export function previewFrameCount({ startSeconds, endSeconds }: Span, frameRate:
 
 const ROUNDING = 1e-6
 
-/** Returns the frames shown at evenly spaced moments of the span. Fails as reading the video fails. */
+/**
+ * Returns the frames shown at evenly spaced moments of the span. A frame that is shown at several moments is
+ * returned once, with a longer delay. Fails as reading the video fails.
+ */
 export function playPreview(libav: Libav, input: OpenedStreams, options: PreviewOptions): Preview | Failure {
   const { video, size, span, frameRate, timeUnitMs, maxPixels } = options
   using sampler = createSampler(createPainter(libav, { video, size }), span, frameRate)
@@ -59,13 +62,16 @@ export function playPreview(libav: Libav, input: OpenedStreams, options: Preview
     onFrame: sampler.handleFrame,
     onAudio: () => false,
   })
-  const frames = isFailure(failed) ? failed : sampler.finish()
-  if (isFailure(frames)) return frames
-  const ends = frames.map((_, index) => {
+  const taken = isFailure(failed) ? failed : sampler.finish()
+  if (isFailure(taken)) return taken
+  const frames: RawImage[] = []
+  const ends: number[] = []
+  for (const [index, frame] of taken.entries()) {
+    if (frame !== frames.at(-1)) frames.push(frame)
     // At a low frame rate, one frame would be shown longer than the whole span.
     const endMs = Math.min((index + 1) / frameRate, span.endSeconds - span.startSeconds) * 1000
-    return Math.round(endMs / timeUnitMs) * timeUnitMs
-  })
+    ends[frames.length - 1] = Math.round(endMs / timeUnitMs) * timeUnitMs
+  }
   const delay = ends.map((end, index) => end - (ends[index - 1] ?? 0))
   return { frames, count: frames.length, timing: { loop: 0, delay } }
 }
@@ -73,7 +79,7 @@ export function playPreview(libav: Libav, input: OpenedStreams, options: Preview
 interface Sampler extends Disposable {
   /** Takes the next frame of the video. Returns false once every moment has a frame. */
   readonly handleFrame: (frame: Frame, seconds: number) => boolean
-  /** Returns the frames, at least one. Fails when there was none, or one could not be converted. */
+  /** Returns the frame of each moment, at least one. Fails when there was none, or one could not be converted. */
   finish(): readonly RawImage[] | Failure
 }
 

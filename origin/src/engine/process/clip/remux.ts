@@ -8,7 +8,7 @@ import type { AudioTrack } from '../libav/stream-info.ts'
 import { seekToStart, startOf } from '../libav/stream-start.ts'
 import { asFailure } from './libav-rejection.ts'
 import { type MuxedStream, openMuxer } from './muxer.ts'
-import { hasWholeUnits, unitLengthBytes } from './nal-units.ts'
+import { isPlayablePacket, unitLengthBytes } from './nal-units.ts'
 
 export interface RemuxOptions {
   readonly audio: AudioTrack | undefined
@@ -43,8 +43,8 @@ export function isPlayableEverywhere(
 
 /**
  * Returns the video from its start as MP4. Undefined when it cannot be copied, because it starts in the
- * middle of its coded frames, has timestamps that MP4 cannot hold, or a damaged frame. Fails as the source
- * does.
+ * middle of its coded frames, has timestamps that MP4 cannot hold, a damaged frame, or frames of several
+ * sizes. Fails as the source does.
  */
 export function remuxVideo(
   libav: Libav,
@@ -77,7 +77,10 @@ function copyPackets(
     })
   for (const other of context.streams) if (!outputs.has(other.index)) other.discard = constants.AVDISCARD_ALL
   muxer.begin()
-  const lengthBytes = unitLengthBytes(stream.codecpar.extradata)
+  const shownTicks =
+    demuxer.name === 'mov' ? stream.startTime + stream.duration - ticksOf(stream, origin) : 0n
+  const configuration = stream.codecpar.extradata ?? EMPTY
+  const lengthBytes = unitLengthBytes(configuration)
   // A seek in the video stream skips the audio before its first frame.
   if (!input.isAtStart) seekToStart(demuxed, libav)
   using packet = new library.Packet()
@@ -90,8 +93,15 @@ function copyPackets(
     if (output !== undefined && !output.isOver && isWhole) {
       const isVideo = output.source.index === stream.index
       // A decoder leaves such a frame out, but a player stops at it.
-      if (isVideo && lengthBytes !== undefined && !hasWholeUnits(packet.data ?? EMPTY, lengthBytes))
+      if (
+        isVideo &&
+        lengthBytes !== undefined &&
+        !isPlayablePacket(packet.data ?? EMPTY, lengthBytes, configuration)
+      )
         return undefined
+      // The MP4 has one configuration for all its frames.
+      const replaced = isVideo ? packet.getSideData(constants.AV_PKT_DATA_NEW_EXTRADATA) : null
+      if (replaced !== null && !replaced.equals(configuration)) return undefined
       // Frames that are decoded but not shown, because of an edit list, would be shown in the copy.
       if (isVideo && packet.hasFlags(constants.AV_PKT_FLAG_DISCARD)) return undefined
       const dts = decodingTime(packet, output, constants.AV_NOPTS_VALUE)
@@ -111,6 +121,9 @@ function copyPackets(
       if (isVideo && !output.isOver && secondsOf(output.source, -leftTicks) > MAX_LATE_SECONDS)
         return undefined
       if (isVideo && packet.duration > leftTicks) packet.duration = leftTicks > 1n ? leftTicks : 1n
+      // An edit list may end in the middle of a frame.
+      const editedTicks = shownTicks - packet.pts
+      if (isVideo && editedTicks > 0n && packet.duration > editedTicks) packet.duration = editedTicks
       if (!output.isOver) {
         frames += isVideo ? 1 : 0
         output.muxed.write(packet, output.source.timeBase)

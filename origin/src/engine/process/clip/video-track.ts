@@ -188,6 +188,7 @@ class EncodedVideo implements Track {
       ...clipFilters({
         video: { ...video, colours: mergeColours(video.colours, coloursOf(frame)) },
         size,
+        coded: frame,
         hasAlpha: keepsAlpha(this.#options),
       }),
       ...(blur === undefined ? [] : [`gblur=sigma=${blur}`]),

@@ -8,43 +8,53 @@ export interface FilterOptions {
   readonly video: VideoInfo
   /** The size of the result, upright. */
   readonly size: Size
+  /** The coded size of the frames, which may change in the middle of a video. Default: that of the video. */
+  readonly coded?: Size | undefined
   /** Whether FFmpeg can tone map HDR. Without it, HDR videos look pale but are still shown. */
   readonly toneMaps: boolean
 }
 
-/** Returns the filters that convert a frame to RGB: scaled, with converted colours, upright. */
-export function frameFilters({ video, size, toneMaps }: FilterOptions): readonly string[] {
+/**
+ * Returns the filters that convert a frame to RGB: scaled, with converted colours, upright. A frame of another
+ * shape than the video is fitted inside its size, as players show it.
+ */
+export function frameFilters({ video, size, coded, toneMaps }: FilterOptions): readonly string[] {
   const stored = storedSize(video, size)
+  const fitted = fittedSize(video, stored, coded)
   return [
     ...(isHdr(video.colours) && toneMaps
-      ? toneMapFilters(video.colours, '2020_ncl', stored)
-      : conversionFilters(video, stored)),
+      ? toneMapFilters(video.colours, '2020_ncl', fitted)
+      : conversionFilters(video, fitted)),
+    ...borderFilters(video, stored, fitted),
     ...orientationFilters(video),
   ]
 }
 
-export interface ClipFilterOptions extends Pick<FilterOptions, 'video' | 'size'> {
+export interface ClipFilterOptions extends Pick<FilterOptions, 'video' | 'size' | 'coded'> {
   /** Whether the output has alpha. */
   readonly hasAlpha: boolean
 }
 
 /**
  * Returns the filters that convert a frame for a clip: scaled, upright, BT.709 in limited range, chroma
- * halved.
+ * halved. A frame of another shape than the video is fitted inside its size.
  */
-export function clipFilters({ video, size, hasAlpha }: ClipFilterOptions): readonly string[] {
+export function clipFilters({ video, size, coded, hasAlpha }: ClipFilterOptions): readonly string[] {
   const stored = storedSize(video, size)
+  const fitted = fittedSize(video, stored, coded)
+  const border = borderFilters(video, stored, fitted)
   const pixels = `format=${hasAlpha ? 'yuva420p' : 'yuv420p'}`
   if (isHdr(video.colours))
     return [
-      ...toneMapFilters(video.colours, '2020_ncl', stored),
+      ...toneMapFilters(video.colours, '2020_ncl', fitted),
+      ...border,
       ...orientationFilters(video),
       `scale=${CLIP_COLOURS}`,
       pixels,
     ]
-  const scale = `scale=${stored.width}:${stored.height}:flags=bicubic:${inColours(video)}:${CLIP_COLOURS}`
-  if (video.hasAlpha && !hasAlpha) return [scale, ON_WHITE, pixels, ...orientationFilters(video)]
-  return [scale, pixels, ...orientationFilters(video)]
+  const scale = `scale=${fitted.width}:${fitted.height}:flags=bicubic:${inColours(video)}:${CLIP_COLOURS}`
+  if (video.hasAlpha && !hasAlpha) return [scale, ...border, ON_WHITE, pixels, ...orientationFilters(video)]
+  return [scale, pixels, ...border, ...orientationFilters(video)]
 }
 
 /** Blends transparent frames over white. */
@@ -65,6 +75,33 @@ export function alphaFilters({ video, size }: Omit<FilterOptions, 'toneMaps'>): 
 /** Returns the size before a frame is rotated upright. */
 function storedSize({ rotation }: VideoInfo, { width, height }: Size): Size {
   return rotation === 90 || rotation === 270 ? { width: height, height: width } : { width, height }
+}
+
+/**
+ * Returns the size at which a frame is scaled to keep its shape inside the size of the video. The pixel aspect
+ * ratio is that of the whole video. The sides are even, because chroma may be halved.
+ */
+function fittedSize({ codedWidth, codedHeight }: VideoInfo, stored: Size, coded: Size | undefined): Size {
+  if (coded === undefined) return stored
+  const wider = (coded.width * codedHeight) / (coded.height * codedWidth)
+  if (Math.abs(wider - 1) < SAME_SHAPE) return stored
+  return wider > 1
+    ? { ...stored, height: evenWithin(stored.height / wider, stored.height) }
+    : { ...stored, width: evenWithin(stored.width * wider, stored.width) }
+}
+
+/** Shapes that differ by less are one shape: codecs round sides up to whole blocks. */
+const SAME_SHAPE = 0.02
+
+function evenWithin(pixels: number, most: number): number {
+  return Math.min(most, Math.max(2, 2 * Math.round(pixels / 2)))
+}
+
+/** Returns the filters that add the border around a fitted frame: black, or transparent. */
+function borderFilters({ hasAlpha }: VideoInfo, stored: Size, fitted: Size): readonly string[] {
+  if (fitted === stored) return []
+  const colour = hasAlpha ? 'black@0' : 'black'
+  return [`pad=${stored.width}:${stored.height}:(ow-iw)/2:(oh-ih)/2:${colour}`]
 }
 
 /** Returns whether a video's colours have to be tone mapped to show on every screen. */

@@ -40,6 +40,9 @@ const FREE_RUNNING: ReadonlySet<string> = new Set(['mpegts', 'mpeg', 'asf', 'flv
 /** Those of them for which FFmpeg's command shows the first video frame at 0, even when audio precedes it. */
 const STARTING_WITH_VIDEO: ReadonlySet<string> = new Set(['mpegts', 'mpeg', 'ogg'])
 
+/** Demuxers that add the frames that they read to an incomplete index. */
+const GROWING_INDEX: ReadonlySet<string> = new Set(['avi'])
+
 /** Demuxers of broadcast streams, in which a key frame is found only by reading. */
 const WITHOUT_INDEX: ReadonlySet<string> = new Set(['mpegts', 'mpeg'])
 
@@ -48,6 +51,7 @@ export interface Demuxer {
   readonly startsAnywhere: boolean
   readonly startsWithVideo: boolean
   readonly hasIndex: boolean
+  readonly growsIndex: boolean
 }
 
 /** Returns the demuxer of a format. */
@@ -58,6 +62,7 @@ export function demuxerOf(format: LibavFormat): Demuxer {
     startsAnywhere: FREE_RUNNING.has(name),
     startsWithVideo: STARTING_WITH_VIDEO.has(name),
     hasIndex: !WITHOUT_INDEX.has(name),
+    growsIndex: GROWING_INDEX.has(name),
   }
 }
 

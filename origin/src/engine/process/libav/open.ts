@@ -45,9 +45,14 @@ function maxIndexBytes({ isFragmented }: IsoIndex, sizeBytes: number): number {
   return isFragmented ? Math.max(MAX_INDEX_BYTES, sizeBytes + REREAD_BYTES) : MAX_INDEX_BYTES
 }
 
-/** Returns the largest number of bytes read for one frame. A Matroska file without an index is read up to it. */
-function maxFrameBytes({ name }: Demuxer, sizeBytes: number): number {
-  return name === 'matroska' ? Math.max(MAX_FRAME_BYTES, sizeBytes + REREAD_BYTES) : MAX_FRAME_BYTES
+/**
+ * Returns the largest number of bytes read for one frame. A Matroska or AVI file without an index is read up to
+ * it.
+ */
+function maxFrameBytes({ name, growsIndex }: Demuxer, sizeBytes: number): number {
+  return name === 'matroska' || growsIndex
+    ? Math.max(MAX_FRAME_BYTES, sizeBytes + REREAD_BYTES)
+    : MAX_FRAME_BYTES
 }
 
 /** An opened file, for callers that read its packets themselves. */

@@ -33,6 +33,7 @@ export function createPainter(libav: Libav, { video, size }: PainterOptions): Pa
     frameFilters({
       video: { ...video, colours: mergeColours(video.colours, coloursOf(frame)) },
       size,
+      coded: frame,
       toneMaps: true,
     })
   const plain = createConverter(libav, { filtersFor, pixels: 'rgb24' })

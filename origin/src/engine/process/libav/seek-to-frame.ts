@@ -6,6 +6,7 @@
 import type { Frame } from 'node-av/lib'
 import type { Decoder } from './decoder.ts'
 import type { Libav } from './load.ts'
+import { seekBackward } from './seek-backward.ts'
 import { type DemuxedStream, seekToStart, startOf } from './stream-start.ts'
 
 /**
@@ -29,7 +30,7 @@ export type Begin = 'anything' | 'key frame'
  * earliest one that exists. The decoder is reset.
  */
 export function seekToFrame(libav: Libav, demuxed: DemuxedVideo, decoder: Decoder, tick: bigint): Begin {
-  const { context, stream } = demuxed
+  const { stream } = demuxed
   const start = startOf(demuxed, libav)
   // Before the first frame there is none to search for, and a seek to it would skip the audio there.
   const first = stream.startTime === libav.constants.AV_NOPTS_VALUE ? start : stream.startTime
@@ -39,7 +40,7 @@ export function seekToFrame(libav: Libav, demuxed: DemuxedVideo, decoder: Decode
     const target = tick - BigInt(Math.ceil(back / secondsPerTick))
     if (target <= start || tick < first) break
     hasSought = true
-    const seek = () => context.seekFrameSync(stream.index, target, libav.constants.AVSEEK_FLAG_BACKWARD) >= 0
+    const seek = () => seekBackward(libav, demuxed, target)
     // Audio packets lie between those of the video, so the packets read to check the frame are read again.
     if (seek() && canStartHere(libav, demuxed, decoder, tick) && seek()) return 'key frame'
   }

@@ -35,7 +35,8 @@ export function seekToStart(demuxed: DemuxedStream, libav: Libav): void {
   const { context, stream, demuxer } = demuxed
   const { AVSEEK_FLAG_BACKWARD, AVSEEK_FLAG_BYTE } = libav.constants
   const toFirstByte = () => context.seekFrameSync(stream.index, 0n, AVSEEK_FLAG_BYTE) >= 0
-  if (!demuxer.hasIndex && toFirstByte()) return
+  // In FLV, libav takes the mark at the end of the stream for a key frame. It has the time of the only frame.
+  if ((!demuxer.hasIndex || demuxer.name === 'flv') && toFirstByte()) return
   // The first frames may not be marked as key frames, and the timestamps of an edited video go back. A seek
   // to before all timestamps reaches the first packet. Other containers start at their first key frame.
   const start = demuxer.name === 'mov' ? BEFORE_ALL : startOf(demuxed, libav)

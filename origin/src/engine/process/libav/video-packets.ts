@@ -3,6 +3,7 @@
 import type { AVSeekFlag } from 'node-av/constants'
 import type { Packet } from 'node-av/lib'
 import type { Libav } from './load.ts'
+import { seekBackward } from './seek-backward.ts'
 import { type DemuxedStream, seekToStart, startOf } from './stream-start.ts'
 
 /**
@@ -71,9 +72,8 @@ export class VideoPackets {
 
   /** Seeks to a key frame at or before a time, in ticks. Returns false when that fails. */
   seek(ticks: bigint): boolean {
-    const { context, stream } = this.#demuxed
     this.#isAtStart = false
-    return context.seekFrameSync(stream.index, ticks, this.#libav.constants.AVSEEK_FLAG_BACKWARD) >= 0
+    return seekBackward(this.#libav, this.#demuxed, ticks)
   }
 
   /** Seeks to the first packet, unless nothing was read so far. */
