@@ -1,4 +1,4 @@
-import { renderImageJob } from '@media-proxy/origin/engine/process/render-image-job.ts'
+import { renderImageJob } from '@media-proxy/origin/engine/process/jobs/render-image-job.ts'
 import { memorySource } from '@media-proxy/origin/engine/process/source/media-source.ts'
 import { FULL_SIZE, type RenderOptions } from '@media-proxy/origin/engine/render-options.ts'
 import { loadConfig } from '@media-proxy/shared/config/load.ts'

@@ -1,5 +1,5 @@
 import { createPixelCache, type SharedPixels } from '@media-proxy/origin/engine/process/image/pixel-cache.ts'
-import { renderImageJob } from '@media-proxy/origin/engine/process/render-image-job.ts'
+import { renderImageJob } from '@media-proxy/origin/engine/process/jobs/render-image-job.ts'
 import { memorySource } from '@media-proxy/origin/engine/process/source/media-source.ts'
 import { FULL_SIZE, type RenderOptions } from '@media-proxy/origin/engine/render-options.ts'
 import { sniff } from '@media-proxy/origin/media/sniff.ts'

@@ -1,6 +1,6 @@
 /** Tests files that are passed through unchanged as their own rendition. */
 
-import { render } from '@media-proxy/origin/engine/process/render.ts'
+import { render } from '@media-proxy/origin/engine/process/jobs/render.ts'
 import { memorySource } from '@media-proxy/origin/engine/process/source/media-source.ts'
 import { FULL_SIZE } from '@media-proxy/origin/engine/render-options.ts'
 import { mediaKind } from '@media-proxy/origin/media/kinds.ts'

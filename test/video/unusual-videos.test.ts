@@ -1,8 +1,8 @@
 /** Tests clips, previews and stills of videos with unusual cuts, joins, key frame marks or timestamps. */
 
 import { readWaveform } from '@media-proxy/origin/engine/process/clip/waveform.ts'
+import { render } from '@media-proxy/origin/engine/process/jobs/render.ts'
 import { loadLibav } from '@media-proxy/origin/engine/process/libav/load.ts'
-import { render } from '@media-proxy/origin/engine/process/render.ts'
 import { type MediaSource, memorySource } from '@media-proxy/origin/engine/process/source/media-source.ts'
 import type { RenderOptions } from '@media-proxy/origin/engine/render-options.ts'
 import { mediaKindOfName } from '@media-proxy/origin/media/kinds.ts'

@@ -1,13 +1,13 @@
 /** Selects the output format of a rendition. */
 
 import { type ImageFormat, isClipFormat } from '@media-proxy/shared/formats.ts'
-import type { ImageFormat as SourceFormat } from '../../media/kinds.ts'
-import type { SourceLimits } from '../../media/limits.ts'
-import type { Size } from '../../media/size.ts'
-import type { RenderOptions } from '../render-options.ts'
-import { ANIMATED_AVIF_SIDE } from './clip/animated-avif.ts'
-import type { ImageInfo } from './image/inspect.ts'
-import { type Layout, sizeOf } from './image/layout.ts'
+import type { ImageFormat as SourceFormat } from '../../../media/kinds.ts'
+import type { SourceLimits } from '../../../media/limits.ts'
+import type { Size } from '../../../media/size.ts'
+import type { RenderOptions } from '../../render-options.ts'
+import { ANIMATED_AVIF_SIDE } from '../clip/animated-avif.ts'
+import type { ImageInfo } from '../image/inspect.ts'
+import { type Layout, sizeOf } from '../image/layout.ts'
 
 /**
  * Returns the output format. Sources in formats that are not written (SVG, TIFF, HEIC and others, a still of

@@ -1,8 +1,8 @@
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import sharp from 'sharp'
 import { expect, it } from 'vitest'
-import { encodePngChunk } from './formats/png/png-chunks.ts'
-import { readInfo } from './image/inspect.ts'
+import { encodePngChunk } from '../formats/png/png-chunks.ts'
+import { readInfo } from '../image/inspect.ts'
 import { predictImage } from './predict.ts'
 
 const plan = { width: 400, height: 300, mode: 'exact', gravity: 'centre' } as const

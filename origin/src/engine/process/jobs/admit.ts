@@ -1,6 +1,6 @@
 /** Decides whether a job continues once its header has been read. */
 
-import type { Cost, Deferred } from '../jobs.ts'
+import type { Cost, Deferred } from '../../jobs.ts'
 
 export interface Admission {
   /** The cost that was admitted before the header was read. */

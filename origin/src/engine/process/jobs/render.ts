@@ -2,15 +2,15 @@
 
 import { isClipFormat } from '@media-proxy/shared/formats.ts'
 import { type Failure, fail, failOpenly } from '@media-proxy/shared/response/failure.ts'
-import { shownKind } from '../../media/kinds.ts'
-import type { Deferred, RenderJob } from '../jobs.ts'
+import { shownKind } from '../../../media/kinds.ts'
+import type { Deferred, RenderJob } from '../../jobs.ts'
+import type { MediaSource } from '../source/media-source.ts'
+import type { VideoTools } from '../video/video.ts'
 import type { Reports } from './admit.ts'
 import { renderClip } from './render-clip.ts'
 import { renderImageJob } from './render-image-job.ts'
 import { renderVideo } from './render-video.ts'
 import type { Rendered } from './rendered.ts'
-import type { MediaSource } from './source/media-source.ts'
-import type { VideoTools } from './video/video.ts'
 
 /**
  * Makes a rendition of a source, or returns its cost when that exceeds the admitted cost. Fails with the

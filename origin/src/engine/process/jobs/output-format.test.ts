@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import type { RenderOptions } from '../render-options.ts'
+import type { RenderOptions } from '../../render-options.ts'
 import { outputFormat } from './output-format.ts'
 
 const OPTIONS = { quality: 80, animated: false } as RenderOptions

@@ -4,36 +4,36 @@
  */
 
 import { type Failure, fail, failOpenly, isFailure } from '@media-proxy/shared/response/failure.ts'
-import { audioOnlyKind, type MediaKind, videoKindOf } from '../../media/kinds.ts'
-import type { Size } from '../../media/size.ts'
-import { FREE, sequentialCost } from '../cost.ts'
-import type { Cost, Deferred, ExamineJob } from '../jobs.ts'
-import { predictWaveform } from '../video-cost.ts'
-import { type Admission, admit } from './admit.ts'
-import { validateAudioCodecs } from './container/codecs.ts'
-import type { ContainerInfo } from './container/container.ts'
-import { type ImageSequence, readSequence } from './formats/heif/sequence.ts'
-import { animationTimes } from './image/animation-frames.ts'
-import { decodeImage, shrink } from './image/decode.ts'
-import { type ImageInfo, validateInfo } from './image/inspect.ts'
-import { sizeWithin } from './image/plan.ts'
-import { decodeScanFrames, scanDecodes } from './image/scan-frames.ts'
-import { openImage, withDataRepair } from './open-image.ts'
-import type { RawImage } from './pixels/raw-image.ts'
-import { predictThumbnails, predictVideoStill } from './predict.ts'
-import { cutIntoParts, partsOf } from './scan/long-image.ts'
-import { otherImages, readOthers } from './scan/other-images.ts'
-import { type MediaSource, memorySource } from './source/media-source.ts'
-import { createStillDecoder } from './stills.ts'
-import { readAudio } from './video/audio.ts'
+import { audioOnlyKind, type MediaKind, videoKindOf } from '../../../media/kinds.ts'
+import type { Size } from '../../../media/size.ts'
+import { FREE, sequentialCost } from '../../cost.ts'
+import type { Cost, Deferred, ExamineJob } from '../../jobs.ts'
+import { predictWaveform } from '../../video-cost.ts'
+import { validateAudioCodecs } from '../container/codecs.ts'
+import type { ContainerInfo } from '../container/container.ts'
+import { type ImageSequence, readSequence } from '../formats/heif/sequence.ts'
+import { animationTimes } from '../image/animation-frames.ts'
+import { decodeImage, shrink } from '../image/decode.ts'
+import { type ImageInfo, validateInfo } from '../image/inspect.ts'
+import { sizeWithin } from '../image/plan.ts'
+import { decodeScanFrames, scanDecodes } from '../image/scan-frames.ts'
+import type { RawImage } from '../pixels/raw-image.ts'
+import { cutIntoParts, partsOf } from '../scan/long-image.ts'
+import { otherImages, readOthers } from '../scan/other-images.ts'
+import { type MediaSource, memorySource } from '../source/media-source.ts'
+import { readAudio } from '../video/audio.ts'
 import {
   OTHER_SAMPLES,
   readOtherTracks,
   readScanFrames,
   scanSamples,
   withOpaqueCopy,
-} from './video/scan-frames.ts'
-import { openVideo, type Video, type VideoTools } from './video/video.ts'
+} from '../video/scan-frames.ts'
+import { openVideo, type Video, type VideoTools } from '../video/video.ts'
+import { type Admission, admit } from './admit.ts'
+import { openImage, withDataRepair } from './open-image.ts'
+import { predictThumbnails, predictVideoStill } from './predict.ts'
+import { createStillDecoder } from './stills.ts'
 
 export interface Examined {
   readonly kind: MediaKind

@@ -1,11 +1,11 @@
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
-import type { ImageFormat as SourceFormat } from '../../media/kinds.ts'
-import type { Deferred } from '../jobs.ts'
-import { hideInvalidParts, hideUnusedParts } from './formats/png/hide-unused-parts.ts'
-import { type Repaired, repair, repairHeader } from './formats/repair.ts'
-import { type ImageInfo, readInfo } from './image/inspect.ts'
+import type { ImageFormat as SourceFormat } from '../../../media/kinds.ts'
+import type { Deferred } from '../../jobs.ts'
+import { hideInvalidParts, hideUnusedParts } from '../formats/png/hide-unused-parts.ts'
+import { type Repaired, repair, repairHeader } from '../formats/repair.ts'
+import { type ImageInfo, readInfo } from '../image/inspect.ts'
+import type { MediaSource } from '../source/media-source.ts'
 import type { AvailableBytes } from './predict.ts'
-import type { MediaSource } from './source/media-source.ts'
 
 /**
  * An opened image. `bytes` are those of the source, unless decoders would render them differently from

@@ -1,12 +1,12 @@
 import { type Failure, failOpenly, isFailure } from '@media-proxy/shared/response/failure.ts'
-import { readSequence } from './formats/heif/sequence.ts'
-import { animationDelays, shownMilliseconds } from './image/animation-frames.ts'
-import type { ImageInfo } from './image/inspect.ts'
-import type { Render } from './image/render.ts'
-import { animationStrip, type FrameRange, playedStrip } from './image/render-animation.ts'
-import type { Strip } from './pixels/strip.ts'
-import { playSequence } from './video/play-sequence.ts'
-import type { VideoTools } from './video/video.ts'
+import { readSequence } from '../formats/heif/sequence.ts'
+import { animationDelays, shownMilliseconds } from '../image/animation-frames.ts'
+import type { ImageInfo } from '../image/inspect.ts'
+import type { Render } from '../image/render.ts'
+import { animationStrip, type FrameRange, playedStrip } from '../image/render-animation.ts'
+import type { Strip } from '../pixels/strip.ts'
+import { playSequence } from '../video/play-sequence.ts'
+import type { VideoTools } from '../video/video.ts'
 
 /**
  * Decodes frames of an animation to pixels, for an encoder outside Sharp. Frames from the first broken one on

@@ -5,28 +5,28 @@
 
 import { MAX_SIDE_PIXELS } from '@media-proxy/shared/request/parameters.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
-import { declaredColours } from './colours/declared-colours.ts'
+import { declaredColours } from '../colours/declared-colours.ts'
+import { decodeBmp } from '../formats/bmp/bmp.ts'
+import { readSequence } from '../formats/heif/sequence.ts'
+import { withStillBrand } from '../formats/heif/still-brand.ts'
+import { shownIcon } from '../formats/ico/ico.ts'
+import { decodeCmykJpeg } from '../image/cmyk-jpeg.ts'
+import { type DecodeStill, decodeImage } from '../image/decode.ts'
+import { decodeHeic } from '../image/heic.ts'
+import type { ImageInfo } from '../image/inspect.ts'
+import { openFile } from '../image/open-file.ts'
+import { pixelsOf } from '../image/render-stages.ts'
+import { toSrgb } from '../image/to-srgb.ts'
+import { decodeYcbcrTiff } from '../image/ycbcr-tiff.ts'
+import type { Libav } from '../libav/load.ts'
+import type { DecodedStill } from '../libav/still.ts'
+import { isSideways } from '../pixels/orient-pixels.ts'
+import type { RawImage } from '../pixels/raw-image.ts'
+import { memorySource } from '../source/media-source.ts'
+import { playSequence } from '../video/play-sequence.ts'
+import type { VideoTools } from '../video/video.ts'
 import { decodeGreySamples, decodePngSamples } from './decode-samples.ts'
-import { decodeBmp } from './formats/bmp/bmp.ts'
-import { readSequence } from './formats/heif/sequence.ts'
-import { withStillBrand } from './formats/heif/still-brand.ts'
-import { shownIcon } from './formats/ico/ico.ts'
-import { decodeCmykJpeg } from './image/cmyk-jpeg.ts'
-import { type DecodeStill, decodeImage } from './image/decode.ts'
-import { decodeHeic } from './image/heic.ts'
-import type { ImageInfo } from './image/inspect.ts'
-import { openFile } from './image/open-file.ts'
-import { pixelsOf } from './image/render-stages.ts'
-import { toSrgb } from './image/to-srgb.ts'
-import { decodeYcbcrTiff } from './image/ycbcr-tiff.ts'
-import type { Libav } from './libav/load.ts'
-import type { DecodedStill } from './libav/still.ts'
 import { openImage } from './open-image.ts'
-import { isSideways } from './pixels/orient-pixels.ts'
-import type { RawImage } from './pixels/raw-image.ts'
-import { memorySource } from './source/media-source.ts'
-import { playSequence } from './video/play-sequence.ts'
-import type { VideoTools } from './video/video.ts'
 
 /**
  * Creates the decoder for files with a validated header. Fails with `undecodable`, or with `not-ready` when
@@ -120,7 +120,7 @@ async function decodeWithLibav(
   if (still.icc !== undefined) return toSrgb(still)
   const declared = declaredColours(still.colours, 'as sRGB')
   if (declared === 'hdr') {
-    const { toneMapStill } = await import('./libav/tone-map.ts')
+    const { toneMapStill } = await import('../libav/tone-map.ts')
     return toneMapStill(libav, still)
   }
   return toSrgb(declared === 'srgb' ? still : { ...still, icc: declared.icc })
@@ -146,11 +146,11 @@ async function decode(
       return decodePngSamples(bytes, info)
     case 'avif':
     case 'heic': {
-      const { decodeHeifStill } = await import('./libav/heic.ts')
+      const { decodeHeifStill } = await import('../libav/heic.ts')
       return decodeHeifStill(libav, withStillBrand(bytes), maxPixels)
     }
     case 'jxl': {
-      const { decodeJxl } = await import('./libav/still.ts')
+      const { decodeJxl } = await import('../libav/still.ts')
       return decodeJxl(libav, bytes, maxPixels)
     }
     default:

@@ -2,14 +2,18 @@
 
 import type { ClipFormat } from '@media-proxy/shared/formats.ts'
 import { type Failure, fail, failOpenly, isFailure } from '@media-proxy/shared/response/failure.ts'
-import type { ImageFormat as SourceFormat, VideoFormat } from '../../media/kinds.ts'
-import type { SourceLimits } from '../../media/limits.ts'
-import type { Cost, RenderJob } from '../jobs.ts'
-import type { RenderOptions } from '../render-options.ts'
-import { animationBatchFrames, predictAnimationClip, predictCopy, predictVideoClip } from '../video-cost.ts'
-import { type Admission, admit, type Reports } from './admit.ts'
-import { affordableClip, type ClipScale } from './clip/affordable-clip.ts'
-import { encodeAnimation, framesToShow, rangesOf } from './clip/animation-clip.ts'
+import type { ImageFormat as SourceFormat, VideoFormat } from '../../../media/kinds.ts'
+import type { SourceLimits } from '../../../media/limits.ts'
+import type { Cost, RenderJob } from '../../jobs.ts'
+import type { RenderOptions } from '../../render-options.ts'
+import {
+  animationBatchFrames,
+  predictAnimationClip,
+  predictCopy,
+  predictVideoClip,
+} from '../../video-cost.ts'
+import { affordableClip, type ClipScale } from '../clip/affordable-clip.ts'
+import { encodeAnimation, framesToShow, rangesOf } from '../clip/animation-clip.ts'
 import {
   CLIP_LIMITS,
   type ClipLimits,
@@ -18,23 +22,24 @@ import {
   reducedRate,
   spanOf,
   startSecondsOf,
-} from './clip/clip-plan.ts'
-import { asFailureLater } from './clip/libav-rejection.ts'
-import { openVideoInput, type VideoInput } from './clip/open-video.ts'
-import { isPlayableEverywhere, remuxVideo } from './clip/remux.ts'
-import { encodeVideoClip } from './clip/video-clip.ts'
-import { isHdr } from './container/filters.ts'
+} from '../clip/clip-plan.ts'
+import { asFailureLater } from '../clip/libav-rejection.ts'
+import { openVideoInput, type VideoInput } from '../clip/open-video.ts'
+import { isPlayableEverywhere, remuxVideo } from '../clip/remux.ts'
+import { encodeVideoClip } from '../clip/video-clip.ts'
+import { isHdr } from '../container/filters.ts'
+import { type ImageInfo, validateInfo } from '../image/inspect.ts'
+import { keepsSize, type Plan, planOf } from '../image/plan.ts'
+import type { Render } from '../image/render.ts'
+import type { Libav } from '../libav/load.ts'
+import { type AudioTrack, decodableAudio } from '../libav/stream-info.ts'
+import type { MediaSource } from '../source/media-source.ts'
+import { maxPixels } from '../video/frame-size.ts'
+import type { VideoTools } from '../video/video.ts'
+import { type Admission, admit, type Reports } from './admit.ts'
 import { decodeStrip, frameDurations } from './decode-strip.ts'
-import { type ImageInfo, validateInfo } from './image/inspect.ts'
-import { keepsSize, type Plan, planOf } from './image/plan.ts'
-import type { Render } from './image/render.ts'
-import type { Libav } from './libav/load.ts'
-import { type AudioTrack, decodableAudio } from './libav/stream-info.ts'
 import { openImage } from './open-image.ts'
 import type { Rendered } from './rendered.ts'
-import type { MediaSource } from './source/media-source.ts'
-import { maxPixels } from './video/frame-size.ts'
-import type { VideoTools } from './video/video.ts'
 
 interface ClipJob extends Pick<RenderJob, 'options' | 'limits'>, Pick<Reports, 'reportProgress'> {}
 

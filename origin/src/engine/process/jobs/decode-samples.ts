@@ -1,12 +1,12 @@
 /** Decodes files with Sharp to raw samples, for conversions that are done outside Sharp. */
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
-import { codePointsOfPng } from './formats/png/png-colours.ts'
-import { type ImageInfo, readHeader } from './image/inspect.ts'
-import { openFile } from './image/open-file.ts'
-import type { ProfiledImage } from './image/to-srgb.ts'
-import type { DecodedStill } from './libav/still.ts'
-import { decodingFailure } from './pixels/decoding-failure.ts'
+import { codePointsOfPng } from '../formats/png/png-colours.ts'
+import { type ImageInfo, readHeader } from '../image/inspect.ts'
+import { openFile } from '../image/open-file.ts'
+import type { ProfiledImage } from '../image/to-srgb.ts'
+import type { DecodedStill } from '../libav/still.ts'
+import { decodingFailure } from '../pixels/decoding-failure.ts'
 
 /**
  * Decodes the samples of a PNG without colour conversion, together with the code points that define their

@@ -1,15 +1,15 @@
 /** The metadata fields that are returned only on request. */
 
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
-import type { ExtraName, ResultOf } from '../jobs.ts'
-import { readWaveform } from './clip/waveform.ts'
+import type { ExtraName, ResultOf } from '../../jobs.ts'
+import { readWaveform } from '../clip/waveform.ts'
+import { blurHashOf } from '../image/blur-hash.ts'
+import { paletteOf } from '../image/palette.ts'
+import { perceptualHashOf } from '../image/perceptual-hash.ts'
+import type { RawImage } from '../pixels/raw-image.ts'
+import type { MediaSource } from '../source/media-source.ts'
+import type { VideoTools } from '../video/video.ts'
 import type { Examined } from './examine.ts'
-import { blurHashOf } from './image/blur-hash.ts'
-import { paletteOf } from './image/palette.ts'
-import { perceptualHashOf } from './image/perceptual-hash.ts'
-import type { RawImage } from './pixels/raw-image.ts'
-import type { MediaSource } from './source/media-source.ts'
-import type { VideoTools } from './video/video.ts'
 
 type Extras = Pick<Extract<ResultOf<'examine'>, { readonly kind: 'examined' }>, ExtraName>
 
