@@ -141,7 +141,7 @@ const GEOMETRY: readonly Mutant[] = [
 const ALPHA: readonly Mutant[] = [
   mutant(
     'decoded pixels are taken for premultiplied',
-    'image/render-stages.ts',
+    'pixels/open-raw.ts',
     'raw: { width, height, channels } })\n}',
     'raw: { width, height, channels, premultiplied: true } })\n}',
   ),

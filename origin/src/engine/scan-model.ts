@@ -8,6 +8,8 @@ export const CLASSES = ['drawing', 'hentai', 'neutral', 'porn', 'sexy'] as const
 
 /** The side of the square input image of every model, in pixels. */
 export const MODEL_SIDE_PIXELS = 224
+/** The longer side to which images are decoded for a scan or an analysis, in pixels. */
+export const ANALYSIS_SIDE_PIXELS = 2 * MODEL_SIDE_PIXELS
 /** The bytes of one input image: RGB, row by row. */
 export const MODEL_IMAGE_BYTES = MODEL_SIDE_PIXELS * MODEL_SIDE_PIXELS * 3
 

@@ -16,6 +16,7 @@ import {
   STRIP_BYTES_PER_PIXEL,
 } from './cost-tables.ts'
 import type { Cost } from './jobs.ts'
+import { MODEL_SIDE_PIXELS } from './scan-model.ts'
 
 /**
  * Predicts the cost of one frame of a video of this size and of its rendition, and of `samples` further
@@ -69,14 +70,15 @@ const VIDEO_BYTES_PER_PIXEL = 36
 /** A group of pictures is decoded up to the wanted frame. The metadata does not state how far that is. */
 const VIDEO_SECONDS = 4
 /** The largest frame that is only analysed, in pixels: a larger one is scaled down by its decoder. */
-const MAX_SAMPLE_PIXELS = (4 * 224) ** 2
+const MAX_SAMPLE_PIXELS = (4 * MODEL_SIDE_PIXELS) ** 2
 const SAMPLE_BYTES_PER_PIXEL = 4
-/**
- * The CPU seconds of another frame of the same video. For many frames the sum is capped at what fits into a
- * deadline.
- */
+/** The CPU seconds of another frame of the same video. */
 const SAMPLE_SECONDS = 1
-const MAX_SAMPLES_SECONDS = 20
+/**
+ * The upper bound of the predicted CPU time of many frames, in seconds. It is longer than any deadline
+ * allows.
+ */
+export const MAX_SAMPLES_SECONDS = 20
 
 /** A video as it is coded. `codec` is its name in libav, if its codec is accepted. */
 export interface CodedVideo extends Size {

@@ -1,5 +1,6 @@
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { MediaLimits } from '../../../media/limits.ts'
+import { ANALYSIS_SIDE_PIXELS } from '../../scan-model.ts'
 import { readApng } from '../formats/png/apng.ts'
 import { playApng } from '../formats/png/apng-compose.ts'
 import type { RawImage } from '../pixels/raw-image.ts'
@@ -11,8 +12,6 @@ import { affordableDecodes, reachableFrames } from './frame-budget.ts'
 import type { ImageInfo } from './inspect.ts'
 import { countWholeFrames } from './whole-frames.ts'
 
-/** Twice the side of the model's input image. */
-const SIDE_PIXELS = 448
 /**
  * The number of scanned frames that most animations have. Their duration is not known before their frames are
  * read.
@@ -109,7 +108,7 @@ async function playedFrames(
   for await (const shown of playApng(apng, info.orientation)) {
     if (isFailure(shown)) return { decodedFrames, whole: index - 1, broken: index }
     if (selected.includes(index)) {
-      const image = await shrink({ ...shown, data: Buffer.from(shown.data) }, SIDE_PIXELS)
+      const image = await shrink({ ...shown, data: Buffer.from(shown.data) }, ANALYSIS_SIDE_PIXELS)
       if (!isFailure(image)) decodedFrames.push(image)
     }
     if (index === last) break
@@ -127,7 +126,7 @@ async function pagedFrames(
   let whole = 0
   let broken: number | undefined
   for (const frame of selected) {
-    const image = await decodePaged(bytes, info, frame, SIDE_PIXELS)
+    const image = await decodePaged(bytes, info, frame, ANALYSIS_SIDE_PIXELS)
     if (isFailure(image)) {
       broken ??= frame
       continue

@@ -8,6 +8,7 @@ import { audioOnlyKind, type MediaKind, videoKindOf } from '../../../media/kinds
 import type { Size } from '../../../media/size.ts'
 import { FREE, sequentialCost } from '../../cost.ts'
 import type { Cost, Deferred, ExamineJob } from '../../jobs.ts'
+import { ANALYSIS_SIDE_PIXELS } from '../../scan-model.ts'
 import { predictWaveform } from '../../video-cost.ts'
 import { validateAudioCodecs } from '../container/codecs.ts'
 import type { ContainerInfo } from '../container/container.ts'
@@ -53,9 +54,6 @@ export interface Examined {
    */
   readonly frames: readonly RawImage[]
 }
-
-/** Twice the side of the model's input image. A placeholder needs less. */
-const ANALYSIS_SIDE_PIXELS = 448
 
 /**
  * Examines a source, or returns the predicted cost when it exceeds the admitted cost. Fails with

@@ -8,6 +8,7 @@ import { type MediaKind, shownKind } from '../../../media/kinds.ts'
 import type { MediaLimits } from '../../../media/limits.ts'
 import type { Size } from '../../../media/size.ts'
 import type { Cost, Deferred, FramesJob } from '../../jobs.ts'
+import { MAX_SAMPLES_SECONDS } from '../../video-cost.ts'
 import { type ImageSequence, readSequence } from '../formats/heif/sequence.ts'
 import { animationTimes, frameAt } from '../image/animation-frames.ts'
 import { decodeImage } from '../image/decode.ts'
@@ -24,7 +25,7 @@ import { playSequence } from '../video/play-sequence.ts'
 import { openVideo, type Video, type VideoTools } from '../video/video.ts'
 import { type Admission, admit } from './admit.ts'
 import { openImage, withDataRepair } from './open-image.ts'
-import { type AvailableBytes, MAX_SECONDS, predictImage, predictVideoStill } from './predict.ts'
+import { type AvailableBytes, predictImage, predictVideoStill } from './predict.ts'
 import { createStillDecoder } from './stills.ts'
 
 export interface FrameFile {
@@ -152,7 +153,7 @@ function predictFrames(info: ImageInfo, available: AvailableBytes, limits: Media
   const decodes = Math.min(affordableDecodes(info, limits), (FRAMES * info.frames) / 2 + FRAMES)
   return {
     memoryBytes: one.memoryBytes + (FRAMES - 1) * info.width * info.height * 4,
-    cpuSeconds: Math.min(MAX_SECONDS, one.cpuSeconds * decodes),
+    cpuSeconds: Math.min(MAX_SAMPLES_SECONDS, one.cpuSeconds * decodes),
   }
 }
 

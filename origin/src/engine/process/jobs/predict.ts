@@ -4,7 +4,8 @@ import type { Size } from '../../../media/size.ts'
 import { type CostRender, type CostSource, FREE, predictRender, sequentialCost } from '../../cost.ts'
 import { BASE_BYTES, MIB } from '../../cost-tables.ts'
 import type { Cost } from '../../jobs.ts'
-import { predictStill } from '../../video-cost.ts'
+import { ANALYSIS_SIDE_PIXELS } from '../../scan-model.ts'
+import { MAX_SAMPLES_SECONDS, predictStill } from '../../video-cost.ts'
 import { sharesPalette } from '../formats/gif/gif-frames.ts'
 import { MAX_PIXELS as MAX_GIF_PIXELS } from '../formats/gif/repair-gif.ts'
 import { shownIcon } from '../formats/ico/ico.ts'
@@ -251,21 +252,20 @@ export function predictVideoStill(video: Size, render: Render, samples = 0): Cos
 }
 
 /**
- * The upper bound of the predicted CPU time of many frames, in seconds. It is longer than any deadline
- * allows.
- */
-export const MAX_SECONDS = 20
-
-/**
  * Predicts the cost of an image at the size that a scan or a placeholder needs. `decodes` is the number of
  * frames that are decoded for it.
  */
 export function predictThumbnails(info: DecodableImage, available: AvailableBytes, decodes: number): Cost {
-  const plan = { width: 448, height: 448, mode: 'exact', gravity: 'centre' } as const
+  const plan = {
+    width: ANALYSIS_SIDE_PIXELS,
+    height: ANALYSIS_SIDE_PIXELS,
+    mode: 'exact',
+    gravity: 'centre',
+  } as const
   const small = info.drawing === undefined ? info : { ...info, width: plan.width, height: plan.height }
   const render = { plan, format: 'jpeg', quality: 80, animated: false } as const
   const one = predictImage(small, render, { frames: 1, cutLate: false }, available)
   const two = predictImage(small, render, { frames: 2, cutLate: false }, available)
   const cpuSeconds = one.cpuSeconds + (decodes - 1) * (two.cpuSeconds - one.cpuSeconds)
-  return { ...one, cpuSeconds: Math.max(one.cpuSeconds, Math.min(MAX_SECONDS, cpuSeconds)) }
+  return { ...one, cpuSeconds: Math.max(one.cpuSeconds, Math.min(MAX_SAMPLES_SECONDS, cpuSeconds)) }
 }

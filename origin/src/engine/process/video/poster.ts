@@ -2,6 +2,7 @@
 
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { Size } from '../../../media/size.ts'
+import { MODEL_SIDE_PIXELS } from '../../scan-model.ts'
 import type { Frame } from '../container/video-decoder.ts'
 import { sizeWithin } from '../image/plan.ts'
 import type { RawImage } from '../pixels/raw-image.ts'
@@ -15,7 +16,7 @@ export const POSTER_CANDIDATES = 8
  * The longer side at which candidates are compared, in pixels. A frame that is sharp at this size is sharp in
  * a preview.
  */
-const SIDE_PIXELS = 224
+const SIDE_PIXELS = MODEL_SIDE_PIXELS
 
 /**
  * Returns the moments of the candidates for the poster, and how much earlier than its moment each may be, in
