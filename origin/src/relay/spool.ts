@@ -1,13 +1,9 @@
 /** Spools upload bodies of unknown length to temporary files, because a store needs the length in advance. */
 
-import { createReadStream, createWriteStream } from 'node:fs'
-import { join } from 'node:path'
-import { Readable, Transform } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
+import { createReadStream } from 'node:fs'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
-import { BodyError } from '@media-proxy/shared/store/body-error.ts'
 import type { BufferCollector } from '../streams/buffer-collector.ts'
-import { makeTemporaryFolder, writeFailure } from '../streams/temporary-folder.ts'
+import { writeTemporary } from '../streams/write-temporary.ts'
 
 export interface SpooledUpload {
   readonly sizeBytes: number
@@ -38,39 +34,27 @@ export function createSpool(maxBytes: number, collector: BufferCollector): Spool
 
   return {
     async keep(body) {
-      const folder = await makeTemporaryFolder('upload')
-      if (isFailure(folder)) return folder
-      const path = join(folder.path, 'body')
       let sizeBytes = 0
-      const release = async () => {
-        usedBytes -= sizeBytes
-        await folder.remove()
-      }
-      const counted = new Transform({
-        transform(chunk: Uint8Array, _, done) {
-          if (usedBytes + chunk.length > maxBytes) {
-            done(new BodyError(fail('overloaded', 'the spool is full', RETRY_AFTER)))
-            return
-          }
-          usedBytes += chunk.length
-          sizeBytes += chunk.length
-          done(null, chunk)
+      const file = await writeTemporary(body, {
+        purpose: 'upload',
+        onChunk({ length }) {
+          if (usedBytes + length > maxBytes) return fail('overloaded', 'the spool is full', RETRY_AFTER)
+          usedBytes += length
+          sizeBytes += length
+          return undefined
         },
       })
-      try {
-        // The stream types of Node and of the platform differ only in their names.
-        await pipeline(Readable.fromWeb(body as never), counted, createWriteStream(path, { mode: 0o600 }))
-      } catch (error) {
-        await release()
-        if (error instanceof BodyError) return error.failure
-        const failure = writeFailure(error)
-        if (failure === undefined) throw error
-        return failure
+      if (isFailure(file)) {
+        usedBytes -= sizeBytes
+        return file
       }
       return {
         sizeBytes,
-        open: () => ReadableStream.from(readFile(path)),
-        remove: release,
+        open: () => ReadableStream.from(readFile(file.path)),
+        remove() {
+          usedBytes -= sizeBytes
+          return file.remove()
+        },
       }
     },
   }

@@ -12,7 +12,6 @@ import {
 } from 'node:fs'
 import { access, mkdir, readdir, realpath, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join, sep } from 'node:path'
-import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { promisify } from 'node:util'
 import { resolveRange } from '@media-proxy/shared/response/conditional.ts'
@@ -20,6 +19,7 @@ import { type Failure, fail, isFailure } from '@media-proxy/shared/response/fail
 import { BodyError } from '@media-proxy/shared/store/body-error.ts'
 import type { GetOptions, ObjectInfo, ObjectStore, StoredObject } from '@media-proxy/shared/store/store.ts'
 import { typeOfName } from '../media/type-of-name.ts'
+import { nodeStreamOf } from '../streams/node-stream.ts'
 import { fileBody } from './file-body.ts'
 
 // Calls that may wait for a disk run on a thread. Reading the metadata of a file that was just opened, and
@@ -71,8 +71,7 @@ export function createFilesystemStore(directory: string): ObjectStore {
         return fail('store-misconfigured', 'the filesystem store does not support multipart uploads')
       }
       const write = async (to: string) => {
-        // The stream types of Node and of the platform differ only in their names.
-        await pipeline(Readable.fromWeb(body as never), createWriteStream(to, { flags: 'wx' }))
+        await pipeline(nodeStreamOf(body), createWriteStream(to, { flags: 'wx' }))
         if ((await stat(to)).size !== sizeBytes)
           throw new BodyError(fail('bad-request', 'a body of another length'))
       }

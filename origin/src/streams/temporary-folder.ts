@@ -14,7 +14,7 @@ export interface TemporaryFolder {
  * Creates a folder, named after its purpose and the process.
  * Fails with `overloaded` when there is no space left.
  */
-export async function makeTemporaryFolder(purpose: Purpose): Promise<TemporaryFolder | Failure> {
+export async function makeTemporaryFolder(purpose: TemporaryPurpose): Promise<TemporaryFolder | Failure> {
   try {
     const path = await mkdtemp(join(tmpdir(), prefixOf(purpose, process.pid)))
     return { path, remove: () => rm(path, { recursive: true, force: true }) }
@@ -25,14 +25,14 @@ export async function makeTemporaryFolder(purpose: Purpose): Promise<TemporaryFo
   }
 }
 
-type Purpose = 'spool' | 'upload' | 'video'
+export type TemporaryPurpose = 'spool' | 'upload' | 'video'
 
 /**
  * The name of this machine or container. Several may share a temporary folder, and their process ids overlap.
  */
 const HOST = hostname().replace(/\W/g, '_')
 
-function prefixOf(purpose: Purpose, pid: number): string {
+function prefixOf(purpose: TemporaryPurpose, pid: number): string {
   return `media-proxy-${purpose}-${HOST}-${pid}-`
 }
 
@@ -67,7 +67,7 @@ function isOtherProcess(pid: number): boolean {
 }
 
 /** Removes the folders of a process that was killed. */
-export async function removeFoldersOf(pid: number, purpose: Purpose): Promise<void> {
+export async function removeFoldersOf(pid: number, purpose: TemporaryPurpose): Promise<void> {
   const names = await readdir(tmpdir()).catch(() => [])
   const left = names.filter((name) => name.startsWith(prefixOf(purpose, pid)))
   await Promise.all(left.map((name) => rm(join(tmpdir(), name), { recursive: true, force: true })))

@@ -1,13 +1,9 @@
 import { createHash } from 'node:crypto'
-import { createReadStream, createWriteStream } from 'node:fs'
+import { createReadStream } from 'node:fs'
 import { open } from 'node:fs/promises'
-import { join } from 'node:path'
-import { Readable, Transform } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
+import { Readable } from 'node:stream'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
-import { BodyError } from '@media-proxy/shared/store/body-error.ts'
-import { abortFailure } from '../../concurrency/wait.ts'
-import { makeTemporaryFolder, writeFailure } from '../../streams/temporary-folder.ts'
+import { writeTemporary } from '../../streams/write-temporary.ts'
 import { createRangeSource, type RangeSource } from './ranges.ts'
 
 export interface SpoolOptions {
@@ -35,50 +31,33 @@ export async function spool({ body, sizeBytes, maxBytes, signal }: SpoolOptions)
     await body.cancel()
     return fail('source-too-large', `${sizeBytes} bytes for a temporary file`)
   }
-  const folder = await makeTemporaryFolder('spool')
-  if (isFailure(folder)) {
-    await body.cancel()
-    return folder
-  }
-  const path = join(folder.path, 'source')
   let length = 0
   const hash = createHash('sha256')
-  const bounded = new Transform({
-    transform(chunk: Uint8Array, _, done) {
+  const file = await writeTemporary(body, {
+    purpose: 'spool',
+    onChunk(chunk) {
       length += chunk.length
       hash.update(chunk)
-      if (length > maxBytes) done(new BodyError(fail('source-too-large', `more than ${maxBytes} bytes`)))
-      else done(null, chunk)
+      return length > maxBytes ? fail('source-too-large', `more than ${maxBytes} bytes`) : undefined
     },
+    signal,
   })
-  try {
-    // The stream types of Node and of the platform differ only in their names.
-    await pipeline(Readable.fromWeb(body as never), bounded, createWriteStream(path, { mode: 0o600 }), {
-      signal,
-    })
-  } catch (error) {
-    await folder.remove()
-    if (signal.aborted) return abortFailure(signal)
-    if (error instanceof BodyError) return error.failure
-    const failure = writeFailure(error)
-    if (failure === undefined) throw error
-    return failure
-  }
+  if (isFailure(file)) return file
   // Nothing waits for the removal, because no reader is left.
-  signal.addEventListener('abort', () => void folder.remove(), { once: true })
+  signal.addEventListener('abort', () => void file.remove(), { once: true })
   const parts = createRangeSource({
     sizeBytes: length,
     async fetchPart(start, end) {
-      const file = await open(path, 'r')
+      const opened = await open(file.path, 'r')
       try {
         const part = new Uint8Array(end - start)
-        await file.read(part, 0, part.length, start)
+        await opened.read(part, 0, part.length, start)
         return part
       } finally {
-        await file.close()
+        await opened.close()
       }
     },
-    fetchAll: async () => Readable.toWeb(createReadStream(path)) as ReadableStream<Uint8Array>,
+    fetchAll: async () => Readable.toWeb(createReadStream(file.path)) as ReadableStream<Uint8Array>,
   })
   return { parts, sha256: hash.digest('hex') }
 }
