@@ -8,6 +8,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createRequestLimits, type RateLimiter } from '@media-proxy/shared/rate-limit.ts'
 import type { CanonicalUrl } from '@media-proxy/shared/request/canonical.ts'
+import { CONDITIONAL_HEADERS } from '@media-proxy/shared/response/conditional.ts'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import { type HeaderRecord, type ReadableHeaders, requestIdOf } from '@media-proxy/shared/response/headers.ts'
 import { FOR_EDGE_HEADER, isEdgeClaimed } from '@media-proxy/shared/signing/edge-request.ts'
@@ -73,15 +74,7 @@ const MAX_ANSWERS = 2000
  */
 const MAX_KEY_LENGTH = 4096
 /** A request with one of these headers needs another response than the whole rendition, or a trace. */
-const BYPASS_HEADERS = [
-  'range',
-  'if-range',
-  'if-match',
-  'if-none-match',
-  'if-modified-since',
-  'if-unmodified-since',
-  'traceparent',
-]
+const BYPASS_HEADERS = ['range', 'if-range', ...CONDITIONAL_HEADERS, 'traceparent']
 
 export function createHotAnswers({ pipeline, gate, limiter, metrics, log }: HotAnswersOptions): HotAnswers {
   const answers = new LRUCache<string, HotAnswer>({ max: MAX_ANSWERS })

@@ -18,7 +18,7 @@ export interface SettingMeta {
   readonly secret?: boolean
 }
 
-const metas = new WeakMap<z.ZodType, SettingMeta>()
+const metas = z.registry<SettingMeta>()
 
 /** Returns the description of a setting. Undefined for a group. */
 export function metaOf(schema: z.ZodType): SettingMeta | undefined {
@@ -26,7 +26,7 @@ export function metaOf(schema: z.ZodType): SettingMeta | undefined {
 }
 
 function describe<S extends z.ZodType>(schema: S, meta: SettingMeta): S {
-  metas.set(schema, meta)
+  metas.add(schema, meta)
   // Editors show this text from the JSON Schema.
   z.globalRegistry.add(schema, { description: `${meta.description} Accepts ${meta.accepts}.` })
   return schema

@@ -117,7 +117,7 @@ async function workOnExamination(
   const extras = await extrasOf(examined, job.extras)
   if (isFailure(extras)) return { result: extras }
   const waveform = job.extras.includes('waveform') ? await waveformOf(source, examined, tools) : undefined
-  if (typeof waveform === 'object') return { result: waveform }
+  if (isFailure(waveform)) return { result: waveform }
   const images: Uint8Array[] = []
   for (const frame of frames) {
     const pixels = await modelPixels(frame)
