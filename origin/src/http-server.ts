@@ -15,12 +15,6 @@ import { encodedRequest, oneRequestConnection } from './raw-target.ts'
  * the edge is in front. The default of Node is 16 KiB.
  */
 const MAX_HEADER_BYTES = 128 * 1024
-/**
- * How long idle connections are kept, in milliseconds. This is longer than the default of proxies in front of
- * the origin, which is 60 s for nginx and load balancers. The client side has to close first: a request that
- * meets a closed connection becomes a 502, and a POST is not retried.
- */
-const KEPT_MS = 65_000
 /** A connection that is silent for this time beyond the longest possible response is considered dead. */
 const SPARE_IDLE_MS = 30_000
 
@@ -35,9 +29,9 @@ interface ClientError extends NodeJS.ErrnoException {
   readonly rawPacket?: Buffer
 }
 
-type Served = Pick<Origin, 'fetch' | 'hotAnswers' | 'longestAnswerMs'>
+type Served = Pick<Origin, 'fetch' | 'hotAnswers' | 'longestAnswerMs' | 'idleConnectionMs'>
 
-export function createHttpServer({ fetch, hotAnswers, longestAnswerMs }: Served): Server {
+export function createHttpServer({ fetch, hotAnswers, longestAnswerMs, idleConnectionMs }: Served): Server {
   const listener = getRequestListener(fetch, {
     // For HTTP/1.0, which requires no `Host`. Load balancers use it for health checks.
     hostname: 'localhost',
@@ -77,7 +71,7 @@ export function createHttpServer({ fetch, hotAnswers, longestAnswerMs }: Served)
     response.shouldKeepAlive = false
     return handle(request, response)
   })
-  server.keepAliveTimeout = KEPT_MS
+  server.keepAliveTimeout = idleConnectionMs
   server.timeout = longestAnswerMs + SPARE_IDLE_MS
   // An upload may take longer than the five minutes of Node's default. The relay has a minimum rate instead.
   server.requestTimeout = 0
