@@ -8,7 +8,7 @@ import type { AudioTrack } from '../libav/stream-info.ts'
 import { seekToStart, startOf } from '../libav/stream-start.ts'
 import { asFailure } from './libav-rejection.ts'
 import { type MuxedStream, openMuxer } from './muxer.ts'
-import { hasWholeUnits, unitLengthBytes } from './nal-units.ts'
+import { hasWholeUnits, unitLengthBytes, withoutUserData } from './nal-units.ts'
 
 export interface RemuxOptions {
   readonly audio: AudioTrack | undefined
@@ -90,8 +90,7 @@ function copyPackets(
     if (output !== undefined && !output.isOver && isWhole) {
       const isVideo = output.source.index === stream.index
       // A decoder leaves such a frame out, but a player stops at it.
-      if (isVideo && lengthBytes !== undefined && !hasWholeUnits(packet.data ?? EMPTY, lengthBytes))
-        return undefined
+      if (isVideo && !removeUserData(packet, lengthBytes)) return undefined
       // Frames that are decoded but not shown, because of an edit list, would be shown in the copy.
       if (isVideo && packet.hasFlags(constants.AV_PKT_FLAG_DISCARD)) return undefined
       const dts = decodingTime(packet, output, constants.AV_NOPTS_VALUE)
@@ -119,6 +118,26 @@ function copyPackets(
     packet.unref()
   }
   return frames === 0 ? undefined : muxer.finish()
+}
+
+/**
+ * Removes the data of applications from a video packet. Returns false when the packet is not a sequence of
+ * complete NAL units.
+ */
+function removeUserData(packet: Packet, lengthBytes: number | undefined): boolean {
+  const data = packet.data ?? EMPTY
+  if (lengthBytes === undefined || !hasWholeUnits(data, lengthBytes)) return false
+  const kept = withoutUserData(data, lengthBytes)
+  if (kept.length === 0) return false
+  if (kept !== data) replaceData(packet, kept)
+  return true
+}
+
+/** Replaces the data of a packet. The setter alone would reset everything else. */
+function replaceData(packet: Packet, data: Buffer): void {
+  const { pts, dts, duration, streamIndex, flags, timeBase } = packet
+  packet.data = data
+  Object.assign(packet, { pts, dts, duration, streamIndex, flags, timeBase })
 }
 
 const EMPTY = Buffer.alloc(0)
