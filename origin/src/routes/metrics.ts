@@ -48,9 +48,21 @@ async function metricsResponse(metrics: Metrics, method: string, requestId: stri
 
 /**
  * Whether the request comes directly from this machine. A loopback peer is not enough, because a proxy or
- * tunnel on this machine forwards requests of other clients.
+ * tunnel on this machine forwards requests of other clients, and because a web page in a browser on this
+ * machine can make its own host name resolve to this machine (DNS rebinding).
  */
 function isLocal({ peer, headers }: Exchange): boolean {
-  if (!ipaddr.isValid(peer) || ipaddr.process(peer).range() !== 'loopback') return false
-  return !isPassedOn(headers, false)
+  return isLoopback(peer) && isThisMachine(headers.get('host')) && !isPassedOn(headers, false)
+}
+
+/** Whether a `Host` header names this machine. HTTP/1.0 has none, and no browser omits it. */
+function isThisMachine(host: string | null): boolean {
+  if (host === null) return true
+  if (!URL.canParse(`http://${host}`)) return false
+  const { hostname } = new URL(`http://${host}`)
+  return hostname === 'localhost' || isLoopback(hostname.replace(/^\[|\]$/g, ''))
+}
+
+function isLoopback(address: string): boolean {
+  return ipaddr.isValid(address) && ipaddr.process(address).range() === 'loopback'
 }
