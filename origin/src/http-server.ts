@@ -23,6 +23,7 @@ const REFUSALS: Readonly<Record<string, readonly [status: number, phrase: string
   ERR_HTTP_REQUEST_TIMEOUT: [408, 'Request Timeout'],
 }
 const BAD_REQUEST = [400, 'Bad Request'] as const
+const NOT_IMPLEMENTED = [501, 'Not Implemented'] as const
 
 interface ClientError extends NodeJS.ErrnoException {
   /** The bytes that arrived last. */
@@ -45,6 +46,11 @@ export function createHttpServer({ fetch, hotAnswers, longestAnswerMs, idleConne
   })
   const handle = (request: IncomingMessage, response: ServerResponse) => {
     lingerBehind(request, response, LINGERING)
+    if (hasUnknownFraming(request)) {
+      const [status, phrase] = NOT_IMPLEMENTED
+      response.writeHead(status, { ...refusalHeaders(phrase), connection: 'close' }).end(phrase)
+      return undefined
+    }
     request.url = withoutBackslashes(request.url ?? '')
     const fail = (error: unknown) => {
       response.destroy()
@@ -84,6 +90,15 @@ export function createHttpServer({ fetch, hotAnswers, longestAnswerMs, idleConne
     else server.emit('connection', oneRequestConnection(socket, encoded))
   })
   return server
+}
+
+/**
+ * Whether the body of a request has another transfer coding than `chunked`, or any in HTTP/1.0, where a proxy
+ * in front may not know it and see the end of the request elsewhere (RFC 9112, section 6.1).
+ */
+function hasUnknownFraming({ headers, httpVersion }: IncomingMessage): boolean {
+  const coding = headers['transfer-encoding']
+  return coding !== undefined && (httpVersion !== '1.1' || coding.toLowerCase() !== 'chunked')
 }
 
 /** Replaces `\` by `/` in the path but not in the query, as the URL standard does, and therefore the edge. */

@@ -88,6 +88,16 @@ describe('raw requests', () => {
       request(`GET ${IMAGE} HTTP/1.1`, ['Host: x', 'Content-Length: 3', 'Transfer-Encoding: chunked']),
       400,
     ],
+    [
+      'another transfer coding',
+      `${request('POST /_metadata HTTP/1.1', ['Host: x', 'Transfer-Encoding: gzip, chunked'])}0\r\n\r\n`,
+      501,
+    ],
+    [
+      'chunks in HTTP/1.0',
+      `${request('POST /_metadata HTTP/1.0', ['Host: x', 'Transfer-Encoding: chunked'])}0\r\n\r\n`,
+      501,
+    ],
     ['an invalid method', request(`F=O ${IMAGE} HTTP/1.1`), 400],
     ['no HTTP at all', 'hello\r\n\r\n', 400],
     ['a header without a name', request(`GET ${IMAGE} HTTP/1.1`, ['Host: x', ': y']), 400],
