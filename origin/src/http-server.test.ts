@@ -22,6 +22,27 @@ it('does not close a connection that may still get its response', () => {
     expect(serve(() => new Response(), { longestAnswerMs }).timeout).toBeGreaterThan(longestAnswerMs)
 })
 
+it('rejects more headers than Node reads, so that none is overlooked', async () => {
+  const server = serve(() => new Response('a'))
+  // Node then reads all of them, and some versions drop the last ones otherwise.
+  server.maxHeadersCount = 0
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  const statusOf = async (headers: number) => {
+    const socket = connect(port, '127.0.0.1')
+    socket.write(
+      `GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n${'a: b\r\n'.repeat(headers - 3)}x-forwarded-for: 192.0.2.1\r\n\r\n`,
+    )
+    let seen = ''
+    socket.on('data', (bytes) => (seen += bytes))
+    await once(socket, 'close')
+    return seen.slice(0, 12)
+  }
+  expect(await statusOf(1000)).toBe('HTTP/1.1 200')
+  expect(await statusOf(1001)).toBe('HTTP/1.1 431')
+})
+
 describe('an idle connection', () => {
   it('is kept for the configured time, which the response announces', async () => {
     const server = serve(() => new Response('a'), { idleConnectionMs: 620_000 }).listen(0, '127.0.0.1')

@@ -15,11 +15,17 @@ import { encodedRequest, oneRequestConnection } from './raw-target.ts'
  * the edge is in front. The default of Node is 16 KiB.
  */
 const MAX_HEADER_BYTES = 128 * 1024
+/**
+ * The largest number of headers. Node before 24.21 silently drops those after about a thousand. A client could
+ * send so many that the `X-Forwarded-For` that a proxy appends is dropped, and would count as that proxy.
+ */
+const MAX_HEADERS = 1000
 /** A connection that is silent for this time beyond the longest possible response is considered dead. */
 const SPARE_IDLE_MS = 30_000
 
+const HEADERS_TOO_LARGE = [431, 'Request Header Fields Too Large'] as const
 const REFUSALS: Readonly<Record<string, readonly [status: number, phrase: string]>> = {
-  HPE_HEADER_OVERFLOW: [431, 'Request Header Fields Too Large'],
+  HPE_HEADER_OVERFLOW: HEADERS_TOO_LARGE,
   ERR_HTTP_REQUEST_TIMEOUT: [408, 'Request Timeout'],
 }
 const BAD_REQUEST = [400, 'Bad Request'] as const
@@ -46,8 +52,13 @@ export function createHttpServer({ fetch, hotAnswers, longestAnswerMs, idleConne
   })
   const handle = (request: IncomingMessage, response: ServerResponse) => {
     lingerBehind(request, response, LINGERING)
-    if (hasUnknownFraming(request)) {
-      const [status, phrase] = NOT_IMPLEMENTED
+    const refused = hasTooManyHeaders(request)
+      ? HEADERS_TOO_LARGE
+      : hasUnknownFraming(request)
+        ? NOT_IMPLEMENTED
+        : undefined
+    if (refused !== undefined) {
+      const [status, phrase] = refused
       response.writeHead(status, { ...refusalHeaders(phrase), connection: 'close' }).end(phrase)
       return undefined
     }
@@ -90,6 +101,10 @@ export function createHttpServer({ fetch, hotAnswers, longestAnswerMs, idleConne
     else server.emit('connection', oneRequestConnection(socket, encoded))
   })
   return server
+}
+
+function hasTooManyHeaders({ rawHeaders }: IncomingMessage): boolean {
+  return rawHeaders.length > 2 * MAX_HEADERS
 }
 
 /**
