@@ -78,6 +78,9 @@ describe('raw requests', () => {
 
   it.each([
     ['two hosts', request(`GET ${IMAGE} HTTP/1.1`, ['Host: x', 'Host: y']), 400],
+    ['a host that no URL can have', request(`GET ${IMAGE} HTTP/1.1`, ['Host: 127.0.0.256']), 400],
+    ['a host with a space', request(`GET ${IMAGE} HTTP/1.1`, ['Host: a b']), 400],
+    ['a host with an invalid port', request(`GET ${IMAGE} HTTP/1.1`, ['Host: a:99999']), 400],
     [
       'two lengths',
       request(`GET ${IMAGE} HTTP/1.1`, ['Host: x', 'Content-Length: 1', 'Content-Length: 2']),

@@ -28,7 +28,7 @@ export async function serveMetrics(
 /** Serves the separate metrics port (`metricsPort`). It serves nothing else, and needs no secret. */
 export async function serveMetricsAlone(metrics: Metrics, request: Request): Promise<Response> {
   const requestId = requestIdOf(request.headers)
-  if (new URL(request.url).pathname !== '/_metrics') return failureResponse(fail('no-route'), requestId)
+  if (URL.parse(request.url)?.pathname !== '/_metrics') return failureResponse(fail('no-route'), requestId)
   return request.method === 'GET' || request.method === 'HEAD'
     ? metricsResponse(metrics, request.method, requestId)
     : failureResponse(fail('method-not-allowed', undefined, { allow: 'GET, HEAD' }), requestId)
