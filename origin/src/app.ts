@@ -19,7 +19,7 @@ import { presetRules } from '@media-proxy/shared/request/preset-rules.ts'
 import { withoutPublicPath } from '@media-proxy/shared/request/public-path.ts'
 import { preflightResponse, restrictOrigins } from '@media-proxy/shared/response/cors.ts'
 import { type Failure, fail, isFailure, statusOf } from '@media-proxy/shared/response/failure.ts'
-import { requestIdOf } from '@media-proxy/shared/response/headers.ts'
+import { failureResponse, requestIdOf } from '@media-proxy/shared/response/headers.ts'
 import { FOR_EDGE_HEADER } from '@media-proxy/shared/signing/edge-request.ts'
 import { BodyError } from '@media-proxy/shared/store/body-error.ts'
 import { serveStaticSite } from '@media-proxy/shared/store/static-site.ts'
@@ -60,8 +60,11 @@ export function createApp(options: AppOptions): Hono {
   app.all('*', async (context) => {
     const startedAt = performance.now()
     let attributes: Labels = {}
-    const { headers } = context.req.raw
-    const arrival = await admit(context, options)
+    const { url, headers } = context.req.raw
+    const asked = URL.parse(url)
+    // The server accepts some hosts that no URL can have, such as `127.0.0.256`.
+    if (asked === null) return failureResponse(BAD_HOST, requestIdOf(headers))
+    const arrival = await admit(asked, context, options)
     const trusted = await mayTrace(headers, arrival, options)
     const observed = { name: 'request', headers, trusted, attributes: () => attributes }
     return options.observer.request(observed, async (stages) => {
@@ -93,10 +96,10 @@ interface Arrived {
   readonly admitted: Awaited<ReturnType<Gate>>
 }
 
-async function admit(context: Context, { gate, config }: AppOptions): Promise<Arrived> {
-  const { url: asked, method, headers } = context.req.raw
+async function admit(asked: URL, context: Context, { gate, config }: AppOptions): Promise<Arrived> {
+  const { method, headers } = context.req.raw
   // The signature of the edge covers the path without the public path.
-  const url = withoutPublicPath(new URL(asked), config.publicPath)
+  const url = withoutPublicPath(asked, config.publicPath)
   const peer = incomingOf(context)?.socket?.remoteAddress ?? '127.0.0.1'
   const admitted = await gate({ method, path: url.pathname + url.search, headers, peer })
   return { url, peer, admitted }
@@ -214,6 +217,8 @@ function explained(answer: Answer, { requestId }: Exchange, { config }: AppOptio
   if (response === undefined) return answer
   return { ...answer, response, bodyBytes: Number(response.headers.get('content-length')) }
 }
+
+const BAD_HOST = fail('bad-request', 'an invalid Host header')
 
 /** RFC 9112, section 3.2: a proxy in front of the origin may have used the other one. */
 const TWO_HOSTS = fail('bad-request', 'two Host headers')

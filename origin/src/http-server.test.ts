@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect } from 'node:net'
+import { loadConfig } from '@media-proxy/shared/config/load.ts'
 import { afterEach, describe, expect, it } from 'vitest'
 import { createHttpServer } from './http-server.ts'
 
@@ -10,23 +11,52 @@ afterEach(() => {
   for (const server of opened.splice(0)) server.close()
 })
 
-function serve(fetch: Fetch, longestAnswerMs = 30_000) {
-  const server = createHttpServer({ fetch, longestAnswerMs, hotAnswers: undefined })
+function serve(fetch: Fetch, { longestAnswerMs = 30_000, idleConnectionMs = 65_000 } = {}) {
+  const server = createHttpServer({ fetch, longestAnswerMs, idleConnectionMs, hotAnswers: undefined })
   opened.push(server)
   return server
 }
 
 it('does not close a connection that may still get its response', () => {
   for (const longestAnswerMs of [30_000, 600_000])
-    expect(serve(() => new Response(), longestAnswerMs).timeout).toBeGreaterThan(longestAnswerMs)
+    expect(serve(() => new Response(), { longestAnswerMs }).timeout).toBeGreaterThan(longestAnswerMs)
 })
 
-it('keeps idle connections open longer than nginx and load balancers in front of it', async () => {
-  const server = serve(() => new Response('a')).listen(0, '127.0.0.1')
+it('rejects more headers than Node reads, so that none is overlooked', async () => {
+  const server = serve(() => new Response('a'))
+  // Node then reads all of them, and some versions drop the last ones otherwise.
+  server.maxHeadersCount = 0
+  server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
-  const { headers } = await fetch(`http://127.0.0.1:${port}/`)
-  expect(Number(/timeout=(\d+)/.exec(headers.get('keep-alive') ?? '')?.[1])).toBeGreaterThan(60)
+  const statusOf = async (headers: number) => {
+    const socket = connect(port, '127.0.0.1')
+    socket.write(
+      `GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n${'a: b\r\n'.repeat(headers - 3)}x-forwarded-for: 192.0.2.1\r\n\r\n`,
+    )
+    let seen = ''
+    socket.on('data', (bytes) => (seen += bytes))
+    await once(socket, 'close')
+    return seen.slice(0, 12)
+  }
+  expect(await statusOf(1000)).toBe('HTTP/1.1 200')
+  expect(await statusOf(1001)).toBe('HTTP/1.1 431')
+})
+
+describe('an idle connection', () => {
+  it('is kept for the configured time, which the response announces', async () => {
+    const server = serve(() => new Response('a'), { idleConnectionMs: 620_000 }).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    const { headers } = await fetch(`http://127.0.0.1:${port}/`)
+    expect(headers.get('keep-alive')).toBe('timeout=620')
+  })
+
+  it('is kept by default longer than nginx and load balancers in front keep it', () => {
+    const loaded = loadConfig('origin', { environment: {} })
+    if (!loaded.ok) throw new Error(loaded.faults.join('\n'))
+    expect(loaded.config.limits.idleConnectionMs).toBeGreaterThan(60_000)
+  })
 })
 
 describe('a client that sends Expect: 100-continue', () => {

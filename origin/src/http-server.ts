@@ -16,28 +16,29 @@ import { encodedRequest, oneRequestConnection } from './raw-target.ts'
  */
 const MAX_HEADER_BYTES = 128 * 1024
 /**
- * How long idle connections are kept, in milliseconds. This is longer than the default of proxies in front of
- * the origin, which is 60 s for nginx and load balancers. The client side has to close first: a request that
- * meets a closed connection becomes a 502, and a POST is not retried.
+ * The largest number of headers. Node before 24.21 silently drops those after about a thousand. A client could
+ * send so many that the `X-Forwarded-For` that a proxy appends is dropped, and would count as that proxy.
  */
-const KEPT_MS = 65_000
+const MAX_HEADERS = 1000
 /** A connection that is silent for this time beyond the longest possible response is considered dead. */
 const SPARE_IDLE_MS = 30_000
 
+const HEADERS_TOO_LARGE = [431, 'Request Header Fields Too Large'] as const
 const REFUSALS: Readonly<Record<string, readonly [status: number, phrase: string]>> = {
-  HPE_HEADER_OVERFLOW: [431, 'Request Header Fields Too Large'],
+  HPE_HEADER_OVERFLOW: HEADERS_TOO_LARGE,
   ERR_HTTP_REQUEST_TIMEOUT: [408, 'Request Timeout'],
 }
 const BAD_REQUEST = [400, 'Bad Request'] as const
+const NOT_IMPLEMENTED = [501, 'Not Implemented'] as const
 
 interface ClientError extends NodeJS.ErrnoException {
   /** The bytes that arrived last. */
   readonly rawPacket?: Buffer
 }
 
-type Served = Pick<Origin, 'fetch' | 'hotAnswers' | 'longestAnswerMs'>
+type Served = Pick<Origin, 'fetch' | 'hotAnswers' | 'longestAnswerMs' | 'idleConnectionMs'>
 
-export function createHttpServer({ fetch, hotAnswers, longestAnswerMs }: Served): Server {
+export function createHttpServer({ fetch, hotAnswers, longestAnswerMs, idleConnectionMs }: Served): Server {
   const listener = getRequestListener(fetch, {
     // For HTTP/1.0, which requires no `Host`. Load balancers use it for health checks.
     hostname: 'localhost',
@@ -51,6 +52,16 @@ export function createHttpServer({ fetch, hotAnswers, longestAnswerMs }: Served)
   })
   const handle = (request: IncomingMessage, response: ServerResponse) => {
     lingerBehind(request, response, LINGERING)
+    const refused = hasTooManyHeaders(request)
+      ? HEADERS_TOO_LARGE
+      : hasUnknownFraming(request)
+        ? NOT_IMPLEMENTED
+        : undefined
+    if (refused !== undefined) {
+      const [status, phrase] = refused
+      response.writeHead(status, { ...refusalHeaders(phrase), connection: 'close' }).end(phrase)
+      return undefined
+    }
     request.url = withoutBackslashes(request.url ?? '')
     const fail = (error: unknown) => {
       response.destroy()
@@ -77,7 +88,7 @@ export function createHttpServer({ fetch, hotAnswers, longestAnswerMs }: Served)
     response.shouldKeepAlive = false
     return handle(request, response)
   })
-  server.keepAliveTimeout = KEPT_MS
+  server.keepAliveTimeout = idleConnectionMs
   server.timeout = longestAnswerMs + SPARE_IDLE_MS
   // An upload may take longer than the five minutes of Node's default. The relay has a minimum rate instead.
   server.requestTimeout = 0
@@ -90,6 +101,19 @@ export function createHttpServer({ fetch, hotAnswers, longestAnswerMs }: Served)
     else server.emit('connection', oneRequestConnection(socket, encoded))
   })
   return server
+}
+
+function hasTooManyHeaders({ rawHeaders }: IncomingMessage): boolean {
+  return rawHeaders.length > 2 * MAX_HEADERS
+}
+
+/**
+ * Whether the body of a request has another transfer coding than `chunked`, or any in HTTP/1.0, where a proxy
+ * in front may not know it and see the end of the request elsewhere (RFC 9112, section 6.1).
+ */
+function hasUnknownFraming({ headers, httpVersion }: IncomingMessage): boolean {
+  const coding = headers['transfer-encoding']
+  return coding !== undefined && (httpVersion !== '1.1' || coding.toLowerCase() !== 'chunked')
 }
 
 /** Replaces `\` by `/` in the path but not in the query, as the URL standard does, and therefore the edge. */

@@ -77,6 +77,7 @@ describe.each([
         fetch: () => new Response('refused', { status: 403 }),
         hotAnswers: undefined,
         longestAnswerMs: 30_000,
+        idleConnectionMs: 65_000,
       }),
     )
     const { socket, seen, send, ended } = client(port)

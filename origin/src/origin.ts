@@ -68,6 +68,11 @@ export interface Origin {
   readonly hotAnswers: HotAnswers | undefined
   /** The maximum time from a request to the first byte of its response, in milliseconds. */
   readonly longestAnswerMs: number
+  /**
+   * How long idle connections are kept, in milliseconds. The client side has to close first: a request that
+   * meets a closed connection becomes a 502, and a POST is not retried.
+   */
+  readonly idleConnectionMs: number
   /** Serves `/_metrics` on a separate port. */
   readonly metrics: (request: Request) => Promise<Response>
   /** Returns the ids of the engine processes. */
@@ -161,7 +166,7 @@ export async function createOrigin({
   return {
     fetch: (...args) => running.watch(app.fetch(...args)),
     hotAnswers,
-    longestAnswerMs: Math.max(config.limits.deadlineMs, config.limits.clipDeadlineMs),
+    ...connectionTimes(config),
     metrics: (request) => serveMetricsAlone(metrics, request),
     enginePids: () => Object.values(opened.pools).flatMap(({ pids }) => pids),
     countDefect: () => metrics.count('media_proxy.unhandled_errors'),
@@ -176,6 +181,13 @@ export async function createOrigin({
         ...Object.values(opened.pools).map((pool) => pool.close()),
       ])
     },
+  }
+}
+
+function connectionTimes({ limits }: Config): Pick<Origin, 'longestAnswerMs' | 'idleConnectionMs'> {
+  return {
+    longestAnswerMs: Math.max(limits.deadlineMs, limits.clipDeadlineMs),
+    idleConnectionMs: limits.idleConnectionMs,
   }
 }
 

@@ -78,6 +78,9 @@ describe('raw requests', () => {
 
   it.each([
     ['two hosts', request(`GET ${IMAGE} HTTP/1.1`, ['Host: x', 'Host: y']), 400],
+    ['a host that no URL can have', request(`GET ${IMAGE} HTTP/1.1`, ['Host: 127.0.0.256']), 400],
+    ['a host with a space', request(`GET ${IMAGE} HTTP/1.1`, ['Host: a b']), 400],
+    ['a host with an invalid port', request(`GET ${IMAGE} HTTP/1.1`, ['Host: a:99999']), 400],
     [
       'two lengths',
       request(`GET ${IMAGE} HTTP/1.1`, ['Host: x', 'Content-Length: 1', 'Content-Length: 2']),
@@ -87,6 +90,16 @@ describe('raw requests', () => {
       'a length and chunks',
       request(`GET ${IMAGE} HTTP/1.1`, ['Host: x', 'Content-Length: 3', 'Transfer-Encoding: chunked']),
       400,
+    ],
+    [
+      'another transfer coding',
+      `${request('POST /_metadata HTTP/1.1', ['Host: x', 'Transfer-Encoding: gzip, chunked'])}0\r\n\r\n`,
+      501,
+    ],
+    [
+      'chunks in HTTP/1.0',
+      `${request('POST /_metadata HTTP/1.0', ['Host: x', 'Transfer-Encoding: chunked'])}0\r\n\r\n`,
+      501,
     ],
     ['an invalid method', request(`F=O ${IMAGE} HTTP/1.1`), 400],
     ['no HTTP at all', 'hello\r\n\r\n', 400],

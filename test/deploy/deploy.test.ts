@@ -122,7 +122,10 @@ describe('the Kubernetes manifests', () => {
 
   it('run without privileges, and leave time to drain', () => {
     const { spec } = find('Deployment')?.spec.template ?? {}
-    expect(spec.terminationGracePeriodSeconds).toBeGreaterThan(30)
+    // Until then, proxies may still open connections to the pod.
+    const { command } = spec.containers[0].lifecycle.preStop.exec
+    expect(command).toEqual(['sleep', expect.stringMatching(/^\d+$/)])
+    expect(spec.terminationGracePeriodSeconds).toBeGreaterThan(30 + Number(command[1]))
     expect(spec.securityContext.runAsNonRoot).toBe(true)
     expect(spec.containers[0].securityContext).toMatchObject({
       readOnlyRootFilesystem: true,

@@ -18,6 +18,8 @@ const DEPLOY = join(import.meta.dirname, '../../deploy')
 const SECRET = 'secret'
 const ATTEMPTS = 20
 const HOST = 'media.example.com'
+/** The path of an image whose name is longer than proxies accept in a header. */
+const LONG_PATH = `/${encodeURIComponent('日'.repeat(800))}.png`
 
 interface Place {
   /** A folder for this test. */
@@ -111,7 +113,8 @@ for (const { name, isThere, configure, metrics } of PROXIES)
 
     beforeAll(async () => {
       directory = mkdtempSync(join(tmpdir(), 'media-proxy-proxy-'))
-      upstream = await openUpstreamServer(files({ '/a%20b.png': await halvesPng(40, 30) }))
+      const image = await halvesPng(40, 30)
+      upstream = await openUpstreamServer(files({ '/a%20b.png': image, [LONG_PATH]: image }))
       origin = await openFilesystemOrigin({
         MEDIA_PROXY_SECRET_KEY: SECRET,
         MEDIA_PROXY_TRUSTED_PROXIES: '127.0.0.1',
@@ -187,6 +190,12 @@ for (const { name, isThere, configure, metrics } of PROXIES)
       expect((await ask(`/external/${sign(escaped)}/${escaped}?width=20&format=webp`)).status).toBe(200)
       // A key with an empty segment is rejected rather than normalised to another key.
       expect((await ask('/attachments//a.png')).status).toBe(400)
+    })
+
+    it('an image with a very long name is served', async () => {
+      const target = `v2/${Buffer.from(`${upstream.url}${LONG_PATH}`).toString('base64url')}`
+      const signature = createHmac('sha256', SECRET).update(target).digest('base64url')
+      expect((await ask(`/external/${signature}/${target}`)).status).toBe(200)
     })
 
     it('each client has its own rate limit, whatever address it claims', async () => {

@@ -45,6 +45,7 @@ async function opened(settings: Settings = {}): Promise<Opened> {
   const alone = createHttpServer({
     hotAnswers,
     longestAnswerMs: 30_000,
+    idleConnectionMs: 65_000,
     fetch: () => new Response('anew', { status: ANEW }),
   })
   alone.listen(0, '127.0.0.1')

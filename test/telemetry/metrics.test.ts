@@ -106,6 +106,11 @@ describe('the metrics', () => {
       expect([403, 429], header).toContain(await status({ [header]: '1' }))
       expect(await status({ [header]: '1', 'x-internal-secret': 'secret' }), header).toBe(200)
     }
+    for (const host of ['127.0.0.1:8080', 'localhost:8080', '[::1]'])
+      expect(await status({ host }), host).toBe(200)
+    // A page whose name was rebound to this machine, and a proxy that adds no header.
+    for (const host of ['rebound.example', '203.0.113.5:8080', 'localhost.example'])
+      expect([403, 429], host).toContain(await status({ host }))
     expect((await send(service.url, '/_metrics')).status).toBe(403)
     expect(
       (await send(service.url, '/_metrics', { headers: { 'x-internal-secret': 'secret' } })).status,

@@ -24,6 +24,8 @@ import {
 const libav = await loadLibav()
 const VP8 = ['-c:v', 'libvpx', '-b:v', '1M', '-deadline', 'realtime', '-cpu-used', '8']
 const H264 = ['-c:v', 'libx264', '-pix_fmt', 'yuv420p', '-preset', 'ultrafast', '-crf', '12']
+/** Removes the settings that x264 stores in the first frame, which a clip does not keep. */
+const NO_USER_DATA = ['-bsf:v', 'filter_units=remove_types=6']
 const COUNTING = 'testsrc2=s=320x192:r=25'
 const SINE = ['-f', 'lavfi', '-i', 'sine=r=48000:d=3', '-map', '0:v', '-map', '1:a']
 
@@ -79,15 +81,36 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('clips (need FFmpeg
     })
 
     it('copies the packets of codecs that every player supports', async () => {
-      const video = await makeVideo('mkv', SECONDS, [...SINE, ...H264, '-bf', '2', '-c:a', 'aac'])
+      const video = await makeVideo('mkv', SECONDS, [
+        ...SINE,
+        ...H264,
+        ...NO_USER_DATA,
+        '-bf',
+        '2',
+        '-c:a',
+        'aac',
+      ])
       const body = await clip('playable.mkv', video, 'format=mp4')
       expect(await packetsOf(body)).toEqual(await packetsOf(video))
       expect((await inspectClip(body)).seconds).toBeCloseTo(3, 1)
       expect(body.indexOf('moov')).toBeLessThan(body.indexOf('mdat'))
     })
 
+    it('has no data that a camera stored in the coded frames, also when they are copied', async () => {
+      const place = 'sei_user_data=086f3693-b7b3-4f2c-9653-21492feee5b8+48.8577N'
+      const output = [...H264, '-bsf:v', `h264_metadata=${place}`, '-movflags', 'use_metadata_tags']
+      const video = await makeVideo('mp4', SECONDS, [...output, '-metadata', 'location=+48.8577N'])
+      expect(video.includes('48.8577N')).toBe(true)
+      const body = await clip('dashboard.mp4', video, 'format=mp4')
+      expect(body.includes('48.8577N')).toBe(false)
+      const [copied, source] = await Promise.all([body, video].map((file) => packetsOf(file)))
+      expect(copied?.['0']?.slice(1)).toEqual(source?.['0']?.slice(1))
+      expect((await inspectClip(body)).times).toEqual((await inspectClip(video)).times)
+    })
+
     it('contains the complete frames of a truncated video, and nothing else', async () => {
-      const video = await makeVideo('mp4', COUNTING, [...H264, '-bf', '0', '-movflags', '+faststart'])
+      const output = [...H264, ...NO_USER_DATA, '-bf', '0', '-movflags', '+faststart']
+      const video = await makeVideo('mp4', COUNTING, output)
       const end = video.indexOf('mdat') + Math.round(video.length / 2)
       const body = await clip('truncated.mp4', video.subarray(0, end), 'format=mp4')
       const whole = (await packetsOf(video))['0'] ?? []

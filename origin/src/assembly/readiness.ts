@@ -6,47 +6,49 @@ import type { Log } from '../telemetry/log.ts'
 import type { OpenedEngine } from './engine.ts'
 
 export interface ReadinessOptions {
-  readonly store: ObjectStore
+  readonly store: Pick<ObjectStore, 'check'>
   readonly buckets: readonly string[]
-  readonly engine: OpenedEngine
+  readonly engine: Pick<OpenedEngine, 'notReady'>
   /** Undefined when nothing is scanned. */
-  readonly classifier: Classifier | undefined
+  readonly classifier: Pick<Classifier, 'fault'> | undefined
   /** Whether the process is shutting down. */
   readonly draining: () => boolean
-  readonly log: Log
+  readonly log: Pick<Log, 'warn'>
+  /** Monotonic, in milliseconds. Default: `performance.now`. */
+  readonly now?: () => number
 }
 
 /**
- * Returns a function that lists what is not ready. Concurrent calls share one check, because no rate limit
- * applies to readiness checks.
+ * How long the result for the store is used again, in milliseconds. No rate limit applies to readiness checks,
+ * and the provider of the store bills every read.
  */
+const KEPT_MS = 1000
+
+/** Returns a function that lists what is not ready. Concurrent calls share one check of the store. */
 export function createReadiness(options: ReadinessOptions): () => Promise<readonly string[]> {
-  let running: Promise<readonly string[]> | undefined
+  const { draining, engine, classifier, now = () => performance.now() } = options
+  let checked: Promise<boolean> | undefined
+  let checkedAt: number | undefined
+  const isStoreReady = () => {
+    if (checked === undefined || (checkedAt !== undefined && now() - checkedAt >= KEPT_MS)) {
+      checkedAt = undefined
+      checked = checkStore(options).finally(() => {
+        checkedAt = now()
+      })
+    }
+    return checked
+  }
   return async () => {
-    if (options.draining()) return ['draining']
-    running ??= check(options).finally(() => {
-      running = undefined
-    })
-    return running
+    if (draining()) return ['draining']
+    const [isReady, missing] = await Promise.all([isStoreReady(), engine.notReady()])
+    return [...(isReady ? [] : ['store']), ...missing, ...(classifier?.fault === undefined ? [] : ['model'])]
   }
 }
 
-async function check({
-  store,
-  buckets,
-  engine,
-  classifier,
-  log,
-}: ReadinessOptions): Promise<readonly string[]> {
-  const [failures, missing] = await Promise.all([
-    Promise.all(buckets.map((bucket) => store.check(bucket))),
-    engine.notReady(),
-  ])
+/** Reads every bucket. */
+async function checkStore({ store, buckets, log }: ReadinessOptions): Promise<boolean> {
+  const failures = await Promise.all(buckets.map((bucket) => store.check(bucket)))
   const failed = failures.filter((failure) => failure !== undefined)
   for (const { code, detail } of failed) log.warn({ failure: code, detail }, 'the store is not ready')
-  return [
-    ...(failed.length === 0 ? [] : ['store']),
-    ...missing,
-    ...(classifier?.fault === undefined ? [] : ['model']),
-  ]
+  return failed.length === 0
 }

@@ -18,6 +18,16 @@ export function isLocal({ peer, viaEdge, clientAddress, headers }: ReceivedFrom)
   return !isPassedOn(headers, viaEdge)
 }
 
+/**
+ * Whether a `Host` header names this machine. A web page in a browser on this machine can make its own host
+ * name resolve to this machine (DNS rebinding). HTTP/1.0 has no `Host`, and no browser omits it.
+ */
+export function namesThisMachine(host: string | null): boolean {
+  if (host === null) return true
+  const hostname = URL.parse(`http://${host}`)?.hostname
+  return hostname === 'localhost' || (hostname !== undefined && isLoopback(hostname.replace(/^\[|\]$/g, '')))
+}
+
 function isLoopback(address: string): boolean {
   return ipaddr.isValid(address) && ipaddr.process(address).range() === 'loopback'
 }

@@ -2,7 +2,7 @@
 
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
 import { failureResponse, requestIdOf } from '@media-proxy/shared/response/headers.ts'
-import { isLocal } from '../gate/local-request.ts'
+import { isLocal, namesThisMachine } from '../gate/local-request.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import { type Answer, type Exchange, reject } from './exchange.ts'
 
@@ -16,7 +16,7 @@ export async function serveMetrics(
   exchange: Exchange,
   { metrics, checkSecret }: MetricsRouteOptions,
 ): Promise<Answer> {
-  const isCollector = !exchange.viaEdge && isLocal(exchange)
+  const isCollector = !exchange.viaEdge && isLocal(exchange) && namesThisMachine(exchange.headers.get('host'))
   if (!isCollector && (await checkSecret(exchange.headers)) !== undefined) {
     const limited = await exchange.requestLimits.consume('bad-signatures')
     return reject(limited ?? fail('forbidden', 'metrics'), exchange.requestId)
@@ -28,7 +28,7 @@ export async function serveMetrics(
 /** Serves the separate metrics port (`metricsPort`). It serves nothing else, and needs no secret. */
 export async function serveMetricsAlone(metrics: Metrics, request: Request): Promise<Response> {
   const requestId = requestIdOf(request.headers)
-  if (new URL(request.url).pathname !== '/_metrics') return failureResponse(fail('no-route'), requestId)
+  if (URL.parse(request.url)?.pathname !== '/_metrics') return failureResponse(fail('no-route'), requestId)
   return request.method === 'GET' || request.method === 'HEAD'
     ? metricsResponse(metrics, request.method, requestId)
     : failureResponse(fail('method-not-allowed', undefined, { allow: 'GET, HEAD' }), requestId)

@@ -159,6 +159,7 @@ describe('the filesystem store', () => {
     ['below a file', 'folder/a.png/b'],
     ['in the place of a folder', 'folder'],
     ['by a link out of the bucket', 'link-to-sibling/b'],
+    ['to a new folder by a link out of the bucket', 'link-to-sibling/new/folder/b'],
   ])('rejects a write (%s), and leaves nothing behind', async (_, key) => {
     const before = await readdir(directory, { recursive: true })
     expect(isFailure(await upload(key))).toBe(true)

@@ -36,6 +36,10 @@ const SMALL_FILE_BYTES = 1024 * 1024
  */
 export function createFilesystemStore(directory: string): ObjectStore {
   const rootOf = createRoots(directory)
+  const folderOf = (bucket: string): BucketFolder => ({
+    path: join(directory, bucket),
+    realPath: () => rootOf(bucket),
+  })
   return {
     async head(bucket, key) {
       const opened = await openObject(join(directory, bucket, key), key, rootOf(bucket))
@@ -62,7 +66,7 @@ export function createFilesystemStore(directory: string): ObjectStore {
 
     async put(bucket, key, bytes) {
       const path = join(directory, bucket, key)
-      return replaceFile(path, { rootOf: () => rootOf(bucket), write: (to) => writeFile(to, bytes) })
+      return replaceFile(path, { bucket: folderOf(bucket), write: (to) => writeFile(to, bytes) })
     },
 
     async upload(bucket, key, { body, sizeBytes, part }) {
@@ -76,7 +80,7 @@ export function createFilesystemStore(directory: string): ObjectStore {
           throw new BodyError(fail('bad-request', 'a body of another length'))
       }
       const path = join(directory, bucket, key)
-      const failure = await replaceFile(path, { rootOf: () => rootOf(bucket), write })
+      const failure = await replaceFile(path, { bucket: folderOf(bucket), write })
       if (failure !== undefined) {
         // The body is not read at all when there is no place for it.
         if (!body.locked) await body.cancel()
@@ -115,9 +119,14 @@ export function createFilesystemStore(directory: string): ObjectStore {
   }
 }
 
+interface BucketFolder {
+  readonly path: string
+  /** Returns the path with symbolic links followed. */
+  readonly realPath: () => Promise<string>
+}
+
 interface Replacement {
-  /** Returns the real path of the folder of the bucket. */
-  readonly rootOf: () => Promise<string>
+  readonly bucket: BucketFolder
   readonly write: (path: string) => Promise<void>
 }
 
@@ -126,14 +135,16 @@ interface Replacement {
  * that a reader sees the old file or the new one, never half of it. That name
  * is short, because the names of objects may be as long as the system allows.
  */
-async function replaceFile(path: string, { rootOf, write }: Replacement): Promise<Failure | undefined> {
+async function replaceFile(path: string, { bucket, write }: Replacement): Promise<Failure | undefined> {
   const folder = dirname(path)
   const unfinished = join(folder, `${randomUUID()}.part`)
   try {
-    await mkdir(folder, { recursive: true })
-    const [root, real] = await Promise.all([rootOf(), realpath(folder)])
+    await mkdir(bucket.path, { recursive: true })
+    // Checked before folders are created, which would otherwise be created outside.
+    const [root, real] = await Promise.all([bucket.realPath(), realPathOfExisting(folder)])
     if (real !== root && !real.startsWith(root + sep))
       return fail('store-denied', 'a symbolic link leads out of the bucket')
+    await mkdir(folder, { recursive: true })
     try {
       await write(unfinished)
       await rename(unfinished, path)
@@ -143,6 +154,16 @@ async function replaceFile(path: string, { rootOf, write }: Replacement): Promis
     }
   } catch (error) {
     return error instanceof BodyError ? error.failure : failureOf(error)
+  }
+}
+
+/** Returns the real path of a folder, or of the closest folder above it that exists. */
+async function realPathOfExisting(folder: string): Promise<string> {
+  try {
+    return await realpath(folder)
+  } catch (error) {
+    if (failureOf(error).code !== 'not-found' || dirname(folder) === folder) throw error
+    return realPathOfExisting(dirname(folder))
   }
 }
 

@@ -48,6 +48,15 @@ export const LIMIT_SETTINGS = {
       default: 60_000,
     },
   ),
+  // Longer than the default of nginx, Varnish and the load balancers of AWS, which is 60 s.
+  idleConnectionMs: integer(
+    'The time that an idle connection is kept open, in milliseconds. It has to be longer than the proxy in front keeps it.',
+    {
+      min: 1000,
+      max: 7_200_000,
+      default: 65_000,
+    },
+  ),
   queuedRenders: integer('The largest number of renders that wait in the queue.', {
     min: 0,
     max: 100_000,

@@ -79,8 +79,28 @@ export function dispositionType(contentType: string, download: boolean): 'inline
   return shown && !download ? 'inline' : 'attachment'
 }
 
-/** Returns a `Content-Disposition` with a quoted ASCII fallback and the exact name (RFC 6266, RFC 8187). */
-export function contentDisposition(type: 'inline' | 'attachment', fileName: string): string {
+/**
+ * The longest file name that a response states, in UTF-16 code units. File systems store no longer ones. A key
+ * or an external URL can end in thousands of characters, and nginx and Varnish reject responses whose headers
+ * exceed 4 or 8 KiB.
+ */
+const MAX_FILE_NAME_LENGTH = 255
+
+/** Shortens a file name that is too long, and keeps its extension. */
+function shortened(fileName: string): string {
+  if (fileName.length <= MAX_FILE_NAME_LENGTH) return fileName
+  const extension = /\.[^.]{1,15}$/.exec(fileName)?.[0] ?? ''
+  // Without the first half of a character whose second half is cut off.
+  const start = fileName.slice(0, MAX_FILE_NAME_LENGTH - extension.length).replace(/[\ud800-\udbff]$/, '')
+  return start + extension
+}
+
+/**
+ * Returns a `Content-Disposition` with a quoted ASCII fallback and the name in UTF-8 (RFC 6266, RFC 8187). A
+ * name of more than 255 characters is shortened.
+ */
+export function contentDisposition(type: 'inline' | 'attachment', completeName: string): string {
+  const fileName = shortened(completeName)
   const ascii = fileName.replace(/[^\x20-\x7e]/g, '?').replace(/["\\%]/g, '_')
   const exact = encodeURIComponent(fileName.toWellFormed()).replace(
     /['()*]/g,

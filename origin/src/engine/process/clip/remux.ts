@@ -9,6 +9,7 @@ import { seekToStart, startOf } from '../libav/stream-start.ts'
 import { asFailure } from './libav-rejection.ts'
 import { type MuxedStream, openMuxer } from './muxer.ts'
 import { isPlayablePacket, unitLengthBytes } from './nal-units.ts'
+import { withoutUserData } from './user-data.ts'
 
 export interface RemuxOptions {
   readonly audio: AudioTrack | undefined
@@ -93,12 +94,7 @@ function copyPackets(
     if (output !== undefined && !output.isOver && isWhole) {
       const isVideo = output.source.index === stream.index
       // A decoder leaves such a frame out, but a player stops at it.
-      if (
-        isVideo &&
-        lengthBytes !== undefined &&
-        !isPlayablePacket(packet.data ?? EMPTY, lengthBytes, configuration)
-      )
-        return undefined
+      if (isVideo && !preparePacket(packet, lengthBytes, configuration)) return undefined
       // The MP4 has one configuration for all its frames.
       const replaced = isVideo ? packet.getSideData(constants.AV_PKT_DATA_NEW_EXTRADATA) : null
       if (replaced !== null && !replaced.equals(configuration)) return undefined
@@ -132,6 +128,26 @@ function copyPackets(
     packet.unref()
   }
   return frames === 0 ? undefined : muxer.finish()
+}
+
+/**
+ * Removes the data of applications from a video packet. Returns false when a player would not play the packet
+ * with this configuration.
+ */
+function preparePacket(packet: Packet, lengthBytes: number | undefined, configuration: Buffer): boolean {
+  const data = packet.data ?? EMPTY
+  if (lengthBytes === undefined || !isPlayablePacket(data, lengthBytes, configuration)) return false
+  const kept = withoutUserData(data, lengthBytes)
+  if (kept.length === 0) return false
+  if (kept !== data) replaceData(packet, kept)
+  return true
+}
+
+/** Replaces the data of a packet. The setter alone would reset everything else. */
+function replaceData(packet: Packet, data: Buffer): void {
+  const { pts, dts, duration, streamIndex, flags, timeBase } = packet
+  packet.data = data
+  Object.assign(packet, { pts, dts, duration, streamIndex, flags, timeBase })
 }
 
 const EMPTY = Buffer.alloc(0)
