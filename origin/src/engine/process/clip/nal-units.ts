@@ -1,5 +1,7 @@
 /** Checks the framing of H.264 packets (ISO/IEC 14496-15, section 5.3) and their parameter sets. */
 
+import { avcLengthBytes } from '../container/nal-units.ts'
+
 const MIN_CONFIGURATION_BYTES = 7
 const VERSION = 1
 
@@ -9,7 +11,7 @@ const VERSION = 1
  */
 export function unitLengthBytes(configuration: Buffer): number | undefined {
   if (configuration.length < MIN_CONFIGURATION_BYTES) return undefined
-  return configuration[0] === VERSION ? ((configuration[4] ?? 0) & 3) + 1 : undefined
+  return configuration[0] === VERSION ? avcLengthBytes(configuration) : undefined
 }
 
 /**

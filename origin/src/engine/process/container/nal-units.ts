@@ -37,7 +37,7 @@ export function isDisposable(
   description: Uint8Array | undefined,
 ): boolean {
   if (codec !== 'h264' || description === undefined) return false
-  const units = nalUnits(frame, ((description[4] ?? 3) & 3) + 1)
+  const units = nalUnits(frame, avcLengthBytes(description))
   const slices = units?.filter(([header = 0]) => (header & 0x1f) <= 5) ?? []
   // nal_ref_idc, in the bits above the type (ISO/IEC 14496-10, section 7.4.1).
   return slices.length > 0 && slices.every(([header = 0]) => (header & 0x60) === 0)
@@ -83,6 +83,11 @@ function* betweenStartCodes(bytes: Uint8Array): Generator<Uint8Array> {
   }
 }
 
+/** Returns the number of bytes of the length before each unit (ISO/IEC 14496-15, section 5.3.3.1). */
+export function avcLengthBytes(record: Uint8Array): number {
+  return ((record[4] ?? 3) & 3) + 1
+}
+
 /** Parses an AVCDecoderConfigurationRecord (ISO/IEC 14496-15, section 5.3.3.1). */
 function avcParameters(record: Uint8Array): Parameters | undefined {
   const sets: Uint8Array[] = []
@@ -97,7 +102,7 @@ function avcParameters(record: Uint8Array): Parameters | undefined {
       at = end
     }
   }
-  return { sets, lengthBytes: ((record[4] ?? 3) & 3) + 1 }
+  return { sets, lengthBytes: avcLengthBytes(record) }
 }
 
 /** Parses an HEVCDecoderConfigurationRecord (ISO/IEC 14496-15, section 8.3.3.1). */

@@ -18,7 +18,7 @@ import { createConverter } from './convert.ts'
 import { openDecoder } from './decoder.ts'
 import { frameOfPixels } from './frame-of-pixels.ts'
 import type { Libav } from './load.ts'
-import { DEEP, isGrey, isPixelFormat, pixelName } from './pixels.ts'
+import { DEEP, isGrey, isPixelFormat, pixelName, rgbFormat, setAlpha, TO_RGB } from './pixels.ts'
 import type { DecodedStill } from './still.ts'
 import { layoutOf, placeTile, planarBytes } from './yuv-canvas.ts'
 
@@ -38,7 +38,7 @@ export function decodeHeifStill(libav: Libav, bytes: Uint8Array, maxPixels: numb
   const colours = mergeColours(nclxColours(primary.properties), coloursOf(frame))
   const deep = DEEP.test(pixelName(libav, frame))
   const alphaItem = file.alphaOf(file.primary) ?? file.alphaOf(primary)
-  const pixels = alphaItem === undefined ? (deep ? 'rgb48le' : 'rgb24') : deep ? 'rgba64le' : 'rgba'
+  const pixels = rgbFormat({ deep, alpha: alphaItem !== undefined })
   // The conversion comes first: cropping to the pixel before it would shift the chroma.
   const grey = isGrey(pixelName(libav, frame))
   const coded = codedItem(file, primary)
@@ -73,7 +73,7 @@ export function decodeHeifStill(libav: Libav, bytes: Uint8Array, maxPixels: numb
  */
 function scaleFilter({ matrix, fullRange }: Colours): string {
   const named = MATRICES.get(matrix ?? '') ?? 'bt601'
-  return `scale=flags=bicubic+full_chroma_int+accurate_rnd:in_color_matrix=${named}${fullRange ? ':in_range=full' : ''}`
+  return `${TO_RGB}:in_color_matrix=${named}${fullRange ? ':in_range=full' : ''}`
 }
 
 /** Expands grey of 8 to 12 bits from limited to full range. */
@@ -240,14 +240,6 @@ function expandToFullRange(mask: Buffer): Buffer {
     Math.max(0, Math.min(255, Math.round(((value - BLACK) * 255) / (WHITE - BLACK)))),
   )
   return Buffer.from(Uint8Array.from(mask, (value) => full[value] ?? 0).buffer)
-}
-
-function setAlpha(data: Buffer, mask: Buffer, bytesPerSample: number): boolean {
-  const pixelBytes = 4 * bytesPerSample
-  if (mask.length * pixelBytes !== data.length) return false
-  for (let pixel = 0; pixel < mask.length; pixel += 1)
-    data.fill(mask[pixel] ?? 0, (pixel + 1) * pixelBytes - bytesPerSample, (pixel + 1) * pixelBytes)
-  return true
 }
 
 /** Converts premultiplied to straight alpha. */

@@ -9,6 +9,7 @@ import { alphaFilters, frameFilters } from '../container/filters.ts'
 import type { RawImage } from '../pixels/raw-image.ts'
 import { createConverter, type FrameProperties } from './convert.ts'
 import type { Libav } from './load.ts'
+import { setAlpha } from './pixels.ts'
 
 export interface PainterOptions {
   readonly video: VideoInfo
@@ -46,7 +47,7 @@ export function createPainter(libav: Libav, { video, size }: PainterOptions): Pa
       if (isFailure(data)) return data
       const alpha = mask === undefined ? undefined : masks.convert(mask)
       if (isFailure(alpha)) return alpha
-      if (alpha !== undefined && channels === RGBA) setAlpha(data, alpha)
+      if (alpha !== undefined && channels === RGBA) setAlpha(data, alpha, 1)
       return { data, width, height, channels }
     },
     [Symbol.dispose]() {
@@ -55,8 +56,4 @@ export function createPainter(libav: Libav, { video, size }: PainterOptions): Pa
       masks[Symbol.dispose]()
     },
   }
-}
-
-function setAlpha(rgba: Buffer, alpha: Buffer): void {
-  for (let pixel = 0; pixel < alpha.length; pixel += 1) rgba[pixel * RGBA + 3] = alpha[pixel] ?? 0
 }

@@ -9,7 +9,7 @@ import { codecNamed } from './codec-names.ts'
 import { createConverter } from './convert.ts'
 import { openDecoder } from './decoder.ts'
 import type { Libav } from './load.ts'
-import { DEEP, isGrey, pixelName } from './pixels.ts'
+import { DEEP, isGrey, pixelName, rgbFormat, TO_RGB } from './pixels.ts'
 
 /**
  * A decoded image in the colours of its file. Its colour profile, if any, takes precedence over `colours`.
@@ -47,8 +47,8 @@ function drawn(libav: Libav, frame: Frame): DecodedStill | Failure {
   const name = pixelName(libav, frame)
   const deep = DEEP.test(name)
   const transparent = TRANSPARENT.test(name)
-  const pixels = transparent ? (deep ? 'rgba64le' : 'rgba') : deep ? 'rgb48le' : 'rgb24'
-  using converter = createConverter(libav, { filtersFor: () => [SCALE], pixels })
+  const pixels = rgbFormat({ deep, alpha: transparent })
+  using converter = createConverter(libav, { filtersFor: () => [TO_RGB], pixels })
   const data = converter.convert(frame)
   if (isFailure(data)) return data
   const profile = frame.getSideData(constants.AV_FRAME_DATA_ICC_PROFILE)
@@ -63,6 +63,3 @@ function drawn(libav: Libav, frame: Frame): DecodedStill | Failure {
     colours: coloursOf(frame),
   }
 }
-
-/** Converts to RGB and keeps the size. */
-const SCALE = 'scale=flags=bicubic+full_chroma_int+accurate_rnd'
