@@ -1,7 +1,7 @@
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { ImageFormat as SourceFormat } from '../../../media/kinds.ts'
 import type { Deferred } from '../../jobs.ts'
-import { hideInvalidParts, hideUnusedParts } from '../formats/png/hide-unused-parts.ts'
+import { hideInvalidParts, hideUnusedParts } from '../formats/hide-unused-parts.ts'
 import { type Repaired, repair, repairHeader } from '../formats/repair.ts'
 import { type ImageInfo, readInfo } from '../image/inspect.ts'
 import type { MediaSource } from '../source/media-source.ts'

@@ -8,8 +8,8 @@ import type { RenderOptions } from '../../render-options.ts'
 import { encodeAnimatedAvif } from '../clip/animated-avif.ts'
 import { asFailure } from '../clip/libav-rejection.ts'
 import { towardsFaces } from '../faces/towards-faces.ts'
-import { isBare } from '../formats/bare.ts'
 import { readSequence } from '../formats/heif/sequence.ts'
+import { holdsOnlyImage } from '../formats/only-image.ts'
 import { mayFailLate } from '../formats/webp/webp-lossless.ts'
 import { type DecodeStill, decodeImage, decodePaged } from '../image/decode.ts'
 import { type ImageInfo, validateInfo } from '../image/inspect.ts'
@@ -103,7 +103,7 @@ async function openAndRender(
   const costs = costsOf(info, target, { bytes, sizeBytes: bytes.length }, source.kept)
   const cost = costWithin(admission.allowance, costs)
   if (mayBeUntouched(info, options, target.render, bytes.length)) {
-    const isUntouched = !opened.damaged && isBare(bytes, info.format)
+    const isUntouched = !opened.damaged && holdsOnlyImage(bytes, info.format)
     const untouched = { kind: 'rendered', format, bytes: undefined } as const
     if (isUntouched && !mayFailLate(bytes, info.format)) return untouched
     // One of its frames is decoded at a small size, to check that it decodes.

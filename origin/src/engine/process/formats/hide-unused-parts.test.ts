@@ -2,7 +2,7 @@ import { deflateSync } from 'node:zlib'
 import sharp from 'sharp'
 import { expect, it } from 'vitest'
 import { hideInvalidParts, hideUnusedParts } from './hide-unused-parts.ts'
-import { encodePngChunk, pngChunks } from './png-chunks.ts'
+import { encodePngChunk, pngChunks } from './png/png-chunks.ts'
 
 const image = sharp({ create: { width: 8, height: 8, channels: 3, background: '#3366cc' } })
 

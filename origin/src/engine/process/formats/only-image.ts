@@ -10,16 +10,16 @@ import { riffChunks, WEBP_FRAME_HEADER_BYTES, WEBP_HEADER_BYTES } from './webp/r
  * places, names, thumbnails and whole videos in their own segments, chunks and trailers, and keep inventing
  * new ones.
  */
-export function isBare(bytes: Uint8Array, format: SourceFormat): boolean {
+export function holdsOnlyImage(bytes: Uint8Array, format: SourceFormat): boolean {
   switch (format) {
     case 'jpeg':
-      return isBareJpeg(bytes)
+      return isOnlyJpeg(bytes)
     case 'png':
-      return isBarePng(bytes)
+      return isOnlyPng(bytes)
     case 'webp':
-      return isBareWebp(bytes)
+      return isOnlyWebp(bytes)
     case 'gif':
-      return isBareGif(bytes)
+      return isOnlyGif(bytes)
     default:
       // The boxes of AVIF reference each other too freely for a list of harmless ones.
       return false
@@ -30,7 +30,7 @@ export function isBare(bytes: Uint8Array, format: SourceFormat): boolean {
  * Allows only JFIF without a thumbnail and Adobe's colour marker in addition to the coded image: no comment,
  * and nothing after its end.
  */
-function isBareJpeg(bytes: Uint8Array): boolean {
+function isOnlyJpeg(bytes: Uint8Array): boolean {
   let at = 2
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   while (at + 4 <= bytes.length && bytes[at] === 0xff) {
@@ -86,7 +86,7 @@ const BARE_PNG_CHUNKS: Readonly<Record<string, number>> = {
   hIST: 512,
 }
 
-function isBarePng(bytes: Uint8Array): boolean {
+function isOnlyPng(bytes: Uint8Array): boolean {
   for (const { id, data, end } of pngChunks(bytes)) {
     if (data.length > (BARE_PNG_CHUNKS[id] ?? -1)) return false
     if (id === 'IEND') return end === bytes.length
@@ -107,7 +107,7 @@ const BARE_WEBP_CHUNKS: Readonly<Record<string, number>> = {
   ANMF: Infinity,
 }
 
-function isBareWebp(bytes: Uint8Array): boolean {
+function isOnlyWebp(bytes: Uint8Array): boolean {
   return holdsOnly(bytes, WEBP_HEADER_BYTES, BARE_WEBP_CHUNKS)
 }
 
@@ -131,7 +131,7 @@ const LOOPING_BYTES = 25
  * Allows only graphic control and the application extensions that declare looping. Other extensions, comments
  * and text may hold private data.
  */
-function isBareGif(bytes: Uint8Array): boolean {
+function isOnlyGif(bytes: Uint8Array): boolean {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   let at = 13 + colourTableBytes(buffer[10])
   while (at < buffer.length) {

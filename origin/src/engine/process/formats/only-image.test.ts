@@ -1,6 +1,6 @@
 import sharp from 'sharp'
 import { describe, expect, it } from 'vitest'
-import { isBare } from './bare.ts'
+import { holdsOnlyImage } from './only-image.ts'
 import { encodePngChunk } from './png/png-chunks.ts'
 import { riffChunks, WEBP_HEADER_BYTES } from './webp/riff.ts'
 
@@ -23,12 +23,12 @@ function withHiddenText(webp: Buffer): Buffer {
   return hiding
 }
 
-it('an animated WebP is bare when it contains only its frames', async () => {
+it('an animated WebP holds only its image when it contains only its frames', async () => {
   const webp = await moving()
-  expect(isBare(webp, 'webp')).toBe(true)
+  expect(holdsOnlyImage(webp, 'webp')).toBe(true)
   const hiding = withHiddenText(webp)
   expect((await sharp(hiding).metadata()).pages).toBe(2)
-  expect(isBare(hiding, 'webp')).toBe(false)
+  expect(holdsOnlyImage(hiding, 'webp')).toBe(false)
 })
 
 const plain = sharp(Buffer.alloc(8 * 8 * 3, 9), { raw: { width: 8, height: 8, channels: 3 } })
@@ -44,7 +44,7 @@ function segment(marker: number, ...data: readonly (string | Uint8Array)[]): Buf
   return Buffer.concat([Buffer.from([0xff, marker, 0, body.length + 2]), body])
 }
 
-describe('whether a JPEG is bare', () => {
+describe('whether a JPEG holds only its image', () => {
   const JFIF = Buffer.from('JFIF\0\x01\x01\0\0\x01\0\x01\0\0', 'latin1')
   const ADOBE = Buffer.from('Adobe\0\x64\0\0\0\0\x01', 'latin1')
   it.each([
@@ -57,15 +57,15 @@ describe('whether a JPEG is bare', () => {
     ['more data after JFIF', [segment(0xe0, JFIF, 'secret')], false],
     ["more data after Adobe's marker", [segment(0xee, ADOBE, 'secret')], false],
     ['EXIF', [segment(0xe1, 'Exif\0\0')], false],
-  ])('is decided by its segments: %s', async (_, segments, bare) => {
+  ])('is decided by its segments: %s', async (_, segments, isOnly) => {
     // Sharp writes none of these segments but JFIF, directly behind the start of the image.
     const jpeg = await plain.clone().jpeg().toBuffer()
     const bytes = jpeg[3] === 0xe0 ? Buffer.concat([jpeg.subarray(0, 2), jpeg.subarray(20)]) : jpeg
-    expect(isBare(insert(bytes, 2, ...segments), 'jpeg')).toBe(bare)
+    expect(holdsOnlyImage(insert(bytes, 2, ...segments), 'jpeg')).toBe(isOnly)
   })
 })
 
-describe('whether a PNG is bare', () => {
+describe('whether a PNG holds only its image', () => {
   it.each([
     ['gAMA', 4, true],
     ['gAMA', 5, false],
@@ -74,14 +74,14 @@ describe('whether a PNG is bare', () => {
     ['pHYs', 9, true],
     ['pHYs', 100, false],
     ['tEXt', 1, false],
-  ])('is decided by its chunks: %s of %i bytes', async (id, length, bare) => {
+  ])('is decided by its chunks: %s of %i bytes', async (id, length, isOnly) => {
     const png = await plain.clone().png().toBuffer()
     // Behind IHDR.
-    expect(isBare(insert(png, 33, encodePngChunk(id, new Uint8Array(length))), 'png')).toBe(bare)
+    expect(holdsOnlyImage(insert(png, 33, encodePngChunk(id, new Uint8Array(length))), 'png')).toBe(isOnly)
   })
 })
 
-describe('whether a GIF is bare', () => {
+describe('whether a GIF is isOnly', () => {
   const NETSCAPE = '\x21\xff\x0bNETSCAPE2.0'
   it.each([
     ['a loop count', `${NETSCAPE}\x03\x01\0\0\0`, true],
@@ -89,9 +89,9 @@ describe('whether a GIF is bare', () => {
     ['text after the loop count', `${NETSCAPE}\x03\x01\0\0\x0csecret notes\0`, false],
     ['text in a graphic control', '\x21\xf9\x04\0\0\0\0\x06secret\0', false],
     ['a comment', '\x21\xfe\x06secret\0', false],
-  ])('is decided by its extensions: %s', async (_, extension, bare) => {
+  ])('is decided by its extensions: %s', async (_, extension, isOnly) => {
     const gif = await plain.clone().gif().toBuffer()
     const start = gif.indexOf(Buffer.from([0x21, 0xf9]))
-    expect(isBare(insert(gif, start, Buffer.from(extension, 'latin1')), 'gif')).toBe(bare)
+    expect(holdsOnlyImage(insert(gif, start, Buffer.from(extension, 'latin1')), 'gif')).toBe(isOnly)
   })
 })
