@@ -81,7 +81,7 @@ function copyPackets(
   const shownTicks =
     demuxer.name === 'mov' ? stream.startTime + stream.duration - ticksOf(stream, origin) : 0n
   const configuration = stream.codecpar.extradata ?? EMPTY
-  const lengthBytes = unitLengthBytes(configuration)
+  const coding = { configuration, lengthBytes: unitLengthBytes(configuration) }
   // A seek in the video stream skips the audio before its first frame.
   if (!input.isAtStart) seekToStart(demuxed, libav)
   using packet = new library.Packet()
@@ -93,33 +93,19 @@ function copyPackets(
     const isWhole = !packet.hasFlags(constants.AV_PKT_FLAG_CORRUPT)
     if (output !== undefined && !output.isOver && isWhole) {
       const isVideo = output.source.index === stream.index
-      // A decoder leaves such a frame out, but a player stops at it.
-      if (isVideo && !preparePacket(packet, lengthBytes, configuration)) return undefined
-      // The MP4 has one configuration for all its frames.
-      const replaced = isVideo ? packet.getSideData(constants.AV_PKT_DATA_NEW_EXTRADATA) : null
-      if (replaced !== null && !replaced.equals(configuration)) return undefined
-      // Frames that are decoded but not shown, because of an edit list, would be shown in the copy.
-      if (isVideo && packet.hasFlags(constants.AV_PKT_FLAG_DISCARD)) return undefined
-      const dts = decodingTime(packet, output, constants.AV_NOPTS_VALUE)
-      if (dts === undefined || packet.pts === constants.AV_NOPTS_VALUE || dts > packet.pts) return undefined
-      if (output.lastDts !== undefined && dts <= output.lastDts) return undefined
-      output.lastDts = dts
-      packet.dts = dts - output.originTicks
-      packet.pts -= output.originTicks
-      if (packet.duration === 0n && !isVideo) packet.duration = usualDuration(output.source)
+      if (isVideo && !isCopyable(libav, packet, coding)) return undefined
+      if (!moveToOrigin(packet, output, constants.AV_NOPTS_VALUE)) return undefined
       const isPastEnd = secondsOf(output.source, packet.dts) >= maxSeconds
       output.isOver = isPastEnd || muxer.sizeBytes >= maxBytes
-      const endTicks = ticksOf(output.source, maxSeconds)
-      // The last frame lasts until then, whatever duration it declares.
-      if (isVideo && isPastEnd) output.muxed.holdUntil(endTicks, output.source.timeBase)
-      const leftTicks = endTicks - packet.pts
-      // Other frames depend on it, but it is shown long after the end.
-      if (isVideo && !output.isOver && secondsOf(output.source, -leftTicks) > MAX_LATE_SECONDS)
-        return undefined
-      if (isVideo && packet.duration > leftTicks) packet.duration = leftTicks > 1n ? leftTicks : 1n
-      // An edit list may end in the middle of a frame.
-      const editedTicks = shownTicks - packet.pts
-      if (isVideo && editedTicks > 0n && packet.duration > editedTicks) packet.duration = editedTicks
+      if (isVideo) {
+        const endTicks = ticksOf(output.source, maxSeconds)
+        const leftTicks = endTicks - packet.pts
+        // Other frames depend on it, but it is shown long after the end.
+        if (!output.isOver && secondsOf(output.source, -leftTicks) > MAX_LATE_SECONDS) return undefined
+        // The last frame lasts until then, whatever duration it declares.
+        if (isPastEnd) output.muxed.holdUntil(endTicks, output.source.timeBase)
+        packet.duration = shownDuration(packet, leftTicks, shownTicks)
+      } else if (packet.duration === 0n) packet.duration = usualDuration(output.source)
       if (!output.isOver) {
         frames += isVideo ? 1 : 0
         output.muxed.write(packet, output.source.timeBase)
@@ -130,17 +116,52 @@ function copyPackets(
   return frames === 0 ? undefined : muxer.finish()
 }
 
+/** The coding of the frames of a track. */
+interface Coding {
+  readonly configuration: Buffer
+  /** The number of bytes of the length before each NAL unit. Undefined for a byte stream. */
+  readonly lengthBytes: number | undefined
+}
+
 /**
- * Removes the data of applications from a video packet. Returns false when a player would not play the packet
- * with this configuration.
+ * Whether a player would show a video packet that is copied as the source shows it. Removes the data of
+ * applications from the packet.
  */
-function preparePacket(packet: Packet, lengthBytes: number | undefined, configuration: Buffer): boolean {
+function isCopyable({ constants }: Libav, packet: Packet, { configuration, lengthBytes }: Coding): boolean {
+  // The MP4 has one configuration for all its frames.
+  const replaced = packet.getSideData(constants.AV_PKT_DATA_NEW_EXTRADATA)
+  if (replaced !== null && !replaced.equals(configuration)) return false
+  // Frames that are decoded but not shown, because of an edit list, would be shown in the copy.
+  if (packet.hasFlags(constants.AV_PKT_FLAG_DISCARD)) return false
   const data = packet.data ?? EMPTY
+  // A decoder leaves out a frame that is not playable, but a player stops at it.
   if (lengthBytes === undefined || !isPlayablePacket(data, lengthBytes, configuration)) return false
   const kept = withoutUserData(data, lengthBytes)
   if (kept.length === 0) return false
   if (kept !== data) replaceData(packet, kept)
   return true
+}
+
+/** Moves a packet to the time base of the copy. Returns false when MP4 cannot hold its timestamps. */
+function moveToOrigin(packet: Packet, output: Output, noTimestamp: bigint): boolean {
+  const dts = decodingTime(packet, output, noTimestamp)
+  if (dts === undefined || packet.pts === noTimestamp || dts > packet.pts) return false
+  if (output.lastDts !== undefined && dts <= output.lastDts) return false
+  output.lastDts = dts
+  packet.dts = dts - output.originTicks
+  packet.pts -= output.originTicks
+  return true
+}
+
+/**
+ * Returns how long a video packet is shown, in ticks: not beyond the end of the clip, nor beyond that of the
+ * edit list, which may lie in the middle of a frame.
+ */
+function shownDuration({ pts, duration }: Packet, leftTicks: bigint, shownTicks: bigint): bigint {
+  const untilEnd = leftTicks > 1n ? leftTicks : 1n
+  const bounded = duration > leftTicks ? untilEnd : duration
+  const editedTicks = shownTicks - pts
+  return editedTicks > 0n && bounded > editedTicks ? editedTicks : bounded
 }
 
 /** Replaces the data of a packet. The setter alone would reset everything else. */
