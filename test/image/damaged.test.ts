@@ -227,7 +227,7 @@ describe('damaged images', () => {
       expect([info.width, info.height]).toEqual([WIDTH, HEIGHT])
       const shown = Math.floor(HEIGHT * share) * WIDTH * 3
       // JPEG and GIF blur the chequerboard. A missing row differs by 60.
-      expect(meanDifference(data.subarray(0, shown), PIXELS)).toBeLessThan(20)
+      expect(meanDifference(data.subarray(0, shown), PIXELS.subarray(0, shown))).toBeLessThan(20)
     }
     const metadata = await post('/_metadata', String(file))
     expect([metadata.status, JSON.parse(metadata.body.toString())]).toMatchObject([
@@ -256,7 +256,7 @@ describe('damaged images', () => {
     const { body } = await get('/attachments/1/interlaced?format=png&quality=lossless')
     const data = await sharp(body).removeAlpha().raw().toBuffer()
     const shown = (HEIGHT / 2) * WIDTH * 3
-    expect(meanDifference(data.subarray(0, shown), PIXELS)).toBeLessThan(20)
+    expect(meanDifference(data.subarray(0, shown), PIXELS.subarray(0, shown))).toBeLessThan(20)
   })
 
   it('an icon with such a PNG has transparent pixels where rows are missing', async () => {
