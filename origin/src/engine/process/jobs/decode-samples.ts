@@ -15,27 +15,8 @@ import { decodingFailure } from '../pixels/decoding-failure.ts'
 export async function decodePngSamples(bytes: Uint8Array, info: ImageInfo): Promise<DecodedStill | Failure> {
   const colours = codePointsOfPng(bytes)
   if (colours === undefined) return fail('undecodable', 'no code points')
-  const deep = info.bytesPerSample === 2
-  try {
-    const { data, info: decoded } = await openFile(bytes, info, { ignoreIcc: true })
-      .toColourspace(deep ? 'rgb16' : 'srgb')
-      .raw({ depth: deep ? 'ushort' : 'uchar' })
-      .toBuffer({ resolveWithObject: true })
-    const { width, height, channels } = decoded
-    if (channels !== 3 && channels !== 4) return fail('undecodable', `${channels} channels`)
-    return {
-      data,
-      width,
-      height,
-      channels,
-      bitsPerSample: deep ? 16 : 8,
-      isGrey: false,
-      icc: undefined,
-      colours,
-    }
-  } catch (error) {
-    return decodingFailure(error)
-  }
+  const samples = await decodeSamples(bytes, info)
+  return isFailure(samples) ? samples : { ...samples, isGrey: false, icc: undefined, colours }
 }
 
 /**
@@ -48,6 +29,14 @@ export async function decodeGreySamples(
 ): Promise<ProfiledImage | Failure> {
   const header = await readHeader(bytes)
   if (isFailure(header)) return header
+  const samples = await decodeSamples(bytes, info)
+  return isFailure(samples) ? samples : { ...samples, isGrey: true, icc: header.icc }
+}
+
+type Samples = Pick<ProfiledImage, 'data' | 'width' | 'height' | 'channels' | 'bitsPerSample'>
+
+/** Decodes RGB samples of 8 or 16 bits. Their profile is not applied. */
+async function decodeSamples(bytes: Uint8Array, info: ImageInfo): Promise<Samples | Failure> {
   const deep = info.bytesPerSample === 2
   try {
     const { data, info: decoded } = await openFile(bytes, info, { ignoreIcc: true })
@@ -56,7 +45,7 @@ export async function decodeGreySamples(
       .toBuffer({ resolveWithObject: true })
     const { width, height, channels } = decoded
     if (channels !== 3 && channels !== 4) return fail('undecodable', `${channels} channels`)
-    return { data, width, height, channels, bitsPerSample: deep ? 16 : 8, isGrey: true, icc: header.icc }
+    return { data, width, height, channels, bitsPerSample: deep ? 16 : 8 }
   } catch (error) {
     return decodingFailure(error)
   }
