@@ -259,9 +259,9 @@ function etagOf(facts: readonly bigint[]): string {
 const REPLACED = fail('store-unreachable', 'the file was written to while it was read')
 
 /**
- * Reads a range of a file. Small files are returned as one chunk, without the overhead of a file stream. Fails,
- * or errors at the end of the stream, when the file was overwritten in place meanwhile: the bytes can then be
- * a mixture of two versions, which must not be cached under the ETag of one of them.
+ * Reads a range of a file. Small files are read before their body is returned, as one chunk. Fails, or errors at
+ * the end of the stream, when the file was overwritten in place meanwhile: the bytes can then be a mixture of
+ * two versions, which must not be cached under the ETag of one of them.
  */
 async function read(
   { descriptor, info }: OpenedFile,

@@ -128,7 +128,7 @@ interface Coding {
  * applications from the packet.
  */
 function isCopyable({ constants }: Libav, packet: Packet, { configuration, lengthBytes }: Coding): boolean {
-  // The MP4 has one configuration for all its frames.
+  // The MP4 has one configuration for all its frames. This side data is lost when the data is replaced below.
   const replaced = packet.getSideData(constants.AV_PKT_DATA_NEW_EXTRADATA)
   if (replaced !== null && !replaced.equals(configuration)) return false
   // Frames that are decoded but not shown, because of an edit list, would be shown in the copy.
@@ -164,7 +164,7 @@ function shownDuration({ pts, duration }: Packet, leftTicks: bigint, shownTicks:
   return editedTicks > 0n && bounded > editedTicks ? editedTicks : bounded
 }
 
-/** Replaces the data of a packet. The setter alone would reset everything else. */
+/** Replaces the data of a packet, without its side data. The setter alone would reset everything else, too. */
 function replaceData(packet: Packet, data: Buffer): void {
   const { pts, dts, duration, streamIndex, flags, timeBase } = packet
   packet.data = data
