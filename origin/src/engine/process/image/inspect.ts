@@ -14,6 +14,7 @@ import { withStillBrand } from '../formats/heif/still-brand.ts'
 import { icoSize } from '../formats/ico/ico.ts'
 import { jxlSize } from '../formats/jxl-header.ts'
 import { countApngFrames, hidesDefaultImage } from '../formats/png/apng.ts'
+import { type PlainPng, readPlainPng } from '../formats/png/plain-png.ts'
 import { isHdrPng } from '../formats/png/png-colours.ts'
 import { TOLERANT_OPTIONS } from '../formats/repair.ts'
 import { svgSize } from '../formats/svg/svg-root.ts'
@@ -40,6 +41,8 @@ export interface ImageInfo {
    * Whether it has more than 8 bits per channel and a colour profile, which takes an extra conversion step.
    */
   readonly deepProfile: boolean
+  /** Whether it has a colour profile. */
+  readonly hasProfile?: true
   /** Whether it has more than 8 bits per channel and a profile that has to be ignored. */
   readonly uselessProfile?: true
   /** Whether it is sRGB or grey, which browsers display correctly without a profile. */
@@ -88,6 +91,8 @@ export async function inspectImage(
 export async function readInfo(bytes: Uint8Array, format: SourceFormat): Promise<ImageInfo | Failure> {
   if (format === 'bmp' || format === 'ico' || format === 'jxl') return plainInfo(bytes, format)
   if (format === 'svg') return drawingInfo(bytes)
+  const plain = format === 'png' ? readPlainPng(bytes) : undefined
+  if (plain !== undefined) return plainPngInfo(plain)
   const metadata = await readHeader(bytes)
   if (isFailure(metadata)) return sequenceInfo(bytes, format) ?? heicInfo(bytes, format) ?? metadata
   const info = infoOf(metadata, format, bytes)
@@ -97,6 +102,19 @@ export async function readInfo(bytes: Uint8Array, format: SourceFormat): Promise
 /** Validates a header. Returns `too-large-dimensions`, `too-many-frames` or undefined. */
 export function validateInfo(info: ImageInfo, { limits, animated }: InspectOptions): Failure | undefined {
   return validateDeclaredSize({ ...info, decodedFrames: animated ? info.frames : 1 }, limits)
+}
+
+function plainPngInfo(header: PlainPng): ImageInfo {
+  return {
+    ...header,
+    format: 'png',
+    frames: 1,
+    orientation: 1,
+    lossless: true,
+    deepProfile: false,
+    plainColours: true,
+    bytesPerSample: 1,
+  }
 }
 
 const PLAIN_SIZES = { bmp: bmpSize, ico: icoSize, jxl: jxlSize } as const
@@ -234,6 +252,7 @@ function infoOf(metadata: Metadata, format: SourceFormat, bytes: Uint8Array): Im
     palette: metadata.isPalette,
     lossless: LOSSLESS_FORMATS.has(format) || (format === 'webp' && isLosslessWebp(bytes)),
     deepProfile: hasDeepProfile(metadata),
+    ...(metadata.icc === undefined ? {} : { hasProfile: true }),
     ...(hasUselessProfile(metadata) ? { uselessProfile: true } : {}),
     plainColours: metadata.space === 'srgb' || metadata.space === 'b-w',
     interlaced: metadata.isProgressive,

@@ -25,6 +25,13 @@ export function* pngChunks(bytes: Uint8Array): Generator<PngChunk> {
   }
 }
 
+/** Returns whether a chunk is complete and its checksum correct. */
+export function hasRightChecksum({ data, end }: PngChunk, bytes: Uint8Array): boolean {
+  if (end > bytes.length) return false
+  const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  return crc32(file.subarray(end - data.length - 8, end - 4)) === file.readUInt32BE(end - 4)
+}
+
 /** The eight bytes at the start of every PNG. */
 export const PNG_SIGNATURE: Uint8Array = Buffer.from('\x89PNG\r\n\x1a\n', 'latin1')
 

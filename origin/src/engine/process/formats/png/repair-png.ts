@@ -4,13 +4,13 @@
  * become transparent.
  */
 
-import { constants, crc32, createInflateRaw, deflateSync } from 'node:zlib'
+import { constants, createInflateRaw, deflateSync } from 'node:zlib'
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
 import { hasDeepProfile, toScreen } from '../../colours/deep-profile.ts'
 import { decodingFailure } from '../../pixels/decoding-failure.ts'
 import { sharp, UNLIMITED_PIXELS } from '../../pixels/sharp.ts'
 import { adam7Passes, fillMissingPasses } from './adam7.ts'
-import { encodePngChunk, PNG_SIGNATURE, type PngChunk, pngChunks } from './png-chunks.ts'
+import { encodePngChunk, hasRightChecksum, PNG_SIGNATURE, type PngChunk, pngChunks } from './png-chunks.ts'
 
 /**
  * Returns a complete PNG for one that is truncated, has wrong checksums, or declares a zlib window that is
@@ -100,13 +100,6 @@ function withWholeWindow(bytes: Uint8Array): Uint8Array | undefined {
 }
 
 const MAX_WINDOW_BYTES = 32 * 1024
-
-/** Returns whether a chunk is complete and its checksum correct. */
-function hasRightChecksum({ data, end }: PngChunk, bytes: Uint8Array): boolean {
-  if (end > bytes.length) return false
-  const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  return crc32(file.subarray(end - data.length - 8, end - 4)) === file.readUInt32BE(end - 4)
-}
 
 interface Header {
   readonly width: number
