@@ -25,7 +25,30 @@ const ENCODERS: readonly Mutant[] = [
     '(exact ? { lossless: true } : { quality: level })',
     '(exact ? { lossless: true } : { quality: Math.max(1, level - 15) })',
   ),
-  mutant('WebP has no patience', 'image/encode.ts', 'const WEBP_EFFORT = 2', 'const WEBP_EFFORT = 0'),
+  mutant(
+    'a small WebP is 15 of quality lower',
+    'libav/webp-still.ts',
+    "context.setOption('quality', quality)",
+    "context.setOption('quality', Math.max(1, quality - 15))",
+  ),
+  mutant(
+    'a small WebP shows the colours of transparent pixels',
+    'libav/webp-still.ts',
+    'const isTransparent = multiplyByAlpha(pixels)',
+    'const isTransparent = false',
+  ),
+  mutant(
+    'a small WebP is made of the nearest pixels',
+    'libav/webp-still.ts',
+    '(SWS_LANCZOS |',
+    '(constants.SWS_POINT |',
+  ),
+  mutant(
+    'WebP has no patience',
+    'image/encode.ts',
+    'export const WEBP_EFFORT = 2',
+    'export const WEBP_EFFORT = 0',
+  ),
   mutant(
     'metadata is kept',
     'image/render-stages.ts',

@@ -60,8 +60,17 @@ export function openEncoder(
   }
 }
 
+/** Returns whether this build of libav has an encoder. */
+export function hasEncoder({ library }: Libav, name: string): boolean {
+  return findEncoder(library, name) !== null
+}
+
 function encoderNamed(library: Libav['library'], name: string): Codec {
-  const codec = library.Codec.findEncoderByName(name as FFEncoderCodec)
+  const codec = findEncoder(library, name)
   if (codec === null) throw new Error(`libav has no encoder ${name}`)
   return codec
+}
+
+function findEncoder({ Codec }: Libav['library'], name: string): Codec | null {
+  return Codec.findEncoderByName(name as FFEncoderCodec)
 }

@@ -42,6 +42,7 @@ import {
   withCrop,
 } from './render-request.ts'
 import type { Rendered } from './rendered.ts'
+import { renderSmallStill } from './small-still.ts'
 import { createStillDecoder } from './stills.ts'
 
 /**
@@ -138,6 +139,7 @@ async function renderWhole(
     return renderImage(bytes, info, { ...render, animated: false }, decodeStill)
   }
   return (
+    (await renderSmallStill(bytes, info, render, tools)) ??
     (await renderSequence(bytes, info, render, tools)) ??
     (await renderImage(bytes, info, render, decodeStill, kept))
   )

@@ -20,6 +20,8 @@ export interface DecoderOptions {
   readonly threads?: number
   /** The number of threads that work on one frame, to finish it sooner; 1 by default. */
   readonly sliceThreads?: number
+  /** Whether damaged data is rejected. Otherwise the decoder conceals what is missing. */
+  readonly rejectsDamage?: boolean
 }
 
 export interface Decoder extends Disposable {
@@ -38,7 +40,16 @@ export interface Decoder extends Disposable {
 /** Opens a decoder. The caller disposes of it. Fails with `undecodable`. */
 export function openDecoder(
   { library, constants }: Libav,
-  { codec, description, parameters, timeBase, maxPixels, threads = 1, sliceThreads = 1 }: DecoderOptions,
+  {
+    codec,
+    description,
+    parameters,
+    timeBase,
+    maxPixels,
+    threads = 1,
+    sliceThreads = 1,
+    rejectsDamage = false,
+  }: DecoderOptions,
 ): Decoder | Failure {
   const context = new library.CodecContext()
   const dispose = () => context.freeContext()
@@ -54,6 +65,10 @@ export function openDecoder(
   // Set as an option, not in the dictionary of the call below: node-av frees that one twice, which crashes
   // the process.
   context.setOption('max_pixels', Math.floor(maxPixels))
+  if (rejectsDamage) {
+    context.setOption('err_detect', 'crccheck+bitstream+buffer+explode')
+    context.setOption('discard_damaged_percentage', 0)
+  }
   const opened = context.open2Sync(codec)
   if (opened < 0) {
     dispose()
