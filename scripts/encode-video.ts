@@ -1,8 +1,8 @@
 /** Encodes videos with libav in this process, so that sample videos need no program besides the packages. */
 
 import { openChain, videoFilterSource } from '@media-proxy/origin/engine/process/clip/chain.ts'
-import { openEncoder } from '@media-proxy/origin/engine/process/clip/encoder.ts'
 import { openMuxer } from '@media-proxy/origin/engine/process/clip/muxer.ts'
+import { openEncoder } from '@media-proxy/origin/engine/process/libav/encoder.ts'
 import type { Libav } from '@media-proxy/origin/engine/process/libav/load.ts'
 
 type Packet = InstanceType<Libav['library']['Packet']>

@@ -1,8 +1,8 @@
 /** The audio encoders of clips: stereo at 48 kHz, which every player supports. */
 
 import type { ClipFormat } from '@media-proxy/shared/formats.ts'
+import { type Encoder, openEncoder } from '../libav/encoder.ts'
 import type { Libav } from '../libav/load.ts'
-import { type Encoder, openEncoder } from './encoder.ts'
 
 export const CLIP_HERTZ = 48_000
 

@@ -1,11 +1,11 @@
 /** The audio track of a clip: cut to a span, in sync with the video, and encoded. */
 
 import type { Frame, IRational, Packet, Stream } from 'node-av/lib'
+import type { Encoder } from '../libav/encoder.ts'
 import type { Libav } from '../libav/load.ts'
 import { AUDIO_ENCODINGS, CLIP_HERTZ, openAudioEncoder } from './audio-encoder.ts'
 import { type AudioFilter, openAudioFilter } from './audio-filter.ts'
 import { type Chain, openChain } from './chain.ts'
-import type { Encoder } from './encoder.ts'
 import type { MuxedStream } from './muxer.ts'
 import type { Track } from './track.ts'
 import type { VideoClipOptions } from './video-clip-options.ts'

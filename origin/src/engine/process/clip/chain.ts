@@ -1,8 +1,8 @@
 /** A chain of libav filters that processes frames of video or audio one after the other. */
 
 import type { FilterContext, Frame, IRational } from 'node-av/lib'
+import { LibavRejection } from '../libav/libav-rejection.ts'
 import type { Libav } from '../libav/load.ts'
-import { LibavRejection } from './libav-rejection.ts'
 
 export interface Chain extends Disposable {
   /** The time base of the output. */

@@ -2,10 +2,10 @@
 
 import type { ClipFormat } from '@media-proxy/shared/formats.ts'
 import type { CodecContext, IRational, Packet, Stream } from 'node-av/lib'
+import { LibavRejection } from '../libav/libav-rejection.ts'
 import type { Libav } from '../libav/load.ts'
 import { createDelayedEnd, type DelayedEnd } from './delayed-end.ts'
 import { indexFirst } from './fast-start.ts'
-import { LibavRejection } from './libav-rejection.ts'
 import { openMemoryFile } from './memory-file.ts'
 
 export interface MuxedStream {

@@ -2,11 +2,11 @@
 
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { Packet, Stream } from 'node-av/lib'
+import { asFailure } from '../libav/libav-rejection.ts'
 import type { Libav } from '../libav/load.ts'
 import type { OpenedStreams } from '../libav/open.ts'
 import type { AudioTrack } from '../libav/stream-info.ts'
 import { seekToStart, startOf } from '../libav/stream-start.ts'
-import { asFailure } from './libav-rejection.ts'
 import { type MuxedStream, openMuxer } from './muxer.ts'
 import { isPlayablePacket, unitLengthBytes } from './nal-units.ts'
 import { withoutUserData } from './user-data.ts'

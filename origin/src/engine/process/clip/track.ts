@@ -1,5 +1,5 @@
 import type { Frame } from 'node-av/lib'
-import type { Encoder } from './encoder.ts'
+import type { Encoder } from '../libav/encoder.ts'
 import type { MuxedStream } from './muxer.ts'
 
 /** A video or audio track of a clip, from the decoder to the file. */

@@ -1,10 +1,10 @@
 /** Transcodes a video: upright, in colours and a size that every player shows, with its audio in sync. */
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { asFailure } from '../libav/libav-rejection.ts'
 import type { Libav } from '../libav/load.ts'
 import type { OpenedStreams } from '../libav/open.ts'
 import { openAudioTrack } from './audio-track.ts'
-import { asFailure } from './libav-rejection.ts'
 import { openMuxer } from './muxer.ts'
 import { readVideo } from './read-video.ts'
 import type { VideoClipOptions } from './video-clip-options.ts'

@@ -8,8 +8,8 @@ import type { Quality } from '@media-proxy/shared/request/media-request.ts'
 import type { IRational, Packet } from 'node-av/lib'
 import type { Size } from '../../../media/size.ts'
 import { CLIP_THREADS } from '../../clip-threads.ts'
+import { type Encoder, openEncoder } from '../libav/encoder.ts'
 import type { Libav } from '../libav/load.ts'
-import { type Encoder, openEncoder } from './encoder.ts'
 
 export interface VideoEncoderOptions {
   readonly format: ClipFormat

@@ -23,7 +23,6 @@ import {
   spanOf,
   startSecondsOf,
 } from '../clip/clip-plan.ts'
-import { asFailureLater } from '../clip/libav-rejection.ts'
 import { openVideoInput, type VideoInput } from '../clip/open-video.ts'
 import { isPlayableEverywhere, remuxVideo } from '../clip/remux.ts'
 import { encodeVideoClip } from '../clip/video-clip.ts'
@@ -31,6 +30,7 @@ import { isHdr } from '../container/filters.ts'
 import { type ImageInfo, validateInfo } from '../image/inspect.ts'
 import { keepsSize, type Plan, planOf } from '../image/plan.ts'
 import type { Render } from '../image/render.ts'
+import { asFailureLater } from '../libav/libav-rejection.ts'
 import type { Libav } from '../libav/load.ts'
 import { type AudioTrack, decodableAudio } from '../libav/stream-info.ts'
 import type { MediaSource } from '../source/media-source.ts'

@@ -20,9 +20,10 @@ import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { AVPixelFormat, SwsFlags } from 'node-av/constants'
 import type { Frame } from 'node-av/lib'
 import type { Size } from '../../../media/size.ts'
-import { hasEncoder, openEncoder } from '../clip/encoder.ts'
 import { codecNamed } from './codec-names.ts'
 import { openDecoder } from './decoder.ts'
+import { hasEncoder, openEncoder } from './encoder.ts'
+import { asFailure } from './libav-rejection.ts'
 import type { Libav } from './load.ts'
 import { isPixelFormat, pixelName } from './pixels.ts'
 
@@ -55,7 +56,8 @@ export function renderWebpStill(libav: Libav, bytes: Uint8Array, still: WebpStil
   const scaled = scaleStill(libav, decoded, still.size)
   if (scaled === undefined) return undefined
   stack.use(scaled)
-  return encodeWebp(libav, scaled, still)
+  const encoded = asFailure(() => encodeWebp(libav, scaled, still))
+  return isFailure(encoded) ? undefined : encoded
 }
 
 /** Decodes a still that is intact. The caller frees it. */

@@ -2,8 +2,8 @@
 
 import type { FFEncoderCodec } from 'node-av/constants'
 import type { Codec, CodecContext, Frame, Packet } from 'node-av/lib'
-import type { Libav } from '../libav/load.ts'
 import { LibavRejection } from './libav-rejection.ts'
+import type { Libav } from './load.ts'
 
 export interface Encoder extends Disposable {
   readonly context: CodecContext

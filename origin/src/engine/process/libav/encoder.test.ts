@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
-import type { Libav } from '../libav/load.ts'
 import { openEncoder } from './encoder.ts'
+import type { Libav } from './load.ts'
 
 it.each([
   ['its setup fails', 0],
