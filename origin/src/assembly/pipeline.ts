@@ -53,7 +53,6 @@ export function openPipeline({ cache, limits }: Config, parts: PipelineParts): P
     stored,
     rendererVersion: opened.rendererVersion,
     sources: sources.publicReader,
-    reads: sources.reads,
     cache: renditions,
     engine: opened.engine,
     deadlineMs: limits.deadlineMs,

@@ -69,6 +69,19 @@ describe('a lane', () => {
     expect(isFailure(await second)).toBe(false)
   })
 
+  it('without a queue accepts as many jobs as have a free slot', async () => {
+    const lane = createLane({ concurrency: 2, queue: 0 })
+    expect(lane.rejection(1)).toBeUndefined()
+    expect(lane.rejection(2)).toMatchObject({ code: 'overloaded' })
+    const first = await take(lane)
+    expect(lane.rejection(0)).toBeUndefined()
+    await take(lane)
+    expect(lane.rejection(0)).toMatchObject({ code: 'overloaded' })
+    expect(await lane.acquire(never)).toMatchObject({ code: 'overloaded' })
+    first.release()
+    expect(lane.rejection(0)).toBeUndefined()
+  })
+
   it('rejects a job that could not start in time', async () => {
     let nowMs = 0
     const lane = createLane({ concurrency: 1, queue: 100, now: () => nowMs })

@@ -48,8 +48,8 @@ export interface Lane {
   /** Acquires a slot for work of this weight, in bytes, without waiting. Undefined when there is none. */
   tryAcquire(weightBytes: number): Slot | undefined
   /**
-   * Returns the failure with which a job would be rejected now, if `underWay` more jobs than the waiting ones
-   * are expected to arrive. Undefined when it would be accepted.
+   * Returns the failure with which a job would be rejected now, if `underWay` more jobs than the running and
+   * waiting ones are expected to arrive before it. Undefined when it would be accepted.
    */
   rejection(underWay: number): Failure | undefined
   readonly running: number
@@ -114,8 +114,7 @@ class BoundedLane implements Lane {
     const { weightBytes = 0, effort = 0, timeLeftMs = Number.POSITIVE_INFINITY } = options
     if (signal.aborted) return abortFailure(signal)
     if (!this.#fits(weightBytes) || this.#waiters.size > 0) {
-      const rejected = this.rejection(0)
-      if (rejected !== undefined) return rejected
+      if (this.#waiters.size >= this.#queue) return this.#full()
       const waitMs = this.#expectedWaitMs()
       if (waitMs > timeLeftMs) return this.#overloaded(`a wait of ${Math.round(waitMs)} ms`)
     }
@@ -135,8 +134,8 @@ class BoundedLane implements Lane {
   }
 
   rejection(underWay: number): Failure | undefined {
-    const waiting = this.#waiters.size
-    return waiting + underWay >= this.#queue ? this.#overloaded(`${waiting} waiting`) : undefined
+    const freeSlots = Math.max(0, this.#concurrency - this.#running)
+    return this.#waiters.size + underWay >= this.#queue + freeSlots ? this.#full() : undefined
   }
 
   get running(): number {
@@ -220,6 +219,10 @@ class BoundedLane implements Lane {
   /** Returns the expected wait of a job that joins the queue now, in milliseconds. */
   #expectedWaitMs(): number {
     return (this.#averageMs * (this.#waiters.size + 1)) / this.#concurrency
+  }
+
+  #full(): Failure {
+    return this.#overloaded(`${this.#waiters.size} waiting`)
   }
 
   #overloaded(why: string): Failure {

@@ -31,7 +31,7 @@ async function made(scanVerdict: ScanVerdict) {
     deadlineMs: 1000,
     clipDeadlineMs: 1000,
   } as unknown as MakerOptions)
-  const rendition = await maker.make('/url', job, undefined, new AbortController().signal)
+  const rendition = await maker.make('/url', job, { kept: undefined, signal: new AbortController().signal })
   if (isFailure(rendition)) throw new Error(rendition.code)
   return rendition
 }

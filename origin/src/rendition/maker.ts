@@ -29,17 +29,20 @@ export interface Maker {
    * Makes a rendition. Returns `kept`, an earlier rendition, if the source has not changed since. Returns the
    * failures of the source, the policy and the engine.
    */
-  make(
-    url: string,
-    job: RenditionSpec,
-    kept: Rendition | undefined,
-    signal: AbortSignal,
-  ): Promise<Rendition | Failure>
+  make(url: string, job: RenditionSpec, options: MakeOptions): Promise<Rendition | Failure>
   /**
    * Computes the ETag of a rendition. It is the same on all nodes that would produce the same bytes, and
    * differs as soon as a node would produce others.
    */
   etag(sourceEtag: string, url: string, job: RenditionSpec): Promise<string>
+}
+
+export interface MakeOptions {
+  /** An earlier rendition. */
+  readonly kept: Rendition | undefined
+  readonly signal: AbortSignal
+  /** Called when the source is open, before the engine is used. */
+  readonly onOpened?: () => void
 }
 
 export function createMaker(options: MakerOptions): Maker {
@@ -48,13 +51,14 @@ export function createMaker(options: MakerOptions): Maker {
     etagOf(sourceEtag, url, await options.rendererVersion, moderated ? policy.version : '')
   return {
     etag,
-    async make(url, job, kept, signal) {
+    async make(url, job, { kept, signal, onOpened }) {
       const startedAt = performance.now()
       const handle = sources.open(job.location)
       let finished = false
       try {
         const source = await waitFor(handle.value, signal)
         if (isFailure(source)) return source
+        onOpened?.()
         // The source was read again and has not changed.
         if (kept?.sourceKey === source.key && kept.sourceEtag === source.info.etag) {
           finished = true

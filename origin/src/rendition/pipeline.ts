@@ -13,7 +13,6 @@ import { createCoalescer } from '../concurrency/single-flight.ts'
 import { abortFailure, waitFor } from '../concurrency/wait.ts'
 import type { Engine } from '../engine/client.ts'
 import { mediaKindOfName } from '../media/kinds.ts'
-import { type ReadLanes, readLaneOf } from '../source/reader.ts'
 import type { RenditionCache } from './cache.ts'
 import { etagOf } from './etag.ts'
 import { type RenditionRequest, type RenditionSpec, specOf } from './job.ts'
@@ -23,8 +22,6 @@ import type { RenditionStore } from './store.ts'
 
 export interface PipelineOptions extends MakerOptions {
   readonly cache: RenditionCache
-  /** The lanes of source reads, running and waiting. Most of these jobs will need the engine next. */
-  readonly reads: ReadLanes
   readonly engine: Pick<Engine, 'render' | 'rejection'>
   /** The rendition store that all origins share. Undefined when no bucket is configured for it. */
   readonly stored: RenditionStore | undefined
@@ -77,6 +74,9 @@ class CoalescingPipeline implements Pipeline {
   /** The calls in progress, and whether their source was purged in the meantime. */
   readonly #running = new Set<{ readonly sourceName: SourceName; isPurged: boolean }>()
 
+  /** The calls that read their source and will need the engine next. */
+  readonly #reading: Record<NamedKind, number> = { image: 0, video: 0, clip: 0 }
+
   constructor(options: PipelineOptions) {
     this.#options = options
     this.#maker = createMaker(options)
@@ -109,16 +109,15 @@ class CoalescingPipeline implements Pipeline {
     signal: AbortSignal,
     isFollowed = false,
   ): Promise<PipelineResult | Failure> {
-    const { reads, engine } = this.#options
+    const { engine } = this.#options
     const url = renditionUrl(request)
     const job = { ...specOf(request), isFollowed }
     const decided = await this.#decideByConditions(url, job, headers, signal)
     if (decided !== undefined) return decided
     // Checked before the source is read: under overload, reading sources of requests that are then rejected
     // would slow down the accepted ones.
-    const { running, waiting } = readLaneOf(job.location, reads)
-    const underWay = running + waiting
-    const rejected = this.costsRender(request) ? engine.rejection(kindOfName(job), underWay) : undefined
+    const kind = kindOfName(job)
+    const rejected = this.costsRender(request) ? engine.rejection(kind, this.#reading[kind]) : undefined
     if (rejected !== undefined) return rejected
     const call = this.#calls.join(callKey(job.sourceName, url), (signalOfCall) =>
       this.#runCall(url, job, signalOfCall),
@@ -167,7 +166,7 @@ class CoalescingPipeline implements Pipeline {
     }
     const stored = await this.#findStored(url, job, signal)
     if (isFailure(stored)) return stored
-    const rendition = stored ?? (await this.#maker.make(url, job, kept, signal))
+    const rendition = stored ?? (await this.#make(url, job, kept, signal))
     if (isFailure(rendition)) return rendition
     // A source that was read before a purge must not be cached after it.
     if (!running.isPurged && rendition.unscanned !== true) {
@@ -177,6 +176,26 @@ class CoalescingPipeline implements Pipeline {
     }
     if (rendition === stored) return { rendition, found: 'stored' }
     return rendition === kept ? { rendition, found: 'revalidated' } : { rendition }
+  }
+
+  async #make(
+    url: CanonicalUrl,
+    job: RenditionSpec,
+    kept: Rendition | undefined,
+    signal: AbortSignal,
+  ): Promise<Rendition | Failure> {
+    const kind = kindOfName(job)
+    let isReading = true
+    const onOpened = () => {
+      if (isReading) this.#reading[kind] -= 1
+      isReading = false
+    }
+    this.#reading[kind] += 1
+    try {
+      return await this.#maker.make(url, job, { kept, signal, onOpened })
+    } finally {
+      onOpened()
+    }
   }
 
   /**
@@ -248,11 +267,10 @@ function callKey(sourceName: SourceName, url: CanonicalUrl): string {
   return `${sourceName}\n${url}`
 }
 
+type NamedKind = Parameters<Engine['rejection']>[0]
+
 /** Guesses the media kind from the file name. The guess selects only the lane whose load is checked early. */
-function kindOfName({
-  location,
-  options,
-}: Pick<RenditionSpec, 'location' | 'options'>): 'image' | 'video' | 'clip' {
+function kindOfName({ location, options }: Pick<RenditionSpec, 'location' | 'options'>): NamedKind {
   if (isClipFormat(options.format)) return 'clip'
   const name = 'url' in location ? new URL(location.url).pathname : (location.keys[0] ?? '')
   return mediaKindOfName(name)?.kind === 'video' ? 'video' : 'image'
