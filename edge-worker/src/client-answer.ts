@@ -1,5 +1,6 @@
 /** Builds the response for one client from a cached response, which is shared by all clients. */
 
+import { discardBody } from '@media-proxy/shared/discard-body.ts'
 import type { SourceRequest } from '@media-proxy/shared/request/media-request.ts'
 import { finish, type Representation } from '@media-proxy/shared/response/finish.ts'
 import {
@@ -37,7 +38,7 @@ export function fromCache(cached: CachedResponse, view: ClientView, exchange: Ed
     opened = true
     return range === undefined ? cached.body : slice(cached.body, range)
   })
-  if (!opened) exchange.waitUntil(cached.body.cancel())
+  if (!opened) exchange.waitUntil(discardBody(cached.body))
   return response
 }
 

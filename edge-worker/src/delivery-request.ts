@@ -1,5 +1,6 @@
 /** A request for media at the edge, what is needed to deliver it, and its entry in the cache. */
 
+import { discardBody } from '@media-proxy/shared/discard-body.ts'
 import { isClipFormat } from '@media-proxy/shared/formats.ts'
 import type { CanonicalUrl } from '@media-proxy/shared/request/canonical.ts'
 import type { SourceRequest } from '@media-proxy/shared/request/media-request.ts'
@@ -60,7 +61,7 @@ export async function lookUp(
 ): Promise<Found> {
   const [cached, purgedAt] = await Promise.all([cache.match(url), purgedAtOf(name)])
   if (cached === undefined || cached.validatedAt > purgedAt) return { known: cached, purgedAt }
-  await cached.body.cancel()
+  await discardBody(cached.body)
   return { known: undefined, purgedAt }
 }
 

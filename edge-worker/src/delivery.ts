@@ -1,5 +1,6 @@
 /** Delivers media from the cache or from the origin, with one origin request for concurrent clients. */
 
+import { discardBody } from '@media-proxy/shared/discard-body.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { failureResponse } from '@media-proxy/shared/response/headers.ts'
 import { fromCache, viewOf } from './client-answer.ts'
@@ -32,7 +33,7 @@ export async function deliver(
   const { known, purgedAt } = await exchange.timings.measure('cache', () => lookUp(delivery, deliveryRequest))
   if (known?.fresh)
     return { response: fromCache(known, viewOf(delivery, deliveryRequest), exchange), cache: 'HIT' }
-  await known?.body.cancel()
+  await discardBody(known?.body)
   if (known === undefined && ((await cache.missingSince(deliveryRequest.url)) ?? 0) > purgedAt)
     return { response: failureResponse(fail('not-found'), exchange.requestId), cache: 'HIT' }
   if (known === undefined && !deliveryRequest.whole && isPartial(exchange))
@@ -76,7 +77,7 @@ async function leadInIsolate(
   const shared = await follow(delivery, deliveryRequest, exchange, first)
   if (shared === undefined) return (await work).delivered
   exchange.waitUntil(
-    work.then(({ delivered }) => (isFailure(delivered) ? undefined : delivered.response.body?.cancel())),
+    work.then(({ delivered }) => (isFailure(delivered) ? undefined : discardBody(delivered.response.body))),
   )
   return shared
 }

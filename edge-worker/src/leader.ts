@@ -3,6 +3,7 @@
  * followers.
  */
 
+import { discardBody } from '@media-proxy/shared/discard-body.ts'
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { failureResponse, type HeaderRecord } from '@media-proxy/shared/response/headers.ts'
 import type { CachedResponse, EntryInfo } from './cache.ts'
@@ -100,11 +101,11 @@ async function revalidate(
     cache: 'HIT',
   })
   if (cached.usable && (isFailure(response) || saysNothingOfObject(response))) {
-    if (!isFailure(response)) exchange.waitUntil(response.body?.cancel() ?? Promise.resolve())
+    if (!isFailure(response)) exchange.waitUntil(discardBody(response.body))
     return { delivered: asBefore(cached), outcome: { kind: 'cached' } }
   }
   if (isFailure(response)) {
-    await cached.body.cancel()
+    await discardBody(cached.body)
     return failed(response, exchange)
   }
   if (response.status === 304) {
@@ -115,7 +116,7 @@ async function revalidate(
       outcome: confirmed.then(() => ({ kind: 'cached' })),
     }
   }
-  await cached.body.cancel()
+  await discardBody(cached.body)
   if (response.status !== 200 && !saysNothingOfObject(response) && !isUrlRefused(response))
     exchange.waitUntil(cache.delete(deliveryRequest.url))
   return store(delivery, response, deliveryRequest, exchange, entry)

@@ -1,3 +1,4 @@
+import { discardBody } from '@media-proxy/shared/discard-body.ts'
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
 import {
   EDGE_REFUSED_HEADER,
@@ -78,13 +79,13 @@ export function createOriginFetch({ originUrl, ring, fetch, timeoutMs, now }: Or
       }).finally(timeout.clear)
       const refusal = response.headers.get(EDGE_REFUSED_HEADER)
       if (refusal !== null) {
-        await response.body?.cancel()
+        await discardBody(response.body)
         return unreachable(
           `it rejected the signature of this edge: ${refusal}; do the secrets and the clocks agree?`,
         )
       }
       if (isPassedOnToClient(response)) return decoded(response)
-      await response.body?.cancel()
+      await discardBody(response.body)
       return unreachable(`a proxy in front of it answered ${response.status}`)
     } catch (error) {
       if (timeout.signal.aborted) return unreachable('it does not answer in time')

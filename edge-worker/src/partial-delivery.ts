@@ -1,5 +1,6 @@
 /** Delivers a part of a file that is not in the cache, and caches the whole file in the background. */
 
+import { discardBody } from '@media-proxy/shared/discard-body.ts'
 import { CONDITIONAL_HEADERS } from '@media-proxy/shared/response/conditional.ts'
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { passThrough, viewOf } from './client-answer.ts'
@@ -71,7 +72,7 @@ async function storeWhole(
 ): Promise<LeaderOutcome> {
   const entry = await entryOf(delivery, deliveryRequest)
   const { known } = await lookUp(delivery, deliveryRequest)
-  await known?.body.cancel()
+  await discardBody(known?.body)
   if (known?.fresh) return { kind: 'cached' }
   const response = await delivery.origin({ method: 'GET', path: deliveryRequest.originPath }, exchange)
   return isFailure(response)

@@ -1,5 +1,6 @@
 /** Purges every response for a source, at every location. */
 
+import { discardBody } from '@media-proxy/shared/discard-body.ts'
 import type { SourceName } from '@media-proxy/shared/request/purge.ts'
 import { strongEtag } from '@media-proxy/shared/response/conditional.ts'
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
@@ -65,7 +66,7 @@ async function faultOf(asked: Promise<Response>): Promise<string | undefined> {
   try {
     const response = await within(PURGE_MS, asked)
     if (!response.ok) {
-      await response.body?.cancel()
+      await discardBody(response.body)
       return `status ${response.status}`
     }
     const { success } = await within(PURGE_MS, response.json<{ readonly success?: boolean }>())

@@ -2,6 +2,7 @@
  * Reads finished renditions directly from the bucket that the origins share, if it is bound to the worker.
  */
 
+import { discardBody } from '@media-proxy/shared/discard-body.ts'
 import type { CanonicalUrl } from '@media-proxy/shared/request/canonical.ts'
 import type { SourceRequest } from '@media-proxy/shared/request/media-request.ts'
 import { sourceNameOf } from '@media-proxy/shared/request/purge.ts'
@@ -47,7 +48,7 @@ export function createStoredRenditions({
       const writtenAt = object.uploaded.getTime()
       const isFresh = writtenAt > purgedAt && now() - writtenAt <= freshSeconds * 1000
       if (!isFresh || object.size > MAX_BYTES) {
-        await object.body.cancel()
+        await discardBody(object.body)
         return undefined
       }
       const rendition = decodeRendition(new Uint8Array(await object.arrayBuffer()))

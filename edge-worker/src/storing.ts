@@ -2,6 +2,7 @@
  * Turns a response of the origin into the client's response, the cache entry and the outcome for followers.
  */
 
+import { discardBody } from '@media-proxy/shared/discard-body.ts'
 import { joinChunks } from '@media-proxy/shared/join-chunks.ts'
 import type { CanonicalUrl } from '@media-proxy/shared/request/canonical.ts'
 import { fail } from '@media-proxy/shared/response/failure.ts'
@@ -103,7 +104,7 @@ function answerFrom(
     opened = true
     return range === undefined ? body : slice(body, range)
   })
-  if (!opened) exchange.waitUntil(body.cancel())
+  if (!opened) exchange.waitUntil(discardBody(body))
   return answer
 }
 
@@ -137,7 +138,7 @@ export async function storeInBackground(
   const sizeBytes = Number(response.headers.get('content-length') ?? Number.POSITIVE_INFINITY)
   const isCacheable = response.status === 200 && hasRequestId(response) && sizeBytes <= delivery.maxEntryBytes
   if (!isCacheable || response.body === null) {
-    await response.body?.cancel()
+    await discardBody(response.body)
     return { kind: 'uncached' }
   }
   return putStream(delivery, response.body, sizeBytes, storedHeaders(response), url, entry)
@@ -154,7 +155,7 @@ export async function markValidated(
   if (again === undefined) return
   // A different entry was stored in the meantime, and is newer.
   if (again.etag === etag) await cache.put(url, again.headers, again.body, entry)
-  else await again.body.cancel()
+  else await discardBody(again.body)
 }
 
 /** Returns a short response that is shared with all followers. */
@@ -224,7 +225,7 @@ async function readSmallBody(body: ReadableStream<Uint8Array>): Promise<SmallBod
     }
   } catch (error) {
     // Cancelling a body that has broken off rejects, and has no effect.
-    await reader.cancel(error).catch(() => undefined)
+    await discardBody(reader, error)
     return { error }
   }
   return { rest: rejoinBody(chunks, reader) }

@@ -39,14 +39,18 @@ function open() {
 
 it('counts the reads of a kind of media for its lane alone', async () => {
   const { asked, opened, render } = open()
-  const renders = [
-    render('/avatars/1/a.webp?size=16'),
-    render('/avatars/1/b.webp?size=16'),
-    render('/attachments/1/2/c.mov?format=mp4'),
-    render('/avatars/1/d.webp?size=16'),
-    render('/attachments/1/2/e.mov?width=64&format=webp'),
-    render('/attachments/1/2/f.mov?format=mp4'),
-  ]
+  const renders: Promise<unknown>[] = []
+  for (const path of [
+    '/avatars/1/a.webp?size=16',
+    '/avatars/1/b.webp?size=16',
+    '/attachments/1/2/c.mov?format=mp4',
+    '/avatars/1/d.webp?size=16',
+    '/attachments/1/2/e.mov?width=64&format=webp',
+    '/attachments/1/2/f.mov?format=mp4',
+  ]) {
+    renders.push(render(path))
+    await new Promise(setImmediate)
+  }
   opened.resolve({
     key: 'a',
     info: { etag: '"1"', lastModified: undefined },

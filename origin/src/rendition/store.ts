@@ -3,6 +3,7 @@
  * are read before rendering and written after the response.
  */
 
+import { discardBody } from '@media-proxy/shared/discard-body.ts'
 import type { CanonicalUrl } from '@media-proxy/shared/request/canonical.ts'
 import type { SourceName } from '@media-proxy/shared/request/purge.ts'
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
@@ -110,7 +111,7 @@ async function readStored(
   { maxEntryBytes, log }: RenditionStoreOptions,
 ): Promise<RenditionObject | undefined> {
   if ((info.sizeBytes ?? 0) > maxEntryBytes + MAX_HEAD_BYTES) {
-    await body.cancel()
+    await discardBody(body)
     return undefined
   }
   try {

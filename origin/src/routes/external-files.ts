@@ -3,6 +3,7 @@
  * with support for ranges.
  */
 
+import { discardBody } from '@media-proxy/shared/discard-body.ts'
 import type { VerifiedExternal } from '@media-proxy/shared/request/media-request.ts'
 import {
   type ByteRange,
@@ -57,7 +58,7 @@ export async function serveExternalFile(
   if (isFailure(opened)) return reject(withRangeUnit(opened), exchange.requestId)
   const { kind, validators, response, body } = opened
   if (kind.format === 'svg' && !request.download) {
-    await body.cancel()
+    await discardBody(body)
     return IS_SVG
   }
   const headers = representationHeaders(
@@ -66,7 +67,7 @@ export async function serveExternalFile(
   )
   const verdict = checkConditions(exchange.headers, validators)
   if (verdict !== undefined) {
-    await body.cancel()
+    await discardBody(body)
     if (verdict === 'precondition-failed') return reject(fail(verdict), exchange.requestId)
     return { response: new Response(null, { status: 304, headers }), outcome: 'not-modified' }
   }
@@ -78,7 +79,7 @@ export async function serveExternalFile(
   }
   if (sizeBytes !== undefined) headers['content-length'] = String(sizeBytes)
   if (exchange.method === 'HEAD') {
-    await body.cancel()
+    await discardBody(body)
     return { response: new Response(null, { headers }), outcome: 'streamed' }
   }
   return { response: new Response(body, { headers }), outcome: 'streamed' }
@@ -147,7 +148,7 @@ async function openPart(
   if (isFailure(opened) || start.range === undefined) return opened
   // The conditions decide the response, so the range is not needed.
   if (checkConditions(headers, opened.validators) !== undefined) return opened
-  await opened.body.cancel()
+  await discardBody(opened.body)
   const range: RangeRequest | undefined = requestedRange(headers, opened.validators)
   const response = await external.open(request.url, { signal, ...(range === undefined ? {} : { range }) })
   if (isFailure(response)) return response
@@ -159,7 +160,7 @@ async function openPart(
   // The file was replaced in between, or several servers behind the upstream disagree. The part cannot be
   // attributed to a known version, so no validators are sent.
   if (!headers.has('if-range')) return { ...opened, validators: NO_VALIDATORS, response, body }
-  await body.cancel()
+  await discardBody(body)
   return fail('external-unreachable', 'the external server sent another file than before')
 }
 
@@ -177,7 +178,7 @@ async function sniffResponse(url: string, response: ExternalResponse): Promise<O
   const { head, rest } = await peek(response.body, SNIFF_BYTES)
   const kind = await sniff(head, fileNameOfUrl(url))
   if (kind === undefined) {
-    await rest.cancel()
+    await discardBody(rest)
     return NO_MEDIA
   }
   return { kind, validators: await validatorsOf(url, response), response, body: rest }

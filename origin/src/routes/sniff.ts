@@ -3,6 +3,7 @@
  * client declares.
  */
 
+import { discardBody } from '@media-proxy/shared/discard-body.ts'
 import { fileNameOf } from '@media-proxy/shared/request/object-key.ts'
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { jsonResponse } from '@media-proxy/shared/response/plain.ts'
@@ -50,6 +51,6 @@ async function readHead(
   const object = await store.get(bucket, key, { range: { start: 0, end: HEAD_BYTES - 1 }, signal })
   if (isFailure(object)) return object.code === 'range-not-satisfiable' ? new Uint8Array() : object
   const { head, rest } = await peek(object.body, HEAD_BYTES)
-  await rest.cancel()
+  await discardBody(rest)
   return head.subarray(0, HEAD_BYTES)
 }

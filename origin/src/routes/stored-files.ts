@@ -1,3 +1,4 @@
+import { discardBody } from '@media-proxy/shared/discard-body.ts'
 import type { AttachmentRequest, FileRequest } from '@media-proxy/shared/request/media-request.ts'
 import { fileNameOf, type ObjectKey } from '@media-proxy/shared/request/object-key.ts'
 import type { RangeRequest } from '@media-proxy/shared/response/conditional.ts'
@@ -118,13 +119,13 @@ async function detectSvg(object: StoredObject, get: GetPart): Promise<StoredObje
   const { info, range, body } = object
   if (range !== undefined && (range.start > 0 || range.end + 1 < headBytesOf(info))) {
     if (!(await startsAsSvg(info, get))) return object
-    await body.cancel()
+    await discardBody(body)
     return IS_SVG
   }
   const { head, rest } = await peek(body, SVG_HEAD_BYTES)
   if (!isSvgType(info.contentType) && !isSvg(head.subarray(0, SVG_HEAD_BYTES), false))
     return { ...object, body: rest }
-  await rest.cancel()
+  await discardBody(rest)
   return IS_SVG
 }
 
@@ -134,7 +135,7 @@ async function startsAsSvg(info: ObjectInfo, get: GetPart): Promise<boolean> {
   const start = await get({ start: 0, end: SVG_HEAD_BYTES - 1 })
   if (isFailure(start)) return false
   const { head, rest } = await peek(start.body, SVG_HEAD_BYTES)
-  await rest.cancel()
+  await discardBody(rest)
   return isSvg(head.subarray(0, SVG_HEAD_BYTES), false)
 }
 

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { discardBody } from '@media-proxy/shared/discard-body.ts'
 import type { SourceName } from '@media-proxy/shared/request/purge.ts'
 import { strongEtag } from '@media-proxy/shared/response/conditional.ts'
 import { type Failure, fail, failOpenly, isFailure } from '@media-proxy/shared/response/failure.ts'
@@ -165,7 +166,7 @@ async function readObject(
   const kind = await sniff(head, key)
   const etag = validatorOf({ ...details, ...(sizeBytes === undefined ? {} : { sizeBytes }) })
   if (kind === undefined) {
-    await rest.cancel()
+    await discardBody(rest)
     // Nothing more is read of content that is not media.
     const info = { etag: etag ?? (await strongEtag(key)), lastModified }
     return { key, info, kind, bytes: head, parts: memoryRanges(head) }
@@ -191,12 +192,12 @@ async function readObject(
       ? failOpenly('source-too-large', `${sizeBytes} bytes, at most ${limits.sourceBytes}`)
       : undefined
   if (rejected !== undefined || !isImage || sizeBytes > WHOLE_BYTES) {
-    await rest.cancel()
+    await discardBody(rest)
     return rejected ?? { key, info, kind, bytes: head, parts: partsBehind(sized, head) }
   }
   const memory = await reserveMemory(sizeBytes, lane, signal)
   if (memory !== undefined) {
-    await rest.cancel()
+    await discardBody(rest)
     return memory
   }
   const bytes = await readAll(rest, sizeBytes)

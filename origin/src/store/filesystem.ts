@@ -14,6 +14,7 @@ import { access, mkdir, readdir, realpath, rename, rm, stat, writeFile } from 'n
 import { dirname, join, sep } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { promisify } from 'node:util'
+import { discardBody } from '@media-proxy/shared/discard-body.ts'
 import { resolveRange } from '@media-proxy/shared/response/conditional.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { BodyError } from '@media-proxy/shared/store/body-error.ts'
@@ -71,7 +72,7 @@ export function createFilesystemStore(directory: string): ObjectStore {
 
     async upload(bucket, key, { body, sizeBytes, part }) {
       if (part !== undefined) {
-        await body.cancel()
+        await discardBody(body)
         return fail('store-misconfigured', 'the filesystem store does not support multipart uploads')
       }
       const write = async (to: string) => {
@@ -83,7 +84,7 @@ export function createFilesystemStore(directory: string): ObjectStore {
       const failure = await replaceFile(path, { bucket: folderOf(bucket), write })
       if (failure !== undefined) {
         // The body is not read at all when there is no place for it.
-        if (!body.locked) await body.cancel()
+        if (!body.locked) await discardBody(body)
         return failure
       }
       const info = await this.head(bucket, key)

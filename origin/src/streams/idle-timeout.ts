@@ -3,6 +3,8 @@
  * store and its buffers without limit.
  */
 
+import { discardBody } from '@media-proxy/shared/discard-body.ts'
+
 export interface IdleTimeoutOptions {
   /**
    * The maximum time that a client may take for one chunk, in milliseconds. With chunks of 64 KiB, this is
@@ -49,7 +51,7 @@ export function withIdleTimeout(
       },
       async cancel(reason) {
         clearTimeout(timer)
-        await reader.cancel(reason)
+        await discardBody(reader, reason)
       },
     },
     { highWaterMark: 0 },

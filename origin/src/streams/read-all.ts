@@ -1,3 +1,4 @@
+import { discardBody } from '@media-proxy/shared/discard-body.ts'
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
 import { freeBuffer } from './free-buffer.ts'
 
@@ -36,6 +37,6 @@ async function readChunk(reader: ReadableStreamDefaultReader<Uint8Array>): Promi
 }
 
 async function tooLong(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<Failure> {
-  await reader.cancel()
+  await discardBody(reader)
   return fail('store-unreachable', 'the object is longer than the store declared')
 }

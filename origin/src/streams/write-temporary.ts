@@ -2,6 +2,7 @@ import { createWriteStream } from 'node:fs'
 import { join } from 'node:path'
 import { Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import { discardBody } from '@media-proxy/shared/discard-body.ts'
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { BodyError } from '@media-proxy/shared/store/body-error.ts'
 import { abortFailure } from '../concurrency/wait.ts'
@@ -31,7 +32,7 @@ export async function writeTemporary(
 ): Promise<TemporaryFile | Failure> {
   const folder = await makeTemporaryFolder(purpose)
   if (isFailure(folder)) {
-    await body.cancel()
+    await discardBody(body)
     return folder
   }
   const path = join(folder.path, 'body')

@@ -2,6 +2,7 @@
  * Conditional requests and ranges of stored objects, including objects that are replaced during the request.
  */
 
+import { discardBody } from '../discard-body.ts'
 import {
   CONDITIONAL_HEADERS,
   checkConditions,
@@ -61,7 +62,7 @@ export async function openConditionally(
         checkConditions(headers, object.info) === undefined &&
         (range === undefined || requestedRange(headers, object.info) !== undefined)
       if (info === undefined || holds) return { kind: 'opened', object }
-      await object.body.cancel()
+      await discardBody(object.body)
       info = object.info
     }
   }

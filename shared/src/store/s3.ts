@@ -1,5 +1,6 @@
 /** An object store with the S3 protocol and Signature Version 4. */
 
+import { discardBody } from '../discard-body.ts'
 import { formatRange } from '../response/conditional.ts'
 import { type Failure, fail, isFailure } from '../response/failure.ts'
 import { decodeObjects, type EncodedInfo, type EncodedObject } from './coding/decoded-objects.ts'
@@ -66,7 +67,7 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
     if (isErrorResponse(outcome))
       return outcome.status === 404 ? undefined : failureOf(outcome, bucket, 'remove')
     if (isFailure(outcome)) return outcome
-    await outcome.body?.cancel()
+    await discardBody(outcome.body)
     return undefined
   }
 
@@ -79,7 +80,7 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
       const outcome = await ask({ method: 'PUT', bucket, url, body: bytes })
       if (isErrorResponse(outcome)) return failureOf(outcome, bucket, 'write')
       if (isFailure(outcome)) return outcome
-      await outcome.body?.cancel()
+      await discardBody(outcome.body)
       return undefined
     },
 
@@ -92,7 +93,7 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
       const outcome = await ask.stream({ bucket, url, body, sizeBytes, contentType })
       if (isErrorResponse(outcome)) return failureOf(outcome, bucket, 'write')
       if (isFailure(outcome)) return outcome
-      await outcome.body?.cancel()
+      await discardBody(outcome.body)
       const etag = outcome.headers.get('etag')
       return etag === null ? {} : { etag }
     },
@@ -120,7 +121,7 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
     async check(bucket, signal) {
       const object = await encoded.get(bucket, PROBE, signal === undefined ? {} : { signal })
       if (isFailure(object)) return object.code === 'not-found' ? undefined : object
-      await object.body.cancel()
+      await discardBody(object.body)
       return undefined
     },
   }
@@ -180,7 +181,7 @@ function encodedObjects(ask: S3Exchange, { toRead, interpretError, timeoutMs }: 
     if (isErrorResponse(response)) return interpretError(response, bucket, signal)
     // The object is readable although HEAD fails: some keys and gateways allow only GET.
     const answer = readAnswer(response, isEmpty ? undefined : { start: 0, end: 0 })
-    await (isFailure(answer) ? response : answer).body?.cancel()
+    await discardBody((isFailure(answer) ? response : answer).body)
     return isFailure(answer) ? failureOf(outcome, bucket) : answer.info
   }
 
@@ -201,7 +202,7 @@ function encodedObjects(ask: S3Exchange, { toRead, interpretError, timeoutMs }: 
     }
     const answer = readAnswer(outcome, range)
     if (!isFailure(answer)) return { ...answer, body: watchBody(answer.body, timeoutMs) }
-    await outcome.body?.cancel()
+    await discardBody(outcome.body)
     const part = answer.code === 'store-misconfigured' ? resolveSuffix(outcome, range) : undefined
     return part === undefined
       ? answer

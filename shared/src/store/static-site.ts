@@ -1,5 +1,6 @@
 /** Static mode: serves a bucket as a web site, from the edge and the origin (contract, section 12). */
 
+import { discardBody } from '../discard-body.ts'
 import { decodeObjectKey, type ObjectKey } from '../request/object-key.ts'
 import { CORS_HEADERS, preflightResponse } from '../response/cors.ts'
 import { type Failure, fail, isFailure } from '../response/failure.ts'
@@ -65,7 +66,7 @@ async function notFound(
   const { etag: _, lastModified: __, ...info } = page.info
   const found = objectResponse(page, { ...headersOf(info, requestId), 'cache-control': 'no-store' })
   if (method !== 'HEAD') return new Response(found.body, { status: 404, headers: found.headers })
-  await found.body?.cancel()
+  await discardBody(found.body)
   return new Response(null, { status: 404, headers: found.headers })
 }
 

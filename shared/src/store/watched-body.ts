@@ -1,3 +1,4 @@
+import { discardBody } from '../discard-body.ts'
 import { fail } from '../response/failure.ts'
 import { BodyError } from './body-error.ts'
 
@@ -35,7 +36,7 @@ export function watchBody(body: ReadableStream<Uint8Array>, timeoutMs: number): 
         }
       },
       async cancel(reason) {
-        await reader.cancel(reason)
+        await discardBody(reader, reason)
       },
     },
     { highWaterMark: 0 },
@@ -71,7 +72,7 @@ export function watchUpload(
       },
       async cancel(reason) {
         clearTimeout(timer)
-        await reader.cancel(reason)
+        await discardBody(reader, reason)
       },
     },
     { highWaterMark: 0 },

@@ -3,6 +3,7 @@
  * they grow, and they are rejected when there is not enough.
  */
 
+import { discardBody } from '@media-proxy/shared/discard-body.ts'
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
 import type { Lane } from '../../concurrency/lane.ts'
 import { resumed } from '../../streams/peek.ts'
@@ -49,7 +50,7 @@ export async function readGrowing(
     while (charged < length) {
       const slot = memory.tryAcquire(STEP_BYTES)
       if (slot === undefined) {
-        await reader.cancel()
+        await discardBody(reader)
         return fail('overloaded', 'no memory for more of a source without a length', RETRY_AFTER)
       }
       releaseWith(signal, slot)

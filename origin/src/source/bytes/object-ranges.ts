@@ -1,3 +1,4 @@
+import { discardBody } from '@media-proxy/shared/discard-body.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { BodyError } from '@media-proxy/shared/store/body-error.ts'
 import {
@@ -34,7 +35,7 @@ export function objectRanges({ store, bucket, key, info, head, signal }: ObjectB
     // Every requested range lies within the size that the object had when it was opened.
     if (isFailure(object)) return object.code === 'range-not-satisfiable' ? REPLACED : object
     if (validatorOf(object.info) === validatorOf(info)) return object
-    await object.body.cancel()
+    await discardBody(object.body)
     return REPLACED
   }
 
@@ -55,7 +56,7 @@ export function objectRanges({ store, bucket, key, info, head, signal }: ObjectB
     if (isFailure(object)) return object
     const { start: gotStart, end: gotEnd } = object.range ?? { start: 0, end: info.sizeBytes - 1 }
     if (gotStart !== range.start || gotEnd !== range.end) {
-      await object.body.cancel()
+      await discardBody(object.body)
       return fail('store-misconfigured', 'the store sent another range than was requested')
     }
     return readAll(object.body, end - start)

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { Readable } from 'node:stream'
+import { discardBody } from '@media-proxy/shared/discard-body.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { writeTemporary } from '../../streams/write-temporary.ts'
 import { createRangeSource, type RangeSource } from './ranges.ts'
@@ -28,7 +29,7 @@ export interface Spooled {
  */
 export async function spool({ body, sizeBytes, maxBytes, signal }: SpoolOptions): Promise<Spooled | Failure> {
   if (sizeBytes !== undefined && sizeBytes > maxBytes) {
-    await body.cancel()
+    await discardBody(body)
     return fail('source-too-large', `${sizeBytes} bytes for a temporary file`)
   }
   let length = 0

@@ -1,5 +1,6 @@
 /** Reads external media as the source of a rendition: small images as a whole, everything else by ranges. */
 
+import { discardBody } from '@media-proxy/shared/discard-body.ts'
 import { strongEtag } from '@media-proxy/shared/response/conditional.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { fileNameOfUrl } from '@media-proxy/shared/response/headers.ts'
@@ -39,7 +40,7 @@ export async function readExternalSource(
   const kind = await sniff(head, fileNameOfUrl(url))
   const known = { url, response, kind }
   if (kind === undefined) {
-    await rest.cancel()
+    await discardBody(rest)
     return sourceOf(known, head, await etagOf(response), memoryRanges(head))
   }
   if (kind.kind === 'image' && (response.sizeBytes ?? 0) <= WHOLE_BYTES) {
@@ -47,7 +48,7 @@ export async function readExternalSource(
     return isFailure(read) ? read : sourceOf(known, read.bytes, read.etag, read.parts)
   }
   if (response.sizeBytes !== undefined && response.offersRanges && !readsWhole) {
-    await rest.cancel()
+    await discardBody(rest)
     const parts = rangesOf({ external, limits }, response, { sizeBytes: response.sizeBytes, head }, signal)
     return { ...sourceOf(known, head, await etagOf(response), parts), isFar: true }
   }
@@ -122,7 +123,7 @@ function rangesOf(
         const all = await external.open(response.url, { signal })
         if (isFailure(all)) return all
         if (isSameFile(all, response)) return all.body
-        await all.body.cancel()
+        await discardBody(all.body)
         whole = readWhole()
       }
       const parts = await whole
@@ -149,7 +150,7 @@ async function readRange(
   if (isFailure(part)) return part
   const isRequestedRange = part.range?.start === start && part.range.end === end - 1
   if (isRequestedRange && isSameFile(part, known)) return readAll(part.body, end - start)
-  await part.body.cancel()
+  await discardBody(part.body)
   return fail('external-unreachable', 'the external server sent another range or another file')
 }
 

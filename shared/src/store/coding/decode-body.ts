@@ -1,3 +1,4 @@
+import { discardBody } from '../../discard-body.ts'
 import { joinChunks } from '../../join-chunks.ts'
 import { type Failure, fail } from '../../response/failure.ts'
 import { BodyError } from '../body-error.ts'
@@ -24,7 +25,7 @@ export async function decodeBody(
 ): Promise<DecodedBody | Failure> {
   const zlib = builtinModule('node:zlib')
   if (zlib === undefined) {
-    await body.cancel()
+    await discardBody(body)
     return fail('store-misconfigured', 'the worker has no zlib: set the compatibility flag nodejs_compat')
   }
   const reader = body.getReader()
@@ -39,7 +40,7 @@ export async function decodeBody(
       length += value.length
     }
   } catch (error) {
-    await reader.cancel()
+    await discardBody(reader)
     if (error instanceof BodyError) return error.failure
     throw error
   }
@@ -130,13 +131,13 @@ function streamOf(held: readonly Uint8Array[], rest: Chunks, reader: Reader): Re
           if (value === undefined) controller.close()
           else controller.enqueue(value)
         } catch (error) {
-          await reader.cancel()
+          await discardBody(reader)
           throw error
         }
       },
       async cancel(reason) {
         // The reader is cancelled first, because this ends the read that the generator may be waiting for.
-        await reader.cancel(reason)
+        await discardBody(reader, reason)
         await rest.return(undefined)
       },
     },

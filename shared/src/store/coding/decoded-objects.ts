@@ -4,6 +4,7 @@
  * read bytes of the object as the next response.
  */
 
+import { discardBody } from '../../discard-body.ts'
 import { resolveRange } from '../../response/conditional.ts'
 import { type Failure, fail, isFailure } from '../../response/failure.ts'
 import type { GetOptions, ObjectInfo, ObjectStore, StoredObject } from '../store.ts'
@@ -44,7 +45,7 @@ export function decodeObjects(
     const { contentEncoding, ...info } = object.info
     const codings = codingsOf(contentEncoding)
     if (isFailure(codings)) {
-      await object.body.cancel()
+      await discardBody(object.body)
       return codings
     }
     if (codings.length === 0) return { ...object, info }
@@ -67,7 +68,7 @@ export function decodeObjects(
       // The decoded size is known only after decoding.
       const object = await get(bucket, key, signal === undefined ? {} : { signal })
       if (isFailure(object)) return object
-      await object.body.cancel()
+      await discardBody(object.body)
       return object.info
     },
   }
@@ -90,7 +91,7 @@ async function openWhole(
     return isFailure(known) || !isEncoded(known) ? object : encoded.get(bucket, key, within)
   }
   if (object.range === undefined || !isEncoded(object.info)) return object
-  await object.body.cancel()
+  await discardBody(object.body)
   return encoded.get(bucket, key, within)
 }
 

@@ -3,6 +3,7 @@
  * list the bucket, so as not to reveal which objects exist.
  */
 
+import { discardBody } from '../../discard-body.ts'
 import { type Failure, fail, isFailure } from '../../response/failure.ts'
 import { bucketUrl, type S3Address } from './address.ts'
 import { type ErrorResponse, failureOf, isErrorResponse } from './error-response.ts'
@@ -37,7 +38,7 @@ export function createErrorInterpreter(
     const outcome = await ask({ method: 'GET', bucket, url, signal })
     if (isFailure(outcome)) return outcome
     if (isErrorResponse(outcome) && outcome.code !== 'AccessDenied') return failureOf(outcome, bucket)
-    if (!isErrorResponse(outcome)) await outcome.body?.cancel()
+    if (!isErrorResponse(outcome)) await discardBody(outcome.body)
     const verdict = !isErrorResponse(outcome)
     listable.set(bucket, { verdict, until: now + REMEMBERED_MS })
     return verdict

@@ -1,6 +1,7 @@
 /** Requests to an S3 endpoint, with signatures, timeouts and retries. */
 
 import { AwsV4Signer } from 'aws4fetch'
+import { discardBody } from '../../discard-body.ts'
 import { type Failure, fail, isFailure } from '../../response/failure.ts'
 import type { RawFetch } from '../raw-fetch.ts'
 import { watchBody, watchUpload } from '../watched-body.ts'
@@ -107,7 +108,7 @@ export function createS3Exchange(options: S3ExchangeOptions): S3Exchange {
           signingKeys,
         )
     if (isFailure(headers)) {
-      await request.body.cancel()
+      await discardBody(request.body)
       return headers
     }
     const outcome = await exchangeStream(request, headers, options)
