@@ -9,10 +9,11 @@ import { isFailure } from '@media-proxy/shared/response/failure.ts'
 const USAGE = `usage: pnpm smoke <URL of a picture> [--within 10] [--exhaust]
 The URL is that of an attachment, as clients get it: pnpm smoke https://media.example.com/attachments/1/2/picture.jpg
 With the key of the service in MEDIA_PROXY_SECRET_KEY the picture is purged too. --exhaust sends up to 3,000 requests, until
-the limit of this machine's address is reached. --within: seconds until what was asked for is to be a hit.`
+the limit of this machine's address is reached. --within gives the number of seconds within which a response
+has to become a cache hit.`
 
-/** How long a response may take to become a cache hit, in milliseconds. */
-let hitWithinMs = 10_000
+/** How long a response may take to become a cache hit, in seconds. */
+const HIT_WITHIN_SECONDS = 10
 const CONCURRENT_REQUESTS = 32
 const MAX_REQUESTS = 3000
 
@@ -21,6 +22,16 @@ interface Answer {
   readonly headers: Headers
   readonly body: Uint8Array
   readonly cache: string
+}
+
+/** What is checked, and how. */
+interface Target {
+  readonly url: URL
+  /** The key of the object that the URL names. */
+  readonly object: string
+  readonly isExhausted: boolean
+  /** How long a response may take to become a cache hit, in milliseconds. */
+  readonly hitWithinMs: number
 }
 
 interface Check {
@@ -38,25 +49,33 @@ try {
       help: { type: 'boolean', short: 'h' },
     },
   })
-  if (values.within !== undefined) hitWithinMs = Number(values.within) * 1000
   if (values.help === true) console.log(USAGE)
-  else await main(positionals, values.exhaust === true)
+  else await main(positionals, { isExhausted: values.exhaust === true, hitWithinMs: withinMs(values.within) })
 } catch (error) {
   console.error(error instanceof Error ? error.message : String(error))
   console.error(USAGE)
   process.exitCode = 1
 }
 
-async function main([url, ...more]: readonly string[], exhaust: boolean): Promise<void> {
+function withinMs(seconds: string | undefined): number {
+  const milliseconds = Number(seconds ?? HIT_WITHIN_SECONDS) * 1000
+  if (milliseconds >= 0) return milliseconds
+  throw new Error(`--within takes a number of seconds, not ${seconds}.`)
+}
+
+async function main(
+  [url, ...more]: readonly string[],
+  options: Pick<Target, 'isExhausted' | 'hitWithinMs'>,
+): Promise<void> {
   if (url === undefined || more.length > 0) throw new Error('Give one URL of a picture.')
-  const object = objectOf(url)
+  const target = { ...options, url: new URL(url), object: objectOf(url) }
   const checks: Check[] = []
   for (const work of [checkHealth, checkHit, checkTogether, checkRange, checkPurge, checkLimit]) {
-    checks.push(...(await work(new URL(url), object, exhaust)))
+    checks.push(...(await work(target)))
   }
   for (const { name, ok, found } of checks) console.log(`${ok ? 'ok    ' : 'FAILED'} ${name}: ${found}`)
   console.log(
-    'What it cost (requests to Durable Objects, rows written) stands in the dashboard of the account.',
+    'The dashboard of the account shows what the checks cost (requests to Durable Objects, rows written).',
   )
   if (checks.some(({ ok }) => !ok)) process.exitCode = 1
 }
@@ -85,7 +104,7 @@ async function ask(url: URL, init: RequestInit = {}): Promise<Answer> {
   return { status, headers, body, cache: headers.get('x-cache') ?? 'none' }
 }
 
-async function becomesHit(url: URL, init: RequestInit = {}): Promise<Answer> {
+async function becomesHit(url: URL, hitWithinMs: number, init: RequestInit = {}): Promise<Answer> {
   const until = Date.now() + hitWithinMs
   for (;;) {
     const answer = await ask(url, init)
@@ -94,7 +113,7 @@ async function becomesHit(url: URL, init: RequestInit = {}): Promise<Answer> {
   }
 }
 
-async function checkHealth(url: URL): Promise<readonly Check[]> {
+async function checkHealth({ url }: Target): Promise<readonly Check[]> {
   const health = await ask(new URL('/_health', url))
   const ready = await ask(new URL('/_ready', url))
   const words = new TextDecoder().decode(ready.body).trim()
@@ -104,10 +123,10 @@ async function checkHealth(url: URL): Promise<readonly Check[]> {
   ]
 }
 
-async function checkHit(url: URL): Promise<readonly Check[]> {
+async function checkHit({ url, hitWithinMs }: Target): Promise<readonly Check[]> {
   const wanted = rendition(url)
   const first = await ask(wanted)
-  const hit = await becomesHit(wanted)
+  const hit = await becomesHit(wanted, hitWithinMs)
   const etag = hit.headers.get('etag') ?? ''
   const again = await ask(wanted, { headers: { 'if-none-match': etag } })
   const same = Buffer.from(first.body).equals(Buffer.from(hit.body))
@@ -122,7 +141,7 @@ async function checkHit(url: URL): Promise<readonly Check[]> {
   ]
 }
 
-async function checkTogether(url: URL): Promise<readonly Check[]> {
+async function checkTogether({ url }: Target): Promise<readonly Check[]> {
   const wanted = rendition(url)
   const answers = await Promise.all(Array.from({ length: CONCURRENT_REQUESTS }, () => ask(wanted)))
   const count = (cache: string) => answers.filter((answer) => answer.cache === cache).length
@@ -131,12 +150,12 @@ async function checkTogether(url: URL): Promise<readonly Check[]> {
   return [{ name: `COALESCED: ${CONCURRENT_REQUESTS} at once`, ok, found }]
 }
 
-async function checkRange(url: URL): Promise<readonly Check[]> {
+async function checkRange({ url, hitWithinMs }: Target): Promise<readonly Check[]> {
   const headers = { range: 'bytes=10-109' }
   const part = await ask(url, { headers })
   const whole = await ask(url)
   const same = Buffer.from(whole.body.subarray(10, 110)).equals(Buffer.from(part.body))
-  const hit = await becomesHit(url, { headers })
+  const hit = await becomesHit(url, hitWithinMs, { headers })
   return [
     { name: 'Range', ok: part.status === 206 && same, found: `${part.status}, ${part.body.length} bytes` },
     {
@@ -147,12 +166,12 @@ async function checkRange(url: URL): Promise<readonly Check[]> {
   ]
 }
 
-async function checkPurge(url: URL, object: string): Promise<readonly Check[]> {
+async function checkPurge({ url, object, hitWithinMs }: Target): Promise<readonly Check[]> {
   const name = 'purge'
   const [secret = ''] = (process.env.MEDIA_PROXY_SECRET_KEY ?? '').split(',')
   if (secret === '') return [{ name, ok: true, found: 'not asked: MEDIA_PROXY_SECRET_KEY is not set' }]
   const wanted = rendition(url)
-  await becomesHit(wanted)
+  await becomesHit(wanted, hitWithinMs)
   const purged = await ask(new URL('/_purge', url), {
     method: 'POST',
     headers: { 'x-internal-secret': secret, 'content-type': 'application/json' },
@@ -169,12 +188,12 @@ async function checkPurge(url: URL, object: string): Promise<readonly Check[]> {
   return [{ name, ok, found: `${purged.status}, then ${answer.cache}` }]
 }
 
-async function checkLimit(url: URL, _: string, exhaust: boolean): Promise<readonly Check[]> {
+async function checkLimit({ url, isExhausted, hitWithinMs }: Target): Promise<readonly Check[]> {
   const wanted = rendition(url)
-  const { headers } = await becomesHit(wanted)
+  const { headers } = await becomesHit(wanted, hitWithinMs)
   const declaredLimit = headers.get('ratelimit-limit')
   const name = 'limits'
-  if (!exhaust)
+  if (!isExhausted)
     return [
       {
         name,

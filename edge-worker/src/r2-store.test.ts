@@ -1,3 +1,4 @@
+import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import { describe, expect, it } from 'vitest'
 import { createR2Store } from './r2-store.ts'
 
@@ -49,4 +50,16 @@ it.each([
   const info = await store.head('static', 'a')
   expect([info].map((known) => 'contentType' in known && known.contentType)).toEqual([reported ?? false])
   expect([info].map((known) => 'cacheControl' in known && known.cacheControl)).toEqual([reported ?? false])
+})
+
+it('a body that stops in the middle errors', async () => {
+  const body = new ReadableStream<Uint8Array>({
+    start(controller) {
+      controller.enqueue(new TextEncoder().encode('some'))
+    },
+  })
+  const whole = { ...objectOf('some bytes'), body }
+  const object = await storeOf({ get: async () => whole }).get('static', 'a')
+  if (isFailure(object)) throw new Error(object.code)
+  await expect(new Response(object.body).text()).rejects.toMatchObject({ failure: { code: 'store-timeout' } })
 })

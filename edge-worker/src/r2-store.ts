@@ -6,12 +6,13 @@ import {
   type EncodedObjects,
 } from '@media-proxy/shared/store/coding/decoded-objects.ts'
 import type { ObjectStore } from '@media-proxy/shared/store/store.ts'
+import { watchBody } from '@media-proxy/shared/store/watched-body.ts'
 import { LateError, within } from './within.ts'
 
 export interface R2StoreOptions {
   /** The largest decoded size of an object, in bytes. */
   readonly maxDecodedBytes: number
-  /** The timeout for a response of the bucket, in milliseconds. */
+  /** The timeout for a response of the bucket, and for each chunk of a body, in milliseconds. */
   readonly timeoutMs: number
 }
 
@@ -20,7 +21,7 @@ export function createR2Store(
   bucket: R2Bucket,
   { maxDecodedBytes, timeoutMs }: R2StoreOptions,
 ): Pick<ObjectStore, 'head' | 'get' | 'check'> {
-  const objects = encodedObjects(bucket, async (asked) => {
+  const objects = encodedObjects(bucket, timeoutMs, async (asked) => {
     try {
       return (await within(timeoutMs, asked)) ?? fail('not-found')
     } catch (error) {
@@ -43,7 +44,7 @@ type Answer = <T>(asked: Promise<T | null>) => Promise<T | Failure>
 /** How often an object may be replaced while a part of it is read. */
 const MAX_REPLACEMENTS = 3
 
-function encodedObjects(bucket: R2Bucket, answer: Answer): EncodedObjects {
+function encodedObjects(bucket: R2Bucket, timeoutMs: number, answer: Answer): EncodedObjects {
   return {
     async head(_, key) {
       const object = await answer(bucket.head(key))
@@ -53,7 +54,7 @@ function encodedObjects(bucket: R2Bucket, answer: Answer): EncodedObjects {
     async get(_, key, { range } = {}) {
       if (range === undefined) {
         const object = await answer(bucket.get(key))
-        return isFailure(object) ? object : { info: infoOf(object), body: object.body }
+        return isFailure(object) ? object : { info: infoOf(object), body: watchBody(object.body, timeoutMs) }
       }
       for (let replaced = 0; replaced < MAX_REPLACEMENTS; replaced += 1) {
         // For a range beyond the end, the bucket silently returns the whole object, so the size is read
@@ -72,7 +73,8 @@ function encodedObjects(bucket: R2Bucket, answer: Answer): EncodedObjects {
         )
         if (isFailure(object)) return object
         // Without a body, the object was replaced between the two requests, and the size may be different.
-        if ('body' in object) return { info: infoOf(object), range: part, body: object.body }
+        if ('body' in object)
+          return { info: infoOf(object), range: part, body: watchBody(object.body, timeoutMs) }
       }
       return fail('store-unreachable', 'the object changed during each read')
     },

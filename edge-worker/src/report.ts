@@ -14,7 +14,10 @@ export interface ReportOptions {
   readonly requests: AnalyticsEngineDataset | undefined
 }
 
-/** Reports a request. Neither record contains paths, queries, signatures or client addresses. */
+/**
+ * Reports a request. Neither record contains paths, signatures or client addresses. Of a query, the log record
+ * of a rejected request contains the value that was rejected.
+ */
 export function report(handled: Handled, { ordinaryRatio, requests }: ReportOptions): void {
   const ordinary = isOrdinary(handled)
   if (ordinary && Math.random() >= ordinaryRatio) return

@@ -57,7 +57,7 @@ const gateways = new Map<string, Gateway>()
 
 export default {
   async fetch(request, bindings, context) {
-    try {
+    return answerDefects(request, async () => {
       isolate ??= await prepare(bindings)
       const { settings, keys } = isolate
       if (!settings.ok || keys === undefined) return faultyConfiguration(settings, request)
@@ -68,13 +68,21 @@ export default {
         requests: bindings.REQUESTS,
       })
       return handled.response
-    } catch (error) {
-      const requestId = requestIdOf(request.headers)
-      console.error({ message: 'a defect, answered with 500', requestId, error: String(error) })
-      return failureResponse(fail('defect'), requestId)
-    }
+    })
   },
 } satisfies ExportedHandler<Bindings>
+
+/** Answers a request. An exception is a defect of the worker, and is logged with its stack trace. */
+async function answerDefects(request: Request, answer: () => Promise<Response>): Promise<Response> {
+  try {
+    return await answer()
+  } catch (error) {
+    const requestId = requestIdOf(request.headers)
+    const described = error instanceof Error ? (error.stack ?? String(error)) : String(error)
+    console.error({ message: 'a defect, answered with 500', requestId, error: described })
+    return failureResponse(fail('defect'), requestId)
+  }
+}
 
 function faultyConfiguration(settings: LoadedSettings, request: Request): Response {
   console.error({ message: 'the configuration has faults', faults: settings.ok ? [] : settings.faults })
@@ -84,19 +92,21 @@ function faultyConfiguration(settings: LoadedSettings, request: Request): Respon
 /** The entrypoint behind the platform's cache, for the driver `workers-cache`. Not reachable from outside. */
 export class CachedMedia extends WorkerEntrypoint<Bindings> {
   override async fetch(request: Request): Promise<Response> {
-    isolate ??= await prepare(this.env)
-    const { settings, keys } = isolate
-    if (!settings.ok || keys === undefined) return faultyConfiguration(settings, request)
-    const { config } = settings
-    return handleMiss(
-      {
-        origin: originOf(config, keys, this.env),
-        limiter: limiterOf(config, this.env),
-        freshSeconds: config.cache.edgeSeconds,
-        notFoundSeconds: config.cache.notFoundSeconds,
-      },
-      request,
-    )
+    return answerDefects(request, async () => {
+      isolate ??= await prepare(this.env)
+      const { settings, keys } = isolate
+      if (!settings.ok || keys === undefined) return faultyConfiguration(settings, request)
+      const { config } = settings
+      return handleMiss(
+        {
+          origin: originOf(config, keys, this.env),
+          limiter: limiterOf(config, this.env),
+          freshSeconds: config.cache.edgeSeconds,
+          notFoundSeconds: config.cache.notFoundSeconds,
+        },
+        request,
+      )
+    })
   }
 
   async purge(tags: readonly string[]): Promise<boolean> {

@@ -121,6 +121,22 @@ describe('a rendition in Workers Cache', () => {
     expect((await delivered(inside(image()).entrypoint(status))).cache).toBe(cache)
   })
 
+  it('has the rest of its lifetime for a client, after its time in the cache', async () => {
+    const { entrypoint } = inside(image({ [LIFETIME_HEADER]: '60' }))
+    const aged: InnerEntrypoint = {
+      ...entrypoint('HIT'),
+      async fetch(url, init) {
+        const response = await entrypoint('HIT').fetch(url, init)
+        const headers = new Headers(response.headers)
+        headers.set('age', '45')
+        return new Response(response.body, { headers })
+      },
+    }
+    const maxAge = async (inner: InnerEntrypoint) =>
+      (await delivered(inner)).response.headers.get('cache-control')?.match(/max-age=\d+/)?.[0]
+    expect([await maxAge(entrypoint('HIT')), await maxAge(aged)]).toEqual(['max-age=60', 'max-age=15'])
+  })
+
   it('is validated outside the cache, for each client', async () => {
     const known = await delivered(inside(image()).entrypoint('HIT'), { 'if-none-match': '"e"' })
     expect(known.response.status).toBe(304)

@@ -87,12 +87,18 @@ export async function deliverByWorkersCache(
     sizeBytes: Number(own['content-length']),
     etag: own.etag,
     lastModified: lastModified === undefined ? undefined : new Date(lastModified),
-    validatedAt: now(),
+    validatedAt: now() - 1000 * ageOf(response),
     fresh: true,
     usable: true,
     body: response.body,
   }
   return { response: fromCache(answer, viewOf({ now }, deliveryRequest), exchange), cache }
+}
+
+/** Returns for how long the platform has cached a response, in seconds. */
+function ageOf({ headers }: Response): number {
+  const age = Number(headers.get('age') ?? 0)
+  return Number.isFinite(age) ? age : 0
 }
 
 export interface InnerOptions {

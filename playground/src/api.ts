@@ -14,6 +14,7 @@ import {
   failureOfError,
   failureOfResponse,
 } from '@media-proxy/shared/client/client-failure.ts'
+import { decodeSegment } from './decode-segment.ts'
 
 export interface Session {
   readonly trusted: boolean
@@ -101,8 +102,12 @@ export function upload(
 
 async function readKept({ status, responseText }: XMLHttpRequest): Promise<Kept | ClientFailure> {
   if (status !== 200) return failureOfResponse(new Response(responseText, { status }))
-  const kept = asOwn<Kept>('path')(JSON.parse(responseText))
-  return kept ?? { failure: 'unexpected', message: 'an answer of another form' }
+  const unexpected = { failure: 'unexpected', message: 'an answer of another form' } as const
+  try {
+    return asOwn<Kept>('path')(JSON.parse(responseText)) ?? unexpected
+  } catch {
+    return unexpected
+  }
 }
 
 export type ObjectLocation =
@@ -126,13 +131,4 @@ export function locationOf(source: string, bucket: string): ObjectLocation {
   const key = path.slice(1).split('/').map(decodeSegment).join('/')
   if (/^(attachments|themes|entrance-sounds)\//.test(key)) return { type: 's3', bucket, key }
   return { type: 's3', bucket, key: key.replace(/\.[a-z]+$/i, '').replace(/\/a_(?=[^/]+$)/, '/') }
-}
-
-function decodeSegment(segment: string): string {
-  try {
-    return decodeURIComponent(segment)
-  } catch {
-    // The service rejects such a path and reports why.
-    return segment
-  }
 }

@@ -7,19 +7,23 @@ import { byId, show } from './dom.ts'
 /** A clip that takes less time is complete before any progress would be visible. */
 const POLL_MS = 700
 
-/** Shows a progress bar until the signal fires. Shows none when the service reports no progress. */
+/**
+ * Shows a progress bar until the signal fires. The service does not report whose clips it encodes, so the bar
+ * shows the one that started first. Shows none when the service reports no progress.
+ */
 export function watchClip(signal: AbortSignal): void {
   const bar = byId('progress', HTMLProgressElement)
-  const timer = setInterval(async () => {
+  let timer = setTimeout(poll, POLL_MS)
+  async function poll(): Promise<void> {
     const answer = await clipProgress()
-    if (signal.aborted) return
-    if (isClientFailure(answer)) return clearInterval(timer)
+    if (signal.aborted || isClientFailure(answer)) return
     const [share] = answer.clips
     show(bar, share !== undefined)
     bar.value = share ?? 0
-  }, POLL_MS)
+    timer = setTimeout(poll, POLL_MS)
+  }
   signal.addEventListener('abort', () => {
-    clearInterval(timer)
+    clearTimeout(timer)
     show(bar, false)
   })
 }

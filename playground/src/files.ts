@@ -1,5 +1,6 @@
 /** Lists the objects of the store by folder. The service lists only the first few hundred. */
 
+import { decodeSegment } from './decode-segment.ts'
 import { byId, h } from './dom.ts'
 
 interface Folder {
@@ -42,14 +43,14 @@ function folderOf(paths: readonly string[]): Folder {
       folder.folders.set(name, inner)
       folder = inner
     }
-    folder.files.push({ name: decoded(names.at(-1) ?? ''), path })
+    folder.files.push({ name: decodeSegment(names.at(-1) ?? ''), path })
   }
   return root
 }
 
 function render({ folders, files }: Folder, onChoose: (path: string) => void): readonly HTMLElement[] {
   const inner = [...folders].map(([name, folder]) => {
-    const details = h('details', {}, h('summary', {}, `${decoded(name)}/`))
+    const details = h('details', {}, h('summary', {}, `${decodeSegment(name)}/`))
     details.append(h('div', { class: 'folder' }, ...render(folder, onChoose)))
     return details
   })
@@ -59,12 +60,4 @@ function render({ folders, files }: Folder, onChoose: (path: string) => void): r
     return button
   })
   return [...inner, ...own]
-}
-
-function decoded(segment: string): string {
-  try {
-    return decodeURIComponent(segment)
-  } catch {
-    return segment
-  }
 }

@@ -134,20 +134,23 @@ function renderAll(): void {
 }
 
 async function renderSource(signal: AbortSignal): Promise<void> {
-  base = isExternal(state.source) ? await signed(state.source) : state.source
-  if (signal.aborted || base === undefined) return
+  base = undefined
+  const path = isExternal(state.source) ? await signed(state.source, signal) : state.source
+  if (signal.aborted || path === undefined) return
+  base = path
   renderUrl()
   void renderRendition()
   // The original of an asset is its largest rendition in the
   // format of the source, which is known only from the metadata.
   const described = renderDescription(signal)
   const metadata = familyOf(state.source) === 'asset' ? await described : undefined
-  await renderOriginal(originalUrl(base, metadata), signal)
+  if (!signal.aborted) await renderOriginal(originalUrl(path, metadata), signal)
 }
 
-async function signed(url: string): Promise<string | undefined> {
+async function signed(url: string, signal: AbortSignal): Promise<string | undefined> {
   const answer = await signUrl(url)
   if (!isClientFailure(answer)) return answer.path
+  if (signal.aborted) return undefined
   stage.reject(answer.status, answer.message)
   if (answer.failure === 'unauthorized') show(byId('secret-field', HTMLDivElement), true)
   return undefined
@@ -165,9 +168,11 @@ async function renderRendition(): Promise<void> {
     const loaded = await load(urlOf(base, state), signal, IMAGES_AND_VIDEOS)
     waiting.abort()
     if (signal.aborted) return
-    rendition = loaded.ok
+    const shown = loaded.ok
       ? await stage.showRendition(loaded)
       : { loaded, width: undefined, height: undefined }
+    if (signal.aborted) return
+    rendition = shown
     if (!loaded.ok) stage.reject(loaded.status, await reasonOf(loaded))
     renderKnown()
     stage.busy(false)
@@ -202,7 +207,9 @@ async function renderOriginal(url: string, signal: AbortSignal): Promise<void> {
     videoControls.setKind(player)
     if (player === 'video' && familyOf(state.source) === 'transformation' && base !== undefined)
       void openSheet(base, signal)
-    original = await stage.showOriginal(loaded)
+    const shown = await stage.showOriginal(loaded)
+    if (signal.aborted) return
+    original = shown
     const crops = familyOf(state.source) !== 'file' && player === undefined && original.width !== undefined
     show(byId('focus-toggle', HTMLButtonElement), crops)
     renderControls()

@@ -30,6 +30,11 @@ describe('the snippets', () => {
     expect(snippet('URL', BASE + state.source, state)).toBe(BASE + expected)
   })
 
+  it('keep a segment with an invalid percent-encoding', () => {
+    const state = of('/attachments/1/100%.png', { width: '64' })
+    for (const language of LANGUAGES) expect(snippet(language, BASE + state.source, state)).toContain('100')
+  })
+
   it('escape the quotes of their language', () => {
     const state = of(`/attachments/1/it's "x".png`, { width: '64', height: '32' })
     expect(snippet('curl', BASE + state.source, state)).toContain(String.raw`it'\''s`)

@@ -2,6 +2,7 @@
 
 import { densitySrcset, widthSrcset } from '@media-proxy/shared/client/srcset.ts'
 import { PARAMETER_GUIDE } from '@media-proxy/shared/request/parameter-guide.ts'
+import { decodeSegment } from './decode-segment.ts'
 import { familyOf, isExternal, queryOf, type State, urlOf, withQuery } from './state.ts'
 
 export const LANGUAGES = ['URL', 'curl', 'img', 'picture', 'CSS', 'TypeScript'] as const
@@ -96,7 +97,7 @@ function literalOf(name: string, value: string): string {
 /** Returns the call of the URL builder for a path of the store. */
 function callOf(source: string, braces: string): string {
   const [path = ''] = source.split('?')
-  const [, first = '', ...rest] = path.split('/').map((segment) => decodeURIComponent(segment))
+  const [, first = '', ...rest] = path.split('/').map(decodeSegment)
   const text = (value: string | undefined) => JSON.stringify(value ?? '')
   const { name, options } = splitExtension(rest.at(-1) ?? '', braces)
   switch (first) {
@@ -125,7 +126,7 @@ function splitExtension(file: string, braces: string): { readonly name: string; 
 }
 
 function fileNameOf({ source, parameters }: State): string {
-  const last = decodeURIComponent((source.split(/[?#]/)[0] ?? '').split('/').at(-1) ?? '')
+  const last = decodeSegment((source.split(/[?#]/)[0] ?? '').split('/').at(-1) ?? '')
   const stem = last.replace(/\.[a-z0-9]+$/i, '').replace(/[^A-Za-z0-9_-]+/g, '-') || 'media'
   const format =
     parameters.format === undefined || parameters.format === 'auto' ? undefined : parameters.format

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { type Finding, failed, ok, warning } from './finding.ts'
+import { localUrl } from './local-url.ts'
 
 /** Checks whether a port is free, or in use by this service. */
 export async function checkPort(
@@ -46,9 +47,8 @@ async function tryToListen(host: string, port: number): Promise<string | undefin
 }
 
 async function answersHealth(host: string, port: number): Promise<boolean> {
-  const address = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host.includes(':') ? `[${host}]` : host
   try {
-    const response = await fetch(`http://${address}:${port}/_health`, { signal: AbortSignal.timeout(2000) })
+    const response = await fetch(`${localUrl(host, port)}/_health`, { signal: AbortSignal.timeout(2000) })
     return response.ok && (await response.text()) === 'OK'
   } catch {
     // The program on this port does not speak HTTP, or does not respond in time, so it is not this service.

@@ -1,5 +1,6 @@
 import type { Config } from '@media-proxy/shared/config/schema.ts'
 import { type Finding, ok, warning } from './finding.ts'
+import { localUrl } from './local-url.ts'
 
 const TIMEOUT_MS = 2000
 const UNTRUSTED = /^media_proxy_gate_untrusted_proxies_total(?:\{[^}]*\})? (\d+)/m
@@ -10,7 +11,7 @@ const UNTRUSTED = /^media_proxy_gate_untrusted_proxies_total(?:\{[^}]*\})? (\d+)
  */
 export async function checkRunning({ host, port, secretKey }: Config): Promise<readonly Finding[]> {
   const check = 'clients'
-  const metrics = await readMetrics(`http://${host}:${port}/_metrics`, secretKey[0])
+  const metrics = await readMetrics(`${localUrl(host, port)}/_metrics`, secretKey[0])
   if (metrics === undefined) return []
   const requests = Number(UNTRUSTED.exec(metrics)?.[1] ?? 0)
   if (requests === 0) return [ok(check, 'no untrusted proxy was seen')]

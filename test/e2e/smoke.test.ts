@@ -54,3 +54,8 @@ it('asks for the URL of an attachment', async () => {
   const { code, lines } = await smoke(`${service.url}/avatars/1/a.png`)
   expect([code, lines[0]]).toEqual([1, 'This is no attachment: asset.'])
 })
+
+it('rejects a time that is no number', async () => {
+  const { code, lines } = await smoke(`${service.url}/attachments/1/a.png`, '--within', 'soon')
+  expect([code, lines[0]]).toEqual([1, '--within takes a number of seconds, not soon.'])
+})

@@ -15,8 +15,8 @@ export interface PoolOptions {
   /** A process is replaced after this many jobs, or bytes, to reclaim what its decoders leak. */
   readonly renewAfterJobs: number
   readonly renewAfterBytes: number
-  /** How long a process beyond the warm ones is kept without a job, in milliseconds. */
-  readonly idleMs: number
+  /** How long a process beyond the warm ones is kept without a job, in milliseconds. Unlimited by default. */
+  readonly idleMs?: number
   readonly onReady?: () => void
   readonly onEnd: (end: ProcessEnd, process: EngineProcess) => void
 }
@@ -277,8 +277,8 @@ class ProcessPool implements Pool {
    * Ends idle processes beyond the warm ones. Those at the front are taken last, so they stay idle longest.
    */
   #trimLater(): void {
-    if (this.#idleTimer !== undefined) return
     const { warm, idleMs } = this.#options
+    if (this.#idleTimer !== undefined || idleMs === undefined) return
     this.#idleTimer = setTimeout(() => {
       this.#idleTimer = undefined
       for (const process of [...this.#idle]) {

@@ -83,7 +83,6 @@ class BatchingClassifier implements Classifier {
       most: 1,
       renewAfterJobs: RENEW_AFTER_JOBS,
       renewAfterBytes: Number.POSITIVE_INFINITY,
-      idleMs: Number.MAX_SAFE_INTEGER,
       onReady: () => this.#setReady(),
       onEnd: ({ cause }) => this.#setLost(cause.kind === 'crashed' ? cause.detail : cause.kind),
     })

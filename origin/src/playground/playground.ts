@@ -35,15 +35,16 @@ export function createPlayground(options: PlaygroundOptions): Playground {
   let files: Promise<PlaygroundFiles> | undefined
   const bundled = () => {
     // Imported on demand, because without a playground no bundler has to be installed.
-    files ??= import('@media-proxy/playground/build.ts').then(({ buildPlayground }) => buildPlayground())
+    files ??= buildFiles().catch((error) => {
+      files = undefined
+      throw error
+    })
     return files
   }
   if (hasPlayground(options.config)) {
-    // Builds the page before the first visit. If that fails,
-    // the first visit builds it again and reports the failure.
-    bundled().catch(() => {
-      files = undefined
-    })
+    // Builds the page before the first visit. If that fails, each visit builds it again, and reports the
+    // failure.
+    bundled().catch(() => undefined)
   }
   return async (request, exchange) => {
     if (request.resource === 'entrance') return answerEntrance(request, exchange, options)
@@ -52,6 +53,11 @@ export function createPlayground(options: PlaygroundOptions): Playground {
     answer.response.headers.delete('access-control-allow-origin')
     return answer
   }
+}
+
+async function buildFiles(): Promise<PlaygroundFiles> {
+  const { buildPlayground } = await import('@media-proxy/playground/build.ts')
+  return buildPlayground()
 }
 
 function answerEntrance(

@@ -3,6 +3,8 @@
 import { readBody } from '@media-proxy/shared/request/read-body.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type * as z from 'zod'
+import { startDeadline } from '../concurrency/deadline.ts'
+import { waitFor } from '../concurrency/wait.ts'
 import { discard } from '../streams/discard.ts'
 import type { Exchange } from './exchange.ts'
 
@@ -14,7 +16,8 @@ const MAX_DEPTH = 64
 const MAX_VALUES = 10_000
 
 /**
- * Reads a JSON body and checks it against a schema. Fails with `source-too-large`, `bad-json` or `bad-field`.
+ * Reads a JSON body and checks it against a schema. Fails with `source-too-large`, `upload-too-slow`,
+ * `bad-json` or `bad-field`.
  */
 export async function readJsonBody<T>(
   exchange: Exchange,
@@ -41,7 +44,10 @@ export async function readJsonBody<T>(
   )
 }
 
-/** Reads a body up to a limit. Fails with `source-too-large`. */
+/** The longest time that the body of an internal request may take, in milliseconds. */
+const MAX_BODY_MS = 30_000
+
+/** Reads a body up to a limit. Fails with `source-too-large` or `upload-too-slow`. */
 export async function readInternalBody(
   exchange: Exchange,
   maxBytes: number,
@@ -51,7 +57,11 @@ export async function readInternalBody(
     await discard(exchange)
     return fail('source-too-large', `${declared} bytes of body`)
   }
-  return readBody(exchange.body ?? [], maxBytes)
+  using deadline = startDeadline(exchange.signal, MAX_BODY_MS)
+  const read = await waitFor(readBody(exchange.body ?? [], maxBytes), deadline.signal)
+  return isFailure(read) && read.code === 'deadline'
+    ? fail('upload-too-slow', `no complete body within ${MAX_BODY_MS} ms`)
+    : read
 }
 
 const QUOTE = 0x22

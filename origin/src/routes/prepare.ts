@@ -30,12 +30,12 @@ export async function servePrepare(
   const body = await readJsonBody(exchange, prepareSchema, MAX_BODY_BYTES)
   if (isFailure(body)) return body
   const requests: (readonly [path: string, request: Preparable])[] = []
-  for (const path of body.renditions) {
+  for (const [index, path] of body.renditions.entries()) {
     const request = URL.canParse(path, BASE)
       ? parseRequest(new URL(path, BASE), { accept: null, assets: false, ...(presetOf && { presetOf }) })
       : fail('bad-field')
     if (isFailure(request) || !isRenditionOf(request, body.object))
-      return fail('bad-field', `no rendition of the object: ${path.slice(0, 100)}`)
+      return fail('bad-field', `renditions.${index} is no rendition of the object`)
     requests.push([path, request])
   }
   const states = requests.map(([path, request]) => ({ path, state: preparation.add(request) }))

@@ -4,6 +4,7 @@ import { open } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import { discardBody } from '@media-proxy/shared/discard-body.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { abortFailure } from '../../concurrency/wait.ts'
 import { writeTemporary } from '../../streams/write-temporary.ts'
 import { createRangeSource, type RangeSource } from './ranges.ts'
 
@@ -44,6 +45,10 @@ export async function spool({ body, sizeBytes, maxBytes, signal }: SpoolOptions)
     signal,
   })
   if (isFailure(file)) return file
+  if (signal.aborted) {
+    await file.remove()
+    return abortFailure(signal)
+  }
   // Nothing waits for the removal, because no reader is left.
   signal.addEventListener('abort', () => void file.remove(), { once: true })
   const parts = createRangeSource({
@@ -52,8 +57,10 @@ export async function spool({ body, sizeBytes, maxBytes, signal }: SpoolOptions)
       const opened = await open(file.path, 'r')
       try {
         const part = new Uint8Array(end - start)
-        await opened.read(part, 0, part.length, start)
-        return part
+        const { bytesRead } = await opened.read(part, 0, part.length, start)
+        return bytesRead === part.length
+          ? part
+          : fail('defect', `${bytesRead} of ${part.length} bytes of a temporary file`)
       } finally {
         await opened.close()
       }
