@@ -39,7 +39,7 @@ const ENCODERS: readonly Mutant[] = [
   ),
   mutant(
     'a small WebP is made of the nearest pixels',
-    'libav/webp-still.ts',
+    'libav/scale-frame.ts',
     '(SWS_LANCZOS |',
     '(constants.SWS_POINT |',
   ),

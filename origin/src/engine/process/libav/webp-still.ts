@@ -17,7 +17,6 @@
  */
 
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
-import type { AVPixelFormat, SwsFlags } from 'node-av/constants'
 import type { Frame } from 'node-av/lib'
 import type { Size } from '../../../media/size.ts'
 import { codecNamed } from './codec-names.ts'
@@ -26,6 +25,7 @@ import { hasEncoder, openEncoder } from './encoder.ts'
 import { asFailure } from './libav-rejection.ts'
 import type { Libav } from './load.ts'
 import { isPixelFormat, pixelName } from './pixels.ts'
+import { scaleFrame } from './scale-frame.ts'
 
 /** The decoders that are used, by the format of the source. */
 const DECODERS = { png: 'png', webp: 'webp', jpeg: 'mjpeg' } as const
@@ -103,20 +103,20 @@ const TRANSPARENT: ReadonlySet<string> = new Set(['rgba', 'argb', 'pal8', 'ya8',
 function scaleStill(libav: Libav, frame: Frame, size: Size): Frame | undefined {
   const { constants } = libav
   const name = pixelName(libav, frame)
-  if (YUV.has(name)) return convert(libav, frame, size, constants.AV_PIX_FMT_YUV420P)
-  if (OPAQUE.has(name)) return convert(libav, frame, size, constants.AV_PIX_FMT_BGRA)
+  if (YUV.has(name)) return scaleFrame(libav, frame, size, constants.AV_PIX_FMT_YUV420P)
+  if (OPAQUE.has(name)) return scaleFrame(libav, frame, size, constants.AV_PIX_FMT_BGRA)
   return TRANSPARENT.has(name) ? scaleTransparent(libav, frame, size) : undefined
 }
 
 /** Scales with the colours multiplied by alpha, so that those of transparent pixels do not show. */
 function scaleTransparent(libav: Libav, frame: Frame, size: Size): Frame | undefined {
   const { constants } = libav
-  using rgba = convert(libav, frame, frame, constants.AV_PIX_FMT_BGRA)
+  using rgba = scaleFrame(libav, frame, frame, constants.AV_PIX_FMT_BGRA)
   const pixels = rgba?.data?.[0]
   if (rgba === undefined || pixels === undefined) return undefined
   if (rgba.width === size.width && rgba.height === size.height) return rgba.clone() ?? undefined
   const isTransparent = multiplyByAlpha(pixels)
-  const scaled = convert(libav, rgba, size, constants.AV_PIX_FMT_BGRA)
+  const scaled = scaleFrame(libav, rgba, size, constants.AV_PIX_FMT_BGRA)
   const result = scaled?.data?.[0]
   if (isTransparent && result !== undefined) divideByAlpha(result)
   return scaled
@@ -147,37 +147,6 @@ function divideByAlpha(bgra: Buffer): void {
       bgra[channel] = Math.min(OPAQUE_ALPHA, value)
     }
   }
-}
-
-/** Converts to another size and format. The caller frees the result. Undefined when libav cannot. */
-function convert(
-  { library, constants }: Libav,
-  frame: Frame,
-  { width, height }: Size,
-  format: AVPixelFormat,
-): Frame | undefined {
-  const from = frame.format
-  if (!isPixelFormat(from, frame)) return undefined
-  using stack = new DisposableStack()
-  const converted = stack.adopt(new library.Frame(), (each) => each.free())
-  converted.alloc()
-  converted.width = width
-  converted.height = height
-  converted.format = format
-  const scaler = stack.adopt(new library.SoftwareScaleContext(), (each) => each.freeContext())
-  scaler.getContext(frame.width, frame.height, from, width, height, format, scalerFlags(constants))
-  if (converted.getBuffer() < 0 || scaler.scaleFrameSync(converted, frame) < 0) return undefined
-  return converted.clone() ?? undefined
-}
-
-/**
- * The filter is the one that Sharp uses. Chroma keeps its full resolution in between, and sums are rounded
- * instead of cut off.
- */
-function scalerFlags(constants: Libav['constants']): SwsFlags {
-  const { SWS_LANCZOS, SWS_FULL_CHR_H_INP, SWS_FULL_CHR_H_INT, SWS_ACCURATE_RND } = constants
-  // node-av gives each flag a type of its own, and none to their sum.
-  return (SWS_LANCZOS | SWS_FULL_CHR_H_INP | SWS_FULL_CHR_H_INT | SWS_ACCURATE_RND) as SwsFlags
 }
 
 /** Encodes a frame of BGRA or YUV 4:2:0. Undefined when this build has no encoder of WebP. */
