@@ -53,7 +53,7 @@ export function observeExternal(external: ExternalFetch, observer: Observer): Ex
 export function observeSources(reader: SourceReader, { metrics }: Observer): SourceReader {
   return {
     locate: (...args) => reader.locate(...args),
-    startAnew: (names) => reader.startAnew(names),
+    forget: (names) => reader.forget(names),
     open(location) {
       const handle = reader.open(location)
       metrics.count('media_proxy.source.opens', { role: handle.leader ? 'leader' : 'follower' })

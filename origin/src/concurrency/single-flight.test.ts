@@ -1,24 +1,24 @@
 import { describe, expect, it } from 'vitest'
-import { createCoalescer } from './single-flight.ts'
+import { createSingleFlight } from './single-flight.ts'
 
-describe('the coalescer', () => {
+describe('single flight', () => {
   it('runs concurrent calls with the same key once', async () => {
-    const coalescer = createCoalescer<number>()
+    const flight = createSingleFlight<number>()
     let starts = 0
     const start = async () => {
       starts += 1
       return 7
     }
-    const handles = Array.from({ length: 100 }, () => coalescer.join('key', start))
+    const handles = Array.from({ length: 100 }, () => flight.join('key', start))
     expect(await Promise.all(handles.map((handle) => handle.value))).toEqual(new Array(100).fill(7))
     expect(handles.filter((handle) => handle.leader)).toHaveLength(1)
     expect(starts).toBe(1)
     for (const handle of handles) handle.release()
-    expect(coalescer.size).toBe(0)
+    expect(flight.size).toBe(0)
   })
 
   it('continues while one caller waits, and is cancelled when the last one leaves', () => {
-    const coalescer = createCoalescer<never>()
+    const flight = createSingleFlight<never>()
     let cancelled = false
     const start = (signal: AbortSignal) => {
       signal.addEventListener('abort', () => {
@@ -26,8 +26,8 @@ describe('the coalescer', () => {
       })
       return new Promise<never>(() => undefined)
     }
-    const first = coalescer.join('key', start)
-    const second = coalescer.join('key', start)
+    const first = flight.join('key', start)
+    const second = flight.join('key', start)
     first.release()
     first.release()
     expect(cancelled).toBe(false)
@@ -36,19 +36,19 @@ describe('the coalescer', () => {
   })
 
   it('lets no caller join a cancelled call', async () => {
-    const coalescer = createCoalescer<number>()
-    coalescer.join('key', () => new Promise<number>(() => undefined)).release()
-    const next = coalescer.join('key', async () => 2)
+    const flight = createSingleFlight<number>()
+    flight.join('key', () => new Promise<number>(() => undefined)).release()
+    const next = flight.join('key', async () => 2)
     expect(next.leader).toBe(true)
     expect(await next.value).toBe(2)
   })
 
   it('shares an error with the waiting callers, and does not keep it', async () => {
-    const coalescer = createCoalescer<number>()
+    const flight = createSingleFlight<number>()
     const fails = () => Promise.reject(new Error('no'))
-    const handles = [coalescer.join('key', fails), coalescer.join('key', fails)]
+    const handles = [flight.join('key', fails), flight.join('key', fails)]
     for (const handle of handles) await expect(handle.value).rejects.toThrow('no')
     for (const handle of handles) handle.release()
-    expect(await coalescer.join('key', async () => 1).value).toBe(1)
+    expect(await flight.join('key', async () => 1).value).toBe(1)
   })
 })

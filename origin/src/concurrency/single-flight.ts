@@ -4,7 +4,7 @@
  * released its value.
  */
 
-export interface Coalescer<T> {
+export interface SingleFlight<T> {
   /**
    * Joins the work of a key, or starts it. The caller has to `release` the
    * handle exactly once, when it no longer needs the value or no longer waits
@@ -16,7 +16,7 @@ export interface Coalescer<T> {
    * Detaches the calls in flight of these keys. They continue for the callers that have joined them. Later
    * callers start a new call.
    */
-  startAnew(isConcerned: (key: string) => boolean): void
+  forget(isConcerned: (key: string) => boolean): void
   /** The number of calls in flight that can be joined. */
   readonly size: number
 }
@@ -40,7 +40,7 @@ interface Call<T> {
   finished: boolean
 }
 
-export function createCoalescer<T>(): Coalescer<T> {
+export function createSingleFlight<T>(): SingleFlight<T> {
   const calls = new Map<string, Call<T>>()
 
   function leave(key: string, call: Call<T>, finished: boolean): void {
@@ -70,7 +70,7 @@ export function createCoalescer<T>(): Coalescer<T> {
       }
     },
     has: (key) => calls.has(key),
-    startAnew(isConcerned) {
+    forget(isConcerned) {
       for (const key of calls.keys()) if (isConcerned(key)) calls.delete(key)
     },
     get size() {

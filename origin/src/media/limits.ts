@@ -1,4 +1,4 @@
-import { type Failure, failOpenly } from '@media-proxy/shared/response/failure.ts'
+import { type Failure, failWithHint } from '@media-proxy/shared/response/failure.ts'
 
 /** The limits on a source, checked before any of it is decoded. */
 export interface MediaLimits {
@@ -39,14 +39,17 @@ export interface DeclaredSize {
 export function validateDeclaredSize(declared: DeclaredSize, limits: MediaLimits): Failure | undefined {
   const { width, height, bands, bytesPerSample, decodedFrames } = declared
   if (Math.max(width, height) > limits.sidePixels)
-    return failOpenly(
+    return failWithHint(
       'too-large-dimensions',
       `${width} x ${height} pixels, at most ${limits.sidePixels} a side`,
     )
   if (decodedFrames > limits.frames)
-    return failOpenly('too-many-frames', `${decodedFrames} frames, at most ${limits.frames}`)
+    return failWithHint('too-many-frames', `${decodedFrames} frames, at most ${limits.frames}`)
   const bytes = width * height * bands * bytesPerSample
   return bytes > limits.decodedBytes
-    ? failOpenly('too-large-dimensions', `a frame decodes to ${bytes} bytes, at most ${limits.decodedBytes}`)
+    ? failWithHint(
+        'too-large-dimensions',
+        `a frame decodes to ${bytes} bytes, at most ${limits.decodedBytes}`,
+      )
     : undefined
 }

@@ -10,7 +10,7 @@ import { dirname, join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { encodeKey } from '@media-proxy/shared/request/object-key.ts'
-import { type Failure, fail, failOpenly, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { type Failure, fail, failWithHint, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { Exchange } from '../routes/exchange.ts'
 import { discard } from '../streams/discard.ts'
 
@@ -56,7 +56,7 @@ export async function keepUpload(exchange: Exchange, options: UploadOptions): Pr
 
 async function write(exchange: Exchange, path: string, maxBytes: number): Promise<Failure | undefined> {
   const declared = Number(exchange.headers.get('content-length') ?? 0)
-  if (exchange.body === null) return failOpenly('bad-request', 'the file is empty')
+  if (exchange.body === null) return failWithHint('bad-request', 'the file is empty')
   if (declared > maxBytes) {
     await discard(exchange)
     return fail('source-too-large', `${declared} bytes`)
@@ -71,7 +71,7 @@ async function write(exchange: Exchange, path: string, maxBytes: number): Promis
   }
   await pipeline(Readable.from(counted(exchange.body)), createWriteStream(path, { flags: 'wx', mode: 0o600 }))
   if (bytes > maxBytes) return fail('source-too-large', `more than ${maxBytes} bytes`)
-  return bytes === 0 ? failOpenly('bad-request', 'the file is empty') : undefined
+  return bytes === 0 ? failWithHint('bad-request', 'the file is empty') : undefined
 }
 
 const MAX_NAME_LENGTH = 60

@@ -1,6 +1,6 @@
 /** The body of an upload on its way to the store: counted, limited in size, and with a minimum rate. */
 
-import { type Failure, fail, failOpenly } from '@media-proxy/shared/response/failure.ts'
+import { type Failure, fail, failWithHint } from '@media-proxy/shared/response/failure.ts'
 import { BodyError } from '@media-proxy/shared/store/body-error.ts'
 import type { BufferCollector } from '../streams/buffer-collector.ts'
 
@@ -73,7 +73,7 @@ export function uploadBody(
             controller.enqueue(value)
             return
           }
-          end(failOpenly('source-too-large', `more than ${maxBytes} bytes of upload`))
+          end(failWithHint('source-too-large', `more than ${maxBytes} bytes of upload`))
         } catch {
           // The cancellation released the reader. The store's failure is then the reason, not the client's.
           if (isCancelled) return

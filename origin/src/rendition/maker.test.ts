@@ -3,8 +3,8 @@ import { expect, it } from 'vitest'
 import { FULL_SIZE } from '../engine/render-options.ts'
 import type { ScanVerdict } from '../nsfw/serve-policy.ts'
 import type { Source } from '../source/bytes/source.ts'
-import type { RenditionSpec } from './job.ts'
 import { createMaker, type MakerOptions } from './maker.ts'
+import type { RenditionSpec } from './spec.ts'
 
 const source = {
   key: 'attachments/1/a.png',
@@ -12,8 +12,8 @@ const source = {
   bytes: new Uint8Array(1),
 } as Source
 
-// The maker uses only these fields of a job.
-const job = {
+// The maker uses only these fields of a spec.
+const spec = {
   location: { keys: [source.key] },
   sourceName: source.key,
   moderated: true,
@@ -31,7 +31,7 @@ async function made(scanVerdict: ScanVerdict) {
     deadlineMs: 1000,
     clipDeadlineMs: 1000,
   } as unknown as MakerOptions)
-  const rendition = await maker.make('/url', job, { kept: undefined, signal: new AbortController().signal })
+  const rendition = await maker.make('/url', spec, { kept: undefined, signal: new AbortController().signal })
   if (isFailure(rendition)) throw new Error(rendition.code)
   return rendition
 }

@@ -9,8 +9,8 @@ import { FLAGGED_BLUR, FLAGGED_SIDE, type ServePolicy, UNSCANNED_SECONDS } from 
 import type { Source } from '../source/bytes/source.ts'
 import type { SourceReader } from '../source/reader.ts'
 import { etagOf } from './etag.ts'
-import type { RenditionSpec } from './job.ts'
 import type { Rendition } from './rendition.ts'
+import type { RenditionSpec } from './spec.ts'
 
 export interface MakerOptions {
   readonly sources: SourceReader
@@ -29,12 +29,12 @@ export interface Maker {
    * Makes a rendition. Returns `kept`, an earlier rendition, if the source has not changed since. Returns the
    * failures of the source, the policy and the engine.
    */
-  make(url: string, job: RenditionSpec, options: MakeOptions): Promise<Rendition | Failure>
+  make(url: string, spec: RenditionSpec, options: MakeOptions): Promise<Rendition | Failure>
   /**
    * Computes the ETag of a rendition. It is the same on all nodes that would produce the same bytes, and
    * differs as soon as a node would produce others.
    */
-  etag(sourceEtag: string, url: string, job: RenditionSpec): Promise<string>
+  etag(sourceEtag: string, url: string, spec: RenditionSpec): Promise<string>
 }
 
 export interface MakeOptions {
@@ -51,9 +51,9 @@ export function createMaker(options: MakerOptions): Maker {
     etagOf(sourceEtag, url, await options.rendererVersion, moderated ? policy.version : '')
   return {
     etag,
-    async make(url, job, { kept, signal, onOpened }) {
+    async make(url, spec, { kept, signal, onOpened }) {
       const startedAt = performance.now()
-      const handle = sources.open(job.location)
+      const handle = sources.open(spec.location)
       let finished = false
       try {
         const source = await waitFor(handle.value, signal)
@@ -64,16 +64,16 @@ export function createMaker(options: MakerOptions): Maker {
           finished = true
           return kept
         }
-        const made = await waitFor(renderModerated(source, job, options, startedAt, signal), signal)
-        if (isFailure(made)) return made.code === 'undecodable' ? { ...made, code: job.undecodableIs } : made
+        const made = await waitFor(renderModerated(source, spec, options, startedAt, signal), signal)
+        if (isFailure(made)) return made.code === 'undecodable' ? { ...made, code: spec.undecodableIs } : made
         // A rendition that shares the buffer of the source keeps that memory in use.
         finished = made.bytes.buffer !== source.bytes.buffer
         return {
           ...made,
-          etag: etagOfMade(await etag(source.info.etag, url, job), made.unscanned === true),
+          etag: etagOfMade(await etag(source.info.etag, url, spec), made.unscanned === true),
           lastModified: source.info.lastModified,
           ...lifeOf(source, made.unscanned === true),
-          sourceName: job.sourceName,
+          sourceName: spec.sourceName,
           sourceKey: source.key,
           sourceEtag: source.info.etag,
         }
@@ -103,17 +103,17 @@ function lifeOf({ info }: Source, unscanned: boolean): Pick<Rendition, 'lifeSeco
  */
 async function renderModerated(
   source: Source,
-  job: RenditionSpec,
+  spec: RenditionSpec,
   { policy, engine, ...deadlines }: MakerOptions,
   startedAt: number,
   signal: AbortSignal,
 ): Promise<Moderated | Failure> {
-  const timeLeftMs = () => deadlineOf(job, deadlines) - (performance.now() - startedAt)
-  const scanVerdict = job.moderated ? await policy.check(source, timeLeftMs(), signal) : undefined
+  const timeLeftMs = () => deadlineOf(spec, deadlines) - (performance.now() - startedAt)
+  const scanVerdict = spec.moderated ? await policy.check(source, timeLeftMs(), signal) : undefined
   if (isFailure(scanVerdict)) return scanVerdict
   const verdict = scanVerdict === 'unscanned' ? undefined : scanVerdict
-  const options = verdict?.nsfw && policy.mode === 'blur' ? blurred(job.options) : job.options
-  const { isFollowed = false } = job
+  const options = verdict?.nsfw && policy.mode === 'blur' ? blurred(spec.options) : spec.options
+  const { isFollowed = false } = spec
   const rendered = await engine.render(source, options, { timeLeftMs: timeLeftMs(), signal, isFollowed })
   if (isFailure(rendered)) return rendered
   if (scanVerdict === 'unscanned') return { ...rendered, unscanned: true }
@@ -122,12 +122,12 @@ async function renderModerated(
 
 type Moderated = Rendered & Pick<Rendition, 'nsfwProbability' | 'unscanned'>
 
-/** Returns the deadline of a job, in milliseconds. */
+/** Returns the deadline of a rendition, in milliseconds. */
 export function deadlineOf(
-  job: RenditionSpec,
+  spec: RenditionSpec,
   { deadlineMs, clipDeadlineMs }: Pick<MakerOptions, 'deadlineMs' | 'clipDeadlineMs'>,
 ): number {
-  return isClipFormat(job.options.format) ? clipDeadlineMs : deadlineMs
+  return isClipFormat(spec.options.format) ? clipDeadlineMs : deadlineMs
 }
 
 /**

@@ -2,8 +2,8 @@ import { parseRequest } from '@media-proxy/shared/request/parse.ts'
 import { fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { expect, it } from 'vitest'
 import type { Source } from '../source/bytes/source.ts'
-import type { RenditionRequest } from './job.ts'
 import { createPipeline, type PipelineOptions } from './pipeline.ts'
+import type { RenditionRequest } from './spec.ts'
 
 function requestOf(path: string): RenditionRequest {
   const parsed = parseRequest(new URL(path, 'http://media.invalid'), { accept: null, assets: false })

@@ -9,15 +9,15 @@ import { type SourceName, sourceNameOf } from '@media-proxy/shared/request/purge
 import { checkConditions, namesEtag, type Validators } from '@media-proxy/shared/response/conditional.ts'
 import { type Failure, type FailureCode, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { startDeadline } from '../concurrency/deadline.ts'
-import { createCoalescer } from '../concurrency/single-flight.ts'
+import { createSingleFlight } from '../concurrency/single-flight.ts'
 import { abortFailure, waitFor } from '../concurrency/wait.ts'
 import type { Engine } from '../engine/client.ts'
 import { mediaKindOfName } from '../media/kinds.ts'
 import type { RenditionCache } from './cache.ts'
 import { etagOf } from './etag.ts'
-import { type RenditionRequest, type RenditionSpec, specOf } from './job.ts'
 import { createMaker, deadlineOf, type Maker, type MakerOptions } from './maker.ts'
 import type { Rendition } from './rendition.ts'
+import { type RenditionRequest, type RenditionSpec, specOf } from './spec.ts'
 import type { RenditionStore } from './store.ts'
 
 export interface PipelineOptions extends MakerOptions {
@@ -70,7 +70,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 class CoalescingPipeline implements Pipeline {
   readonly #options: PipelineOptions
   readonly #maker: Maker
-  readonly #calls = createCoalescer<Made | Failure>()
+  readonly #calls = createSingleFlight<Made | Failure>()
   /** The calls in progress, and whether their source was purged in the meantime. */
   readonly #running = new Set<{ readonly sourceName: SourceName; isPurged: boolean }>()
 
@@ -95,8 +95,8 @@ class CoalescingPipeline implements Pipeline {
   async purge(names: readonly SourceName[]): Promise<number | Failure> {
     const purged = new Set(names)
     for (const call of this.#running) call.isPurged ||= purged.has(call.sourceName)
-    this.#calls.startAnew((key) => purged.has(key.slice(0, key.indexOf('\n'))))
-    this.#options.sources.startAnew(purged)
+    this.#calls.forget((key) => purged.has(key.slice(0, key.indexOf('\n'))))
+    this.#options.sources.forget(purged)
     const stored = (await this.#options.stored?.purge(names)) ?? 0
     // The memory is purged even when the rendition store cannot be.
     const removed = this.#options.cache.purge(names)
@@ -111,16 +111,16 @@ class CoalescingPipeline implements Pipeline {
   ): Promise<PipelineResult | Failure> {
     const { engine } = this.#options
     const url = renditionUrl(request)
-    const job = { ...specOf(request), isFollowed }
-    const decided = await this.#decideByConditions(url, job, headers, signal)
+    const spec = { ...specOf(request), isFollowed }
+    const decided = await this.#decideByConditions(url, spec, headers, signal)
     if (decided !== undefined) return decided
     // Checked before the source is read: under overload, reading sources of requests that are then rejected
     // would slow down the accepted ones.
-    const kind = kindOfName(job)
+    const kind = kindOfName(spec)
     const rejected = this.costsRender(request) ? engine.rejection(kind, this.#reading[kind]) : undefined
     if (rejected !== undefined) return rejected
-    const call = this.#calls.join(callKey(job.sourceName, url), (signalOfCall) =>
-      this.#runCall(url, job, signalOfCall),
+    const call = this.#calls.join(callKey(spec.sourceName, url), (signalOfCall) =>
+      this.#runCall(url, spec, signalOfCall),
     )
     try {
       const made = await waitFor(call.value, signal)
@@ -132,13 +132,13 @@ class CoalescingPipeline implements Pipeline {
     }
   }
 
-  async #runCall(url: CanonicalUrl, job: RenditionSpec, callSignal: AbortSignal): Promise<Made | Failure> {
-    const running = { sourceName: job.sourceName, isPurged: false }
+  async #runCall(url: CanonicalUrl, spec: RenditionSpec, callSignal: AbortSignal): Promise<Made | Failure> {
+    const running = { sourceName: spec.sourceName, isPurged: false }
     this.#running.add(running)
-    using deadline = startDeadline(callSignal, deadlineOf(job, this.#options))
+    using deadline = startDeadline(callSignal, deadlineOf(spec, this.#options))
     const { signal } = deadline
     try {
-      const made = await this.#find(url, job, signal, running)
+      const made = await this.#find(url, spec, signal, running)
       return running.isPurged && !isFailure(made) ? expired(made) : made
     } catch (error) {
       // When its exchange is aborted at the deadline, a store rejects instead of returning a failure.
@@ -151,27 +151,27 @@ class CoalescingPipeline implements Pipeline {
 
   async #find(
     url: CanonicalUrl,
-    job: RenditionSpec,
+    spec: RenditionSpec,
     signal: AbortSignal,
     running: { readonly isPurged: boolean },
   ): Promise<Made | Failure> {
     const { cache } = this.#options
     const kept = cache.get(url)?.rendition
     if (kept !== undefined) {
-      const verdict = await this.#confirm(kept, job, signal)
+      const verdict = await this.#confirm(kept, spec, signal)
       if (verdict === 'holds' && !running.isPurged) cache.set(url, kept)
       // When the store is unreachable, a rendition that was valid two minutes ago is still served.
       if (verdict === 'holds' || verdict === 'unknown') return { rendition: kept, found: 'revalidated' }
       if (verdict === 'replaced') cache.delete(url)
     }
-    const stored = await this.#findStored(url, job, signal)
+    const stored = await this.#findStored(url, spec, signal)
     if (isFailure(stored)) return stored
-    const rendition = stored ?? (await this.#make(url, job, kept, signal))
+    const rendition = stored ?? (await this.#make(url, spec, kept, signal))
     if (isFailure(rendition)) return rendition
     // A source that was read before a purge must not be cached after it.
     if (!running.isPurged && rendition.unscanned !== true) {
       cache.set(url, rendition)
-      if (rendition !== stored && rendition !== kept && 'keys' in job.location)
+      if (rendition !== stored && rendition !== kept && 'keys' in spec.location)
         this.#options.stored?.put(url, rendition)
     }
     if (rendition === stored) return { rendition, found: 'stored' }
@@ -180,11 +180,11 @@ class CoalescingPipeline implements Pipeline {
 
   async #make(
     url: CanonicalUrl,
-    job: RenditionSpec,
+    spec: RenditionSpec,
     kept: Rendition | undefined,
     signal: AbortSignal,
   ): Promise<Rendition | Failure> {
-    const kind = kindOfName(job)
+    const kind = kindOfName(spec)
     let isReading = true
     const onOpened = () => {
       if (isReading) this.#reading[kind] -= 1
@@ -192,7 +192,7 @@ class CoalescingPipeline implements Pipeline {
     }
     this.#reading[kind] += 1
     try {
-      return await this.#maker.make(url, job, { kept, signal, onOpened })
+      return await this.#maker.make(url, spec, { kept, signal, onOpened })
     } finally {
       onOpened()
     }
@@ -204,23 +204,23 @@ class CoalescingPipeline implements Pipeline {
    */
   async #findStored(
     url: CanonicalUrl,
-    job: RenditionSpec,
+    spec: RenditionSpec,
     signal: AbortSignal,
   ): Promise<Rendition | Failure | undefined> {
     const { stored, sources } = this.#options
     if (stored === undefined) return undefined
-    const located = await sources.locate(job.location, signal)
+    const located = await sources.locate(spec.location, signal)
     if (isFailure(located)) return UNANSWERED.has(located.code) ? located : undefined
     if (located === undefined) return undefined
-    return stored.get(url, job.sourceName, await this.#maker.etag(located.info.etag, url, job), signal)
+    return stored.get(url, spec.sourceName, await this.#maker.etag(located.info.etag, url, spec), signal)
   }
 
   async #confirm(
     kept: Rendition,
-    job: RenditionSpec,
+    spec: RenditionSpec,
     signal: AbortSignal,
   ): Promise<'holds' | 'replaced' | 'unknown' | 'unread'> {
-    const located = await this.#options.sources.locate(job.location, signal)
+    const located = await this.#options.sources.locate(spec.location, signal)
     if (located === undefined) return 'unread'
     if (isFailure(located)) return located.code === 'not-found' ? 'replaced' : 'unknown'
     return located.key === kept.sourceKey && located.info.etag === kept.sourceEtag ? 'holds' : 'replaced'
@@ -229,19 +229,19 @@ class CoalescingPipeline implements Pipeline {
   /** Answers a conditional request from the validators alone, which takes one request to the store. */
   async #decideByConditions(
     url: CanonicalUrl,
-    job: RenditionSpec,
+    spec: RenditionSpec,
     headers: Headers,
     signal: AbortSignal,
   ): Promise<PipelineResult | Failure | undefined> {
     // Only `If-None-Match` with an ETag shows that the client has a rendition. A date or `*` does not: not
     // every source can be rendered, and a source that cannot is rejected whatever the conditions are.
     if (!headers.has('if-none-match')) return undefined
-    const located = await this.#options.sources.locate(job.location, signal)
+    const located = await this.#options.sources.locate(spec.location, signal)
     const isKept = this.#options.cache.get(url) !== undefined
     if (isFailure(located)) return UNANSWERED.has(located.code) && !isKept ? located : undefined
     if (located === undefined) return undefined
     const { info } = located
-    const etag = await this.#maker.etag(info.etag, url, job)
+    const etag = await this.#maker.etag(info.etag, url, spec)
     const validators = { etag, lastModified: info.lastModified }
     const known = namesEtag(headers, etag) && checkConditions(headers, validators) === 'not-modified'
     return known ? { outcome: 'not-modified', validators } : undefined

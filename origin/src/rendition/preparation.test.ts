@@ -2,8 +2,8 @@ import { parseRequest } from '@media-proxy/shared/request/parse.ts'
 import { fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { pino } from 'pino'
 import { expect, it } from 'vitest'
-import type { RenditionRequest } from './job.ts'
 import { createPreparation } from './preparation.ts'
+import type { RenditionRequest } from './spec.ts'
 
 function avatar(id: string, size: number): RenditionRequest {
   const url = new URL(`http://media.invalid/avatars/1/${id}.webp?size=${size}`)

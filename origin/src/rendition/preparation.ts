@@ -7,8 +7,8 @@ import { type CanonicalUrl, renditionUrl } from '@media-proxy/shared/request/can
 import { sourceNameOf } from '@media-proxy/shared/request/purge.ts'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { Log } from '../telemetry/log.ts'
-import type { RenditionRequest } from './job.ts'
 import type { Pipeline } from './pipeline.ts'
+import type { RenditionRequest } from './spec.ts'
 
 export interface PreparationOptions {
   readonly pipeline: Pick<Pipeline, 'fresh' | 'render'>

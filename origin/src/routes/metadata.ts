@@ -10,14 +10,14 @@ import type * as z from 'zod'
 import type { MetadataAnswer } from '../api/answers.ts'
 import { metadataSchema } from '../api/bodies.ts'
 import { startDeadline } from '../concurrency/deadline.ts'
-import { createCoalescer, type Handle } from '../concurrency/single-flight.ts'
+import { createSingleFlight, type Handle } from '../concurrency/single-flight.ts'
 import { waitFor, waitForBoth } from '../concurrency/wait.ts'
 import type { Engine, Examined } from '../engine/client.ts'
 import { EXTRA_NAMES, type ExtraName } from '../engine/jobs.ts'
 import { mediaKind } from '../media/kinds.ts'
 import type { Scanner } from '../nsfw/scanner.ts'
 import type { Verdict } from '../nsfw/score.ts'
-import { locationOf } from '../rendition/job.ts'
+import { locationOf } from '../rendition/spec.ts'
 import { contentHash } from '../source/bytes/content-hash.ts'
 import type { Source } from '../source/bytes/source.ts'
 import { type SourceLocation, type SourceReader, sourceFromBytes } from '../source/reader.ts'
@@ -44,7 +44,7 @@ type Metadata = Readonly<MetadataAnswer>
 
 /** Creates the route. Concurrent equal requests for the same source share one examination. */
 export function createMetadataRoute(options: MetadataOptions): ServeMetadata {
-  const calls = createCoalescer<Metadata | Failure>()
+  const calls = createSingleFlight<Metadata | Failure>()
   return async (exchange) => {
     const body = await readJsonBody(exchange, metadataSchema, options.maxBodyBytes)
     if (isFailure(body)) return body

@@ -7,8 +7,8 @@ import { type Failure, fail, isFailure } from '@media-proxy/shared/response/fail
 import { jsonResponse } from '@media-proxy/shared/response/plain.ts'
 import type { PreparationAnswer } from '../api/answers.ts'
 import { prepareSchema } from '../api/bodies.ts'
-import type { TransformedAttachment } from '../rendition/job.ts'
 import type { Preparation } from '../rendition/preparation.ts'
+import type { TransformedAttachment } from '../rendition/spec.ts'
 import type { Answer, Exchange } from './exchange.ts'
 import { readJsonBody } from './internal-body.ts'
 

@@ -10,7 +10,7 @@ import {
   relayTokenOf,
 } from '@media-proxy/shared/request/relay.ts'
 import { CORS_HEADERS } from '@media-proxy/shared/response/cors.ts'
-import { type Failure, fail, failOpenly, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { type Failure, fail, failWithHint, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { KeyRing } from '@media-proxy/shared/signing/hmac.ts'
 import { type UploadGrant, verifyUploadToken } from '@media-proxy/shared/signing/upload-token.ts'
 import type { ObjectStore, StoredUpload } from '@media-proxy/shared/store/store.ts'
@@ -118,7 +118,7 @@ async function upload(
   const maxBytes = Math.min(grant.maxBytes, most)
   const declared = declaredBytes(exchange.headers)
   if (declared !== undefined && declared > maxBytes)
-    return failOpenly('source-too-large', `${declared} bytes of upload, ${maxBytes} allowed`)
+    return failWithHint('source-too-large', `${declared} bytes of upload, ${maxBytes} allowed`)
   const received = uploadBody(exchange.body ?? new Blob([]).stream(), { maxBytes, pace, collector })
   const put = async (body: ReadableStream<Uint8Array>, sizeBytes: number) =>
     resultOf(

@@ -4,9 +4,9 @@ import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import { finish, type Representation, representationHeaders } from '@media-proxy/shared/response/finish.ts'
 import { LIFETIME_HEADER } from '@media-proxy/shared/response/lifetime.ts'
 import { renditionHeaders, renditionPolicyHeaders } from '@media-proxy/shared/response/rendition.ts'
-import type { RenditionRequest } from '../rendition/job.ts'
 import type { Pipeline } from '../rendition/pipeline.ts'
 import type { Rendition } from '../rendition/rendition.ts'
+import type { RenditionRequest } from '../rendition/spec.ts'
 import { type Answer, type Exchange, reject } from './exchange.ts'
 
 /** Serves an asset, or a rendition of an attachment or of external media. */

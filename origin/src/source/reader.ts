@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { discardBody } from '@media-proxy/shared/discard-body.ts'
 import type { SourceName } from '@media-proxy/shared/request/purge.ts'
 import { strongEtag } from '@media-proxy/shared/response/conditional.ts'
-import { type Failure, fail, failOpenly, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { type Failure, fail, failWithHint, isFailure } from '@media-proxy/shared/response/failure.ts'
 import {
   type ObjectInfo,
   type ObjectStore,
@@ -10,7 +10,7 @@ import {
   validatorOf,
 } from '@media-proxy/shared/store/store.ts'
 import type { Lane } from '../concurrency/lane.ts'
-import { type Coalescer, createCoalescer, type Handle } from '../concurrency/single-flight.ts'
+import { createSingleFlight, type Handle, type SingleFlight } from '../concurrency/single-flight.ts'
 import type { SourceLimits } from '../media/limits.ts'
 import { SNIFF_BYTES, sniff } from '../media/sniff.ts'
 import { peek } from '../streams/peek.ts'
@@ -38,7 +38,7 @@ export interface SourceReader {
    * Detaches the reads in progress of these sources, because they may return the bytes from before a purge.
    * Later calls start a new read.
    */
-  startAnew(names: ReadonlySet<SourceName>): void
+  forget(names: ReadonlySet<SourceName>): void
   /**
    * Finds a stored source without reading it. Undefined when the source has to be read to be identified, as
    * for external ones.
@@ -81,7 +81,7 @@ export function readLaneOf(location: SourceLocation, { stored, external }: ReadL
 
 export function createSourceReader(options: SourceReaderOptions): SourceReader {
   const { store, bucket, external, limits, externalMemory, readsWhole, lanes } = options
-  const reads: Coalescer<Source | Failure> = createCoalescer()
+  const reads: SingleFlight<Source | Failure> = createSingleFlight()
   return {
     open(location) {
       const name = 'url' in location ? `external//${location.url}` : location.keys.join('\n')
@@ -97,7 +97,7 @@ export function createSourceReader(options: SourceReaderOptions): SourceReader {
         ),
       )
     },
-    startAnew: (names) => reads.startAnew((key) => key.split('\n').some((name) => names.has(name))),
+    forget: (names) => reads.forget((key) => key.split('\n').some((name) => names.has(name))),
     async locate(location, signal) {
       if ('url' in location) return undefined
       for (const key of location.keys) {
@@ -189,7 +189,7 @@ async function readObject(
   const isImage = kind.kind === 'image'
   const rejected =
     isImage && sizeBytes > limits.sourceBytes
-      ? failOpenly('source-too-large', `${sizeBytes} bytes, at most ${limits.sourceBytes}`)
+      ? failWithHint('source-too-large', `${sizeBytes} bytes, at most ${limits.sourceBytes}`)
       : undefined
   if (rejected !== undefined || !isImage || sizeBytes > WHOLE_BYTES) {
     await discardBody(rest)

@@ -4,7 +4,7 @@
  * meanings.
  */
 
-import { type Failure, failOpenly } from '../response/failure.ts'
+import { type Failure, failWithHint } from '../response/failure.ts'
 import { decodeBase64Url, encodeBase64Url } from '../signing/base64url.ts'
 import { decodeSegment } from './object-key.ts'
 
@@ -23,16 +23,16 @@ export function decodeExternalTarget(rawTarget: string): string | Failure {
       : /^https?%3a%2f%2f/i.test(rawTarget)
         ? decodeSegment(rawTarget)
         : decodeSegmented(rawTarget)
-  if (absolute === undefined) return failOpenly('bad-request', 'the external target cannot be decoded')
+  if (absolute === undefined) return failWithHint('bad-request', 'the external target cannot be decoded')
   if (absolute.length > MAX_EXTERNAL_URL_LENGTH)
-    return failOpenly('address-refused', `the URL is longer than ${MAX_EXTERNAL_URL_LENGTH} characters`)
-  if (!URL.canParse(absolute)) return failOpenly('bad-request', 'the external target is no absolute URL')
+    return failWithHint('address-refused', `the URL is longer than ${MAX_EXTERNAL_URL_LENGTH} characters`)
+  if (!URL.canParse(absolute)) return failWithHint('bad-request', 'the external target is no absolute URL')
   const url = new URL(absolute)
   if (url.protocol !== 'http:' && url.protocol !== 'https:')
-    return failOpenly('address-refused', 'only http and https are allowed')
+    return failWithHint('address-refused', 'only http and https are allowed')
   url.hash = ''
   return url.href.length > MAX_EXTERNAL_URL_LENGTH
-    ? failOpenly('address-refused', `the URL is longer than ${MAX_EXTERNAL_URL_LENGTH} characters`)
+    ? failWithHint('address-refused', `the URL is longer than ${MAX_EXTERNAL_URL_LENGTH} characters`)
     : url.href
 }
 

@@ -1,4 +1,4 @@
-import { type Failure, failOpenly } from '../response/failure.ts'
+import { type Failure, failWithHint } from '../response/failure.ts'
 
 declare const objectKeyBrand: unique symbol
 
@@ -21,7 +21,7 @@ export function decodeObjectKey(encodedSegments: readonly string[]): ObjectKey |
   const decoded: string[] = []
   for (const segment of encodedSegments) {
     const text = decodeSegment(segment)
-    if (text === undefined) return failOpenly('bad-request', 'the path is not valid UTF-8')
+    if (text === undefined) return failWithHint('bad-request', 'the path is not valid UTF-8')
     decoded.push(text)
   }
   return toObjectKey(decoded.join('/'))
@@ -30,19 +30,19 @@ export function decodeObjectKey(encodedSegments: readonly string[]): ObjectKey |
 /** Checks a decoded key, with the same rules and failures as `decodeObjectKey`. */
 export function toObjectKey(key: string): ObjectKey | Failure {
   if (/[\u0000-\u001f\u007f-\u009f\\]/.test(key))
-    return failOpenly('bad-request', 'the path has a control character or a backslash')
+    return failWithHint('bad-request', 'the path has a control character or a backslash')
   // A lone surrogate has no encoding in UTF-8. Only a key from JSON can contain one.
-  if (!key.isWellFormed()) return failOpenly('bad-request', 'the path has half of a character')
+  if (!key.isWellFormed()) return failWithHint('bad-request', 'the path has half of a character')
   // A UTF-16 code unit takes one to three bytes in UTF-8, so short keys need no encoding to be measured.
   if (
     key.length > MAX_KEY_BYTES ||
     (key.length * 3 > MAX_KEY_BYTES && encoder.encode(key).length > MAX_KEY_BYTES)
   ) {
-    return failOpenly('bad-request', 'the path is longer than 1024 bytes')
+    return failWithHint('bad-request', 'the path is longer than 1024 bytes')
   }
   for (const segment of key.split('/')) {
     if (segment === '' || segment === '.' || segment === '..')
-      return failOpenly('bad-request', 'the path has an empty segment, . or ..')
+      return failWithHint('bad-request', 'the path has an empty segment, . or ..')
   }
   return key as ObjectKey
 }

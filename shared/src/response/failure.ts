@@ -81,7 +81,7 @@ export function fail(
 /**
  * Creates a failure with a detail about only the request or the header of the file, which the client may see.
  */
-export function failOpenly(code: FailureCode, detail: string): Failure {
+export function failWithHint(code: FailureCode, detail: string): Failure {
   return { ...fail(code, detail), hint: { text: detail } }
 }
 

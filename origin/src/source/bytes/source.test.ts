@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { createCoalescer } from '../../concurrency/single-flight.ts'
+import { createSingleFlight } from '../../concurrency/single-flight.ts'
 import { freeWith } from './source.ts'
 
 describe('the memory of a source', () => {
@@ -8,7 +8,7 @@ describe('the memory of a source', () => {
    * order. Returns the length of the bytes after each release.
    */
   async function afterwards(bytes: Uint8Array, ...finished: readonly boolean[]): Promise<number[]> {
-    const reads = createCoalescer<Uint8Array>()
+    const reads = createSingleFlight<Uint8Array>()
     const handles = finished.map(() =>
       reads.join('a source', async (signal) => {
         freeWith(signal, bytes)

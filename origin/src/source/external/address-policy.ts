@@ -6,7 +6,7 @@
  * second resolution may return another one.
  */
 
-import { type Failure, failOpenly } from '@media-proxy/shared/response/failure.ts'
+import { type Failure, failWithHint } from '@media-proxy/shared/response/failure.ts'
 import ipaddr from 'ipaddr.js'
 
 export interface AddressPolicy {
@@ -136,5 +136,5 @@ function portOf(url: URL): number {
 }
 
 function reject(why: string): Failure {
-  return failOpenly('address-refused', why)
+  return failWithHint('address-refused', why)
 }

@@ -1,6 +1,6 @@
 /** A video that will be read through: opened, and validated by what its container declares. */
 
-import { type Failure, failOpenly, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { type Failure, failWithHint, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { IRational } from 'node-av/lib'
 import type { VideoFormat } from '../../../media/kinds.ts'
 import type { SourceLimits } from '../../../media/limits.ts'
@@ -39,7 +39,7 @@ export function openVideoInput(
   limits: SourceLimits,
 ): VideoInput | Failure {
   if (source.sizeBytes > limits.sourceBytes)
-    return failOpenly('source-too-large', `${source.sizeBytes} bytes, at most ${limits.sourceBytes}`)
+    return failWithHint('source-too-large', `${source.sizeBytes} bytes, at most ${limits.sourceBytes}`)
   const opened = openStreams(libav, source, format)
   if (isFailure(opened)) return opened
   const info = validateVideo(opened.info, limits)

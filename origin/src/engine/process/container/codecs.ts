@@ -3,7 +3,7 @@
  * them. A codec without a name here is rejected.
  */
 
-import { type Failure, failOpenly } from '@media-proxy/shared/response/failure.ts'
+import { type Failure, failWithHint } from '@media-proxy/shared/response/failure.ts'
 
 export type VideoCodec =
   | 'h264'
@@ -68,7 +68,7 @@ export function validateVideoCodec({ codec, codecName = '' }: DeclaredVideoCodec
   if (codec !== undefined) return undefined
   // A file may contain any text here.
   const name = /^[\w./-]{1,30}$/.test(codecName.trim()) ? codecName.trim() : 'a codec without a name'
-  return failOpenly('unsupported-codec', `the video is coded as ${name}`)
+  return failWithHint('unsupported-codec', `the video is coded as ${name}`)
 }
 
 interface DeclaredVideoCodec {
@@ -90,7 +90,7 @@ export function validateAudioCodecs(
     codec !== undefined && (holder === 'video' || !ONLY_WITH_VIDEO.has(codec))
   return tracks.length === 0 || tracks.some(isAccepted)
     ? undefined
-    : failOpenly('unsupported-codec', 'no audio track has a supported codec')
+    : failWithHint('unsupported-codec', 'no audio track has a supported codec')
 }
 
 /** Audio codecs that cameras and discs use with video. The contract accepts them nowhere else. */

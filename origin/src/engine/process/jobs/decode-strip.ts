@@ -1,4 +1,4 @@
-import { type Failure, failOpenly, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { type Failure, failWithHint, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { readSequence } from '../formats/heif/sequence.ts'
 import { animationDelays, shownMilliseconds } from '../image/animation-frames.ts'
 import type { ImageInfo } from '../image/inspect.ts'
@@ -21,7 +21,7 @@ export async function decodeStrip(
 ): Promise<Strip | Failure> {
   if (info.format !== 'avif') return animationStrip(bytes, info, render, range)
   const sequence = readSequence(bytes)
-  if (sequence === undefined) return failOpenly('not-visual', 'the image is not animated')
+  if (sequence === undefined) return failWithHint('not-visual', 'the image is not animated')
   const played = await playSequence(tools, sequence, info, range.to)
   return isFailure(played) ? played : playedStrip(played, info, render, range.from)
 }

@@ -3,7 +3,7 @@
  * kind of media returns the same shape, and frames are decoded no larger than their use requires.
  */
 
-import { type Failure, fail, failOpenly, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { type Failure, fail, failWithHint, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { audioOnlyKind, type MediaKind, videoKindOf } from '../../../media/kinds.ts'
 import type { Size } from '../../../media/size.ts'
 import { FREE, sequentialCost } from '../../cost.ts'
@@ -215,7 +215,7 @@ async function examineVideo(
     if (video.code !== 'not-visual') return video
     // A video container with audio streams only is treated as audio.
     const audioKind = audioOnlyKind(kind.format)
-    if (audioKind === undefined) return failOpenly('unsupported-format', `audio only in ${kind.format}`)
+    if (audioKind === undefined) return failWithHint('unsupported-format', `audio only in ${kind.format}`)
     return examineAudio(source, audioKind, options)
   }
   try {

@@ -1,7 +1,7 @@
 /** `format=mp4` and `format=webm`: a clip of a video or of an animated image. */
 
 import type { ClipFormat } from '@media-proxy/shared/formats.ts'
-import { type Failure, fail, failOpenly, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { type Failure, fail, failWithHint, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { ImageFormat as SourceFormat, VideoFormat } from '../../../media/kinds.ts'
 import type { SourceLimits } from '../../../media/limits.ts'
 import type { Cost, RenderJob } from '../../jobs.ts'
@@ -180,7 +180,7 @@ async function transcodeAnimation(
     // Repairing the first frame would leave a still.
     checksData: false,
     validate(info) {
-      if (info.frames < 2) return failOpenly('not-visual', 'the image is not animated')
+      if (info.frames < 2) return failWithHint('not-visual', 'the image is not animated')
       const size = planFor(info)
       // The frames of the part that is shown are counted once the file is read.
       const frames = { held: animationBatchFrames(info, size), decoded: 0, encoded: 0 }

@@ -2,7 +2,7 @@
 
 import type { ImageFormat } from '@media-proxy/shared/formats.ts'
 import { hasQuality } from '@media-proxy/shared/request/image-operations.ts'
-import { type Failure, failOpenly, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { type Failure, failWithHint, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { SourceLimits } from '../../../media/limits.ts'
 import type { Size } from '../../../media/size.ts'
 import type { RenderJob } from '../../jobs.ts'
@@ -44,7 +44,7 @@ export function renderOf(
  */
 export function validateSize({ width, height }: Size, { sidePixels }: SourceLimits): Failure | undefined {
   return Math.max(width, height) > sidePixels
-    ? failOpenly(
+    ? failWithHint(
         'too-large-dimensions',
         `the rendition has ${width} x ${height} pixels, at most ${sidePixels} a side`,
       )

@@ -1,7 +1,7 @@
 /** Renders a source with the renderer of its kind of media. */
 
 import { isClipFormat } from '@media-proxy/shared/formats.ts'
-import { type Failure, fail, failOpenly } from '@media-proxy/shared/response/failure.ts'
+import { type Failure, fail, failWithHint } from '@media-proxy/shared/response/failure.ts'
 import { shownKind } from '../../../media/kinds.ts'
 import type { Deferred, RenderJob } from '../../jobs.ts'
 import type { MediaSource } from '../source/media-source.ts'
@@ -27,14 +27,14 @@ export async function render(
   const admission = { allowance: job.allowance, reportCost }
   if (options.imagesOnly && kind?.kind !== 'image') return fail('undecodable', `content is ${kind?.format}`)
   if (options.sprite !== undefined && kind?.kind === 'image')
-    return failOpenly('not-visual', 'a sprite sheet is made of a video, and this is an image')
+    return failWithHint('not-visual', 'a sprite sheet is made of a video, and this is an image')
   if (isClipFormat(options.format))
     return renderClip({ ...source, kind }, options.format, { ...job, reportProgress }, tools, admission)
   switch (kind?.kind) {
     case undefined:
       return fail('unsupported-format', 'the first bytes are of no accepted type')
     case 'audio':
-      return failOpenly('not-visual', `the file is ${kind.format}, which is audio`)
+      return failWithHint('not-visual', `the file is ${kind.format}, which is audio`)
     case 'video':
       return renderVideo(source, kind.format, job, tools, admission)
     case 'image':

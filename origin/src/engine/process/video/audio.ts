@@ -1,4 +1,4 @@
-import { type Failure, fail, failOpenly, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { type Failure, fail, failWithHint, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { AudioFormat } from '../../../media/kinds.ts'
 import { validateAudioCodecs } from '../container/codecs.ts'
 import type { ContainerInfo } from '../container/container.ts'
@@ -22,7 +22,7 @@ export async function readAudio(
 ): Promise<ContainerInfo | Failure> {
   const { sourceBytes } = tools.limits
   if (bytes.sizeBytes > sourceBytes)
-    return failOpenly('source-too-large', `${bytes.sizeBytes} bytes, at most ${sourceBytes}`)
+    return failWithHint('source-too-large', `${bytes.sizeBytes} bytes, at most ${sourceBytes}`)
   if (format === 'ogg' || format === 'opus') {
     // Demuxers ignore streams that they do not know, which may be a video.
     const head = bytes.read(0, Math.min(bytes.sizeBytes, OGG_HEAD_BYTES))
@@ -30,7 +30,7 @@ export async function readAudio(
     const streams = oggStreams(head).filter((stream) => stream !== 'skeleton')
     if (streams.length === 0) return fail('undecodable', 'an Ogg without streams')
     const other = streams.find((stream) => !OGG_AUDIO.has(stream))
-    if (other !== undefined) return failOpenly('unsupported-codec', `${other} in Ogg`)
+    if (other !== undefined) return failWithHint('unsupported-codec', `${other} in Ogg`)
   }
   const info = await readInfo(tools, bytes, format)
   if (isFailure(info)) return info

@@ -1,7 +1,7 @@
 /** The tools to open a video, validate it against the accepted codecs and limits, and read its frames. */
 
 import type { MediaTime } from '@media-proxy/shared/request/media-request.ts'
-import { type Failure, fail, failOpenly, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { type Failure, fail, failWithHint, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { VideoFormat } from '../../../media/kinds.ts'
 import { type SourceLimits, validateDeclaredSize } from '../../../media/limits.ts'
 import type { Size } from '../../../media/size.ts'
@@ -53,7 +53,7 @@ export async function openVideo(
   other?: number,
 ): Promise<Video | Failure> {
   if (bytes.sizeBytes > limits.sourceBytes)
-    return failOpenly('source-too-large', `${bytes.sizeBytes} bytes, at most ${limits.sourceBytes}`)
+    return failWithHint('source-too-large', `${bytes.sizeBytes} bytes, at most ${limits.sourceBytes}`)
   const decoder = await loadDecoder()
   if (decoder === undefined) return fail('not-ready', 'there is no video decoder')
   const file = await decoder.openFile(bytes, format, maxPixels(limits), other)
@@ -99,7 +99,7 @@ export function validateVideo(info: ContainerInfo, limits: SourceLimits): Video[
   const { video, audio } = info
   if (video === undefined)
     return audio.length > 0
-      ? failOpenly('not-visual', 'the file contains only audio')
+      ? failWithHint('not-visual', 'the file contains only audio')
       : fail('undecodable', 'no stream')
   const rejected = validateVideoCodec(video)
   if (rejected !== undefined) return rejected

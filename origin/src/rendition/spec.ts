@@ -1,5 +1,5 @@
 /**
- * Turns a request into a rendition job. This is the only
+ * Turns a request into the specification of a rendition. This is the only
  * place where assets and attachments are treated differently.
  */
 
@@ -38,7 +38,7 @@ export interface RenditionSpec {
    */
   readonly undecodableIs: FailureCode
   readonly options: RenderOptions
-  /** Whether the next job renders the same source. */
+  /** Whether the next rendition has the same source. */
   readonly isFollowed?: boolean
 }
 
