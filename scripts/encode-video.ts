@@ -1,8 +1,8 @@
 /** Encodes videos with libav in this process, so that sample videos need no program besides the packages. */
 
-import { openChain, videoFilterSource } from '@media-proxy/origin/engine/process/clip/chain.ts'
 import { openMuxer } from '@media-proxy/origin/engine/process/clip/muxer.ts'
 import { openEncoder } from '@media-proxy/origin/engine/process/libav/encoder.ts'
+import { openFilterChain, videoFilterSource } from '@media-proxy/origin/engine/process/libav/filter-chain.ts'
 import type { Libav } from '@media-proxy/origin/engine/process/libav/load.ts'
 
 type Packet = InstanceType<Libav['library']['Packet']>
@@ -40,7 +40,7 @@ export async function encodeVideo(libav: Libav, video: RawVideo, encoding: Encod
   const audioStream = audioEncoder && muxer.addEncoded(audioEncoder.context)
   muxer.begin()
   const unit = { num: 1, den: framesPerSecond }
-  using chain = openChain(libav, {
+  using chain = openFilterChain(libav, {
     kind: 'video',
     source: videoFilterSource({ width, height, format }, framesPerSecond),
     filters: [

@@ -4,10 +4,10 @@ import type { Quality } from '@media-proxy/shared/request/media-request.ts'
 import type { Frame } from 'node-av/lib'
 import { shownMilliseconds } from '../image/animation-frames.ts'
 import { type Encoder, openEncoder } from '../libav/encoder.ts'
+import { type FilterChain, openFilterChain, videoFilterSource } from '../libav/filter-chain.ts'
 import { frameOfPixels } from '../libav/frame-of-pixels.ts'
 import type { Libav } from '../libav/load.ts'
 import { framesOf, isTransparent, type Strip } from '../pixels/strip.ts'
-import { type Chain, openChain, videoFilterSource } from './chain.ts'
 import { openMuxer } from './muxer.ts'
 import { createDurations } from './video-encoder.ts'
 
@@ -73,7 +73,7 @@ export const ANIMATED_AVIF_SIDE = 16
 
 interface Track extends Disposable {
   readonly encoder: Encoder
-  readonly chain: Chain
+  readonly chain: FilterChain
   readonly durations: ReturnType<typeof createDurations>
 }
 
@@ -99,7 +99,7 @@ function openTrack(libav: Libav, { width, height }: Strip, kind: 'colour' | 'alp
     context.setOption('svtav1-params', 'lp=1')
   })
   stack.use(encoder)
-  const chain = openChain(libav, {
+  const chain = openFilterChain(libav, {
     kind: 'video',
     source: videoFilterSource({ width, height, format: constants.AV_PIX_FMT_RGBA }, TICKS_PER_SECOND),
     filters: [

@@ -8,10 +8,10 @@ import { freeBuffer } from '../../../streams/free-buffer.ts'
 import type { FrameRange } from '../image/render-animation.ts'
 import { selectFrames, type TimedFrame } from '../image/thin-frames.ts'
 import type { Encoder } from '../libav/encoder.ts'
+import { openFilterChain, videoFilterSource } from '../libav/filter-chain.ts'
 import { frameOfPixels } from '../libav/frame-of-pixels.ts'
 import type { Libav } from '../libav/load.ts'
 import { framesOf, isTransparent, type Strip } from '../pixels/strip.ts'
-import { openChain, videoFilterSource } from './chain.ts'
 import { spanOf, startSecondsOf } from './clip-plan.ts'
 import { openMuxer } from './muxer.ts'
 import { createDurations, openVideoEncoder } from './video-encoder.ts'
@@ -71,7 +71,7 @@ export async function encodeAnimation(
     isAnimation: true,
     isUneven: isUneven(shown),
   })
-  using chain = openChain(libav, {
+  using chain = openFilterChain(libav, {
     kind: 'video',
     source: videoFilterSource({ width, height, format: constants.AV_PIX_FMT_RGBA }, TICKS_PER_SECOND),
     filters: [

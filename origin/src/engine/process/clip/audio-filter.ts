@@ -4,17 +4,17 @@
  */
 
 import type { Frame, IRational } from 'node-av/lib'
+import { audioFilterSource, type FilterChain, openFilterChain } from '../libav/filter-chain.ts'
 import type { Libav } from '../libav/load.ts'
-import { audioFilterSource, type Chain, openChain } from './chain.ts'
 
-export type AudioFilter = Pick<Chain, 'push' | 'drain'> & Disposable
+export type AudioFilter = Pick<FilterChain, 'push' | 'drain'> & Disposable
 
 /**
  * Opens a chain for audio with timestamps in `unit`. The filters have to end in a single layout, rate and
  * format. The caller disposes of it.
  */
 export function openAudioFilter(libav: Libav, unit: IRational, filters: readonly string[]): AudioFilter {
-  let chain: Chain | undefined
+  let chain: FilterChain | undefined
   let kind = ''
 
   return {
@@ -24,7 +24,7 @@ export function openAudioFilter(libav: Libav, unit: IRational, filters: readonly
         chain?.drain(onFrame)
         chain?.[Symbol.dispose]()
         chain = undefined
-        chain = openChain(libav, { kind: 'audio', source, filters })
+        chain = openFilterChain(libav, { kind: 'audio', source, filters })
         kind = source
       }
       return chain.push(samples, onFrame)

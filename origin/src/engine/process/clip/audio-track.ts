@@ -2,10 +2,10 @@
 
 import type { Frame, IRational, Packet, Stream } from 'node-av/lib'
 import type { Encoder } from '../libav/encoder.ts'
+import { type FilterChain, openFilterChain } from '../libav/filter-chain.ts'
 import type { Libav } from '../libav/load.ts'
 import { AUDIO_ENCODINGS, CLIP_HERTZ, openAudioEncoder } from './audio-encoder.ts'
 import { type AudioFilter, openAudioFilter } from './audio-filter.ts'
-import { type Chain, openChain } from './chain.ts'
 import type { MuxedStream } from './muxer.ts'
 import type { Track } from './track.ts'
 import type { VideoClipOptions } from './video-clip-options.ts'
@@ -26,7 +26,7 @@ class EncodedAudio implements Track {
   readonly #options: Pick<VideoClipOptions, 'format' | 'span' | 'lastSeconds'>
   /** Converts decoded audio to the layout, rate and format of the clip. */
   readonly #converter: AudioFilter
-  readonly #cutter: Chain
+  readonly #cutter: FilterChain
   #muxed: MuxedStream | undefined
   #count = 0
   #isOver = false
@@ -45,7 +45,7 @@ class EncodedAudio implements Track {
       ]),
     )
     this.#cutter = stack.use(
-      openChain(libav, {
+      openFilterChain(libav, {
         kind: 'audio',
         source: `time_base=1/${CLIP_HERTZ}:sample_rate=${CLIP_HERTZ}:sample_fmt=${samples}:channel_layout=stereo`,
         filters: [

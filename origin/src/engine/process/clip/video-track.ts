@@ -5,8 +5,8 @@ import { coloursOf, mergeColours } from '../colours/colours.ts'
 import { clipFilters } from '../container/filters.ts'
 import { dropUnsupportedMatrix } from '../libav/declared-matrix.ts'
 import type { Encoder } from '../libav/encoder.ts'
+import { type FilterChain, openFilterChain, videoFilterSource } from '../libav/filter-chain.ts'
 import type { Libav } from '../libav/load.ts'
-import { type Chain, openChain, videoFilterSource } from './chain.ts'
 import type { MuxedStream } from './muxer.ts'
 import type { Track } from './track.ts'
 import type { VideoClipOptions } from './video-clip-options.ts'
@@ -36,7 +36,7 @@ class EncodedVideo implements Track {
   readonly #tickSeconds: number
   readonly #durations = createDurations()
   #muxed: MuxedStream | undefined
-  #chain: Chain | undefined
+  #chain: FilterChain | undefined
   /**
    * The time of the chain's first frame, which its timestamps are relative to: a video may start with a gap
    * shorter than a frame.
@@ -161,7 +161,7 @@ class EncodedVideo implements Track {
     return (at < span.endSeconds ? span.endSeconds : lastSeconds) - at
   }
 
-  #chainFor(frame: Frame, ticks: number): Chain {
+  #chainFor(frame: Frame, ticks: number): FilterChain {
     dropUnsupportedMatrix(this.#libav, frame)
     const { width, height, format, colorSpace, colorRange } = frame
     const kind = [width, height, format, colorSpace, colorRange].join(' ')
@@ -170,7 +170,7 @@ class EncodedVideo implements Track {
     this.#chain?.[Symbol.dispose]()
     this.#kind = kind
     this.#chainStart = ticks
-    this.#chain = openChain(this.#libav, {
+    this.#chain = openFilterChain(this.#libav, {
       kind: 'video',
       source: `${videoFilterSource({ width, height, format }, TICKS_PER_SECOND)}:colorspace=${colorSpace}:range=${colorRange}`,
       filters: this.#filtersFor(frame),

@@ -31,7 +31,7 @@ import {
   withOpaqueCopy,
 } from '../video/scan-frames.ts'
 import { openVideo, type Video, type VideoTools } from '../video/video.ts'
-import { type Admission, admit } from './admit.ts'
+import { type Admission, deferralOf } from './admission.ts'
 import { openImage, withDataRepair } from './open-image.ts'
 import { predictThumbnails, predictVideoStill } from './predict.ts'
 import { createStillDecoder } from './stills.ts'
@@ -126,7 +126,7 @@ async function examineImage(
           size === undefined ? still : predictThumbnails({ ...info, ...size, usesLibav }, available, 1),
         )
         .reduce(sequentialCost, still)
-      return admit(
+      return deferralOf(
         scan && isPlayed ? sequentialCost(stills, predictAnalysis(info, scanFrames + 1)) : stills,
         admission,
       )
@@ -275,7 +275,7 @@ async function examineOpenedVideo(
   ]
   const analysisCost = costs.reduce(sequentialCost)
   const waveformCost = wantsWaveform ? predictWaveform(video.info.durationSeconds ?? 0) : FREE
-  const deferred = admit(sequentialCost(analysisCost, waveformCost), admission)
+  const deferred = deferralOf(sequentialCost(analysisCost, waveformCost), admission)
   if (deferred !== undefined) return deferred
   const first = await video.readFrame(undefined, shownAt)
   if (isFailure(first)) return first
@@ -320,7 +320,7 @@ async function examineAudio(
   const info = await readAudio(tools, source, kind.format)
   if (isFailure(info)) return info
   const { durationSeconds } = info
-  const deferred = wantsWaveform ? admit(predictWaveform(durationSeconds ?? 0), admission) : undefined
+  const deferred = wantsWaveform ? deferralOf(predictWaveform(durationSeconds ?? 0), admission) : undefined
   if (deferred !== undefined) return deferred
   const codecs = codecsOf({ ...info, video: undefined })
   return { kind, ...(durationSeconds === undefined ? {} : { durationSeconds }), codecs, frames: [] }

@@ -23,7 +23,7 @@ import { threeFrames, threeTimestamps } from '../timestamps/timestamps.ts'
 import { readThreeFrames } from '../video/frames.ts'
 import { playSequence } from '../video/play-sequence.ts'
 import { openVideo, type Video, type VideoTools } from '../video/video.ts'
-import { type Admission, admit } from './admit.ts'
+import { type Admission, deferralOf } from './admission.ts'
 import { openImage, withDataRepair } from './open-image.ts'
 import { type AvailableBytes, predictImage, predictVideoStill } from './predict.ts'
 import { createStillDecoder } from './stills.ts'
@@ -70,7 +70,7 @@ async function videoFiles(
   const video = await openVideo(tools, source, kind.format)
   if (isFailure(video)) return video
   try {
-    const deferred = admit(predictVideoStill(video.info.video, jpegRender(video.info.video)), admission)
+    const deferred = deferralOf(predictVideoStill(video.info.video, jpegRender(video.info.video)), admission)
     return deferred ?? (await filesOf(video))
   } finally {
     await video.close()
@@ -103,7 +103,7 @@ async function imageFiles(
     intact: true,
     validate: (info, available) =>
       validateInfo(info, { limits, animated: false }) ??
-      (info.frames === 1 ? undefined : admit(predictFrames(info, available, limits), admission)),
+      (info.frames === 1 ? undefined : deferralOf(predictFrames(info, available, limits), admission)),
   })
   if (!('info' in opened)) return opened
   const { bytes, info } = opened

@@ -36,7 +36,7 @@ import { type AudioTrack, decodableAudio } from '../libav/stream-info.ts'
 import type { MediaSource } from '../source/media-source.ts'
 import { maxPixels } from '../video/frame-size.ts'
 import type { VideoTools } from '../video/video.ts'
-import { type Admission, admit, type Reports } from './admit.ts'
+import { type Admission, deferralOf, type Reports } from './admission.ts'
 import { decodeStrip, frameDurations } from './decode-strip.ts'
 import { openImage } from './open-image.ts'
 import type { Rendered } from './rendered.ts'
@@ -90,7 +90,7 @@ function copyVideo(
   const plan = planOf(options.geometry, input.info.video)
   const audio = selectAudio(libav, input, options)
   if (!keepsSize(plan, input.info.video) || !isPlayableEverywhere(libav, input, audio)) return undefined
-  if (admit(predictCopy(source.sizeBytes, limits.clipBytes), admission) !== undefined) return undefined
+  if (deferralOf(predictCopy(source.sizeBytes, limits.clipBytes), admission) !== undefined) return undefined
   return remuxVideo(libav, input, {
     audio,
     maxSeconds: secondsOf(options, limits),
@@ -152,7 +152,7 @@ function transcodeVideo(
     sourceRate,
     lastSeconds,
     ...scale,
-    goesPastEnd: () => admit(costOf(scale, lastSeconds - span.startSeconds), admission) === undefined,
+    goesPastEnd: () => deferralOf(costOf(scale, lastSeconds - span.startSeconds), admission) === undefined,
     audio: selectAudio(libav, input, options),
     quality: options.quality,
     blur: options.blur,
@@ -236,7 +236,7 @@ async function transcodeAnimation(
  * clips.
  */
 function reject(cost: Cost, admission: Admission): Failure | undefined {
-  if (admit(cost, admission) === undefined) return undefined
+  if (deferralOf(cost, admission) === undefined) return undefined
   const { memoryBytes, cpuSeconds } = cost
   return fail(
     'too-large-dimensions',

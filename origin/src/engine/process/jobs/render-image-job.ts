@@ -22,7 +22,7 @@ import { asFailure } from '../libav/libav-rejection.ts'
 import type { MediaSource } from '../source/media-source.ts'
 import { playSequence } from '../video/play-sequence.ts'
 import type { VideoTools } from '../video/video.ts'
-import { type Admission, admit } from './admit.ts'
+import { type Admission, deferralOf } from './admission.ts'
 import { decodeStrip } from './decode-strip.ts'
 import { openImage, withDataRepair } from './open-image.ts'
 import { type FormatOptions, outputFormat, writtenFormat } from './output-format.ts'
@@ -92,7 +92,10 @@ async function openAndRender(
         validateInfo(target.drawn, { limits, animated: keepsAnimation(info, target.render) }) ??
         (mayBeUntouched(info, options, target.render, available.sizeBytes)
           ? undefined
-          : admit(costWithin(admission.allowance, costsOf(info, target, available, source.kept)), admission))
+          : deferralOf(
+              costWithin(admission.allowance, costsOf(info, target, available, source.kept)),
+              admission,
+            ))
       )
     },
   })
@@ -109,7 +112,7 @@ async function openAndRender(
     if (isUntouched && !mayFailLate(bytes, info.format)) return untouched
     // One of its frames is decoded at a small size, to check that it decodes.
     const available = { bytes, sizeBytes: bytes.length }
-    const deferred = admit(isUntouched ? predictThumbnails(info, available, 1) : cost, admission)
+    const deferred = deferralOf(isUntouched ? predictThumbnails(info, available, 1) : cost, admission)
     if (deferred !== undefined) return deferred
     if (isUntouched) {
       const decoded = await decodePaged(bytes, info, 0, FACE_DETECTION_INPUT.maxSidePixels)

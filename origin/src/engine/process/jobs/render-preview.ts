@@ -14,7 +14,7 @@ import { renderPlayed } from '../image/render-image.ts'
 import type { Libav } from '../libav/load.ts'
 import type { MediaSource } from '../source/media-source.ts'
 import { maxPixels } from '../video/frame-size.ts'
-import { type Admission, admit } from './admit.ts'
+import { type Admission, deferralOf } from './admission.ts'
 import { costRender } from './predict.ts'
 
 /** In seconds. */
@@ -59,7 +59,7 @@ export async function renderPreview(
     render.part === undefined
       ? coveringSize(video, render.plan)
       : { width: video.width, height: video.height }
-  const deferred = admit(
+  const deferred = deferralOf(
     predictPreview({
       coded: { codec: video.codec, width: video.codedWidth, height: video.codedHeight },
       frames: input.frameRate * (span.endSeconds - span.startSeconds),

@@ -16,7 +16,7 @@ import { frameSize } from '../video/frame-size.ts'
 import { POSTER_CANDIDATES, readPoster } from '../video/poster.ts'
 import { drawSpriteSheet, SHEET_FRAMES_HELD, sheetSize } from '../video/sprite-sheet.ts'
 import { openVideo, timestampOf, type Video, type VideoTools } from '../video/video.ts'
-import { type Admission, admit } from './admit.ts'
+import { type Admission, deferralOf } from './admission.ts'
 import { outputFormat, writtenFormat } from './output-format.ts'
 import { costRender, predictVideoStill } from './predict.ts'
 import { renderPreview } from './render-preview.ts'
@@ -59,7 +59,7 @@ export async function renderVideo(
     const samples = options.time === 'best' ? POSTER_CANDIDATES : 0
     const ended =
       validateSize(sizeOf(target), tools.limits) ??
-      admit(predictVideoStill(info.video, target, samples), admission)
+      deferralOf(predictVideoStill(info.video, target, samples), admission)
     if (ended !== undefined) return ended
     const timestamp = await requestedTimestamp(video, options)
     if (isFailure(timestamp)) return timestamp
@@ -105,7 +105,7 @@ async function renderSheet(
   }
   const ended =
     validateSize(plan, limits) ??
-    admit(
+    deferralOf(
       predictSheet({
         video: video.info.video,
         decodedSize: frameSize(video.info.video, frame),

@@ -4,8 +4,11 @@
  */
 
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
-import type { FilterContext, FilterGraph, Frame } from 'node-av/lib'
+import type { Frame } from 'node-av/lib'
 import { dropUnsupportedMatrix } from './declared-matrix.ts'
+import { MICROSECONDS } from './decoder.ts'
+import { type FilterChain, openFilterChain, videoFilterSource } from './filter-chain.ts'
+import { asFailure } from './libav-rejection.ts'
 import type { Libav } from './load.ts'
 
 /** The properties of a frame that the choice of filters may depend on. */
@@ -31,61 +34,40 @@ export interface Converter extends Disposable {
  * disposes of it.
  */
 export function createConverter(libav: Libav, { filtersFor, pixels }: ConverterOptions): Converter {
-  const { library, constants } = libav
-  const converted = new library.Frame()
-  converted.alloc()
-  let chain: Chain | undefined
+  let chain: FilterChain | undefined
   let kind = ''
+
+  function chainFor(frame: Frame): FilterChain {
+    const seen = kindOf(frame)
+    if (chain !== undefined && seen === kind) return chain
+    chain?.[Symbol.dispose]()
+    chain = undefined
+    kind = seen
+    const filters = [...filtersFor(frame), `format=${pixels}`]
+    chain = openFilterChain(libav, { kind: 'video', source: sourceOf(frame), filters })
+    return chain
+  }
 
   return {
     convert(frame) {
       dropUnsupportedMatrix(libav, frame)
-      const seen = kindOf(frame)
-      if (chain === undefined || seen !== kind) {
-        chain?.graph.free()
-        chain = startChain(libav, frame, [...filtersFor(frame), `format=${pixels}`])
-        kind = seen
-      }
-      if (chain === undefined) return fail('undecodable', 'no filters for the frame')
-      try {
-        const given = chain.source.buffersrcAddFrameSync(frame, constants.AV_BUFFERSRC_FLAG_KEEP_REF)
-        const taken = given < 0 ? given : chain.sink.buffersinkGetFrameSync(converted)
-        return taken < 0 ? fail('undecodable', `filters: ${taken}`) : converted.toBuffer()
-      } finally {
-        converted.unref()
-      }
+      return asFailure(() => {
+        let converted: Buffer | undefined
+        chainFor(frame).push(frame, (result) => {
+          converted ??= result.toBuffer()
+        })
+        return converted ?? fail('undecodable', 'the filters return no frame')
+      })
     },
     [Symbol.dispose]() {
-      chain?.graph.free()
-      converted.free()
+      chain?.[Symbol.dispose]()
     },
   }
 }
 
-interface Chain {
-  readonly graph: FilterGraph
-  readonly source: FilterContext
-  readonly sink: FilterContext
-}
-
-function startChain(
-  { library }: Libav,
-  frame: FrameProperties,
-  filters: readonly string[],
-): Chain | undefined {
-  const { width, height, format, colorSpace, colorRange } = frame
-  const shape = `video_size=${width}x${height}:pix_fmt=${format}:time_base=1/1000000:pixel_aspect=1/1`
-  const source = `buffer@source=${shape}:colorspace=${colorSpace}:range=${colorRange}`
-  const graph = new library.FilterGraph()
-  graph.alloc()
-  graph.nbThreads = 1
-  const parsed = graph.parsePtr([source, ...filters, 'buffersink@sink'].join(','))
-  const [from, to] = [graph.getFilter('buffer@source'), graph.getFilter('buffersink@sink')]
-  if (parsed < 0 || from === null || to === null || graph.configSync() < 0) {
-    graph.free()
-    return undefined
-  }
-  return { graph, source: from, sink: to }
+function sourceOf(frame: FrameProperties): string {
+  const { colorSpace, colorRange } = frame
+  return `${videoFilterSource(frame, MICROSECONDS)}:colorspace=${colorSpace}:range=${colorRange}`
 }
 
 function kindOf({

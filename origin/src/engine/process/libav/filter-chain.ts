@@ -1,10 +1,10 @@
-/** A chain of libav filters that processes frames of video or audio one after the other. */
+/** A chain of FFmpeg filters that processes frames of video or audio one after the other. */
 
 import type { FilterContext, Frame, IRational } from 'node-av/lib'
-import { LibavRejection } from '../libav/libav-rejection.ts'
-import type { Libav } from '../libav/load.ts'
+import { LibavRejection } from './libav-rejection.ts'
+import type { Libav } from './load.ts'
 
-export interface Chain extends Disposable {
+export interface FilterChain extends Disposable {
   /** The time base of the output. */
   readonly timeBase: IRational
   /**
@@ -16,7 +16,7 @@ export interface Chain extends Disposable {
   drain(onFrame: (frame: Frame) => void): void
 }
 
-export interface ChainOptions {
+export interface FilterChainOptions {
   /** FFmpeg's description of the source filter, without its name. */
   readonly source: string
   readonly filters: readonly string[]
@@ -44,7 +44,10 @@ export function audioFilterSource(
  * Opens a chain. The caller disposes of it. Throws `LibavRejection` when libav does not accept the
  * description.
  */
-export function openChain({ library, constants }: Libav, { source, filters, kind }: ChainOptions): Chain {
+export function openFilterChain(
+  { library, constants }: Libav,
+  { source, filters, kind }: FilterChainOptions,
+): FilterChain {
   const [first, last] = kind === 'video' ? ['buffer', 'buffersink'] : ['abuffer', 'abuffersink']
   const graph = new library.FilterGraph()
   graph.alloc()

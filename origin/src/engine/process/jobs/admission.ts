@@ -20,7 +20,7 @@ export interface Reports {
 }
 
 /** Returns the cost that the server has to admit first. Undefined when the job may continue. */
-export function admit(cost: Cost, { allowance, reportCost }: Admission): Deferred | undefined {
+export function deferralOf(cost: Cost, { allowance, reportCost }: Admission): Deferred | undefined {
   if (cost.memoryBytes > allowance.memoryBytes || cost.cpuSeconds > allowance.cpuSeconds)
     return { kind: 'deferred', cost }
   reportCost(cost)
