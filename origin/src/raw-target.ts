@@ -5,6 +5,7 @@
 
 import type { Socket } from 'node:net'
 import { Duplex } from 'node:stream'
+import { percentEncode } from '@media-proxy/shared/encoding/percent.ts'
 
 /** One complete request with nothing after it. */
 const WHOLE_REQUEST = /^([A-Z]+) ([^ \r\n]+) (HTTP\/1\.[01])\r\n((?:[^\r\n]+\r\n)*)\r\n$/
@@ -19,10 +20,7 @@ export function encodedRequest(bytes: Buffer): Buffer | undefined {
   const match = WHOLE_REQUEST.exec(bytes.toString('latin1'))
   if (match === null) return
   const [, method, target = '', version, headers = ''] = match
-  const encoded = target.replace(
-    /[\x80-\xff]/g,
-    (byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase()}`,
-  )
+  const encoded = percentEncode(target, /[\x80-\xff]/g)
   if (encoded === target || !/^[!-~]+$/.test(encoded) || BODY_FOLLOWS.test(headers)) return
   const kept = headers.replace(/^connection:.*\r\n/gim, '')
   return Buffer.from(`${method} ${encoded} ${version}\r\n${kept}Connection: close\r\n\r\n`, 'latin1')

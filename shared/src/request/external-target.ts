@@ -4,8 +4,8 @@
  * meanings.
  */
 
+import { decodeBase64Url, encodeBase64Url } from '../encoding/base64url.ts'
 import { type Failure, failWithHint } from '../response/failure.ts'
-import { decodeBase64Url, encodeBase64Url } from '../signing/base64url.ts'
 import { decodeSegment } from './object-key.ts'
 
 /** The largest length of a URL that the service fetches, in characters. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { encodeBase64Url } from '../signing/base64url.ts'
+import { encodeBase64Url } from '../encoding/base64url.ts'
 import { readMediaUrl } from './own-url.ts'
 import { presetRules } from './preset-rules.ts'
 

@@ -1,5 +1,7 @@
 /** Conditional requests and ranges (RFC 9110, sections 13 and 14), evaluated from headers only. */
 
+import { encodeHex } from '../encoding/hex.ts'
+
 /** The validators of a representation. */
 export interface Validators {
   /** Quoted and strong. */
@@ -134,8 +136,7 @@ export function contentRange({ start, end }: ByteRange, size: number | undefined
 /** Computes a strong ETag of 128 bits: a truncated SHA-256 of the parts. */
 export async function strongEtag(...parts: readonly string[]): Promise<string> {
   const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(parts.join('\n')))
-  const hex = Array.from(new Uint8Array(digest, 0, 16), (byte) => byte.toString(16).padStart(2, '0'))
-  return `"${hex.join('')}"`
+  return `"${encodeHex(new Uint8Array(digest, 0, 16))}"`
 }
 
 const DAY = '(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)'

@@ -1,5 +1,6 @@
 /** The header policy of responses, shared by the edge and the origin (contract, sections 4 and 9). */
 
+import { percentEncode } from '../encoding/percent.ts'
 import { CORS_HEADERS } from './cors.ts'
 import { type Failure, phraseOf, statusOf } from './failure.ts'
 
@@ -102,10 +103,7 @@ function shortened(fileName: string): string {
 export function contentDisposition(type: 'inline' | 'attachment', completeName: string): string {
   const fileName = shortened(completeName)
   const ascii = fileName.replace(/[^\x20-\x7e]/g, '?').replace(/["\\%]/g, '_')
-  const exact = encodeURIComponent(fileName.toWellFormed()).replace(
-    /['()*]/g,
-    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
-  )
+  const exact = percentEncode(encodeURIComponent(fileName.toWellFormed()), /['()*]/g)
   return `${type}; filename="${ascii}"; filename*=UTF-8''${exact}`
 }
 

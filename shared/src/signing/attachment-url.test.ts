@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest'
+import { encodeHex } from '../encoding/hex.ts'
 import type { AttachmentRequest } from '../request/media-request.ts'
 import { parseRequest } from '../request/parse.ts'
 import { isFailure } from '../response/failure.ts'
 import { attachmentPolicyOf, readAttachmentSignature, verifyAttachment } from './attachment-url.ts'
-import { createBase64KeyRing, createKeyRing, encodeHex, sign } from './hmac.ts'
+import { createBase64KeyRing, createKeyRing, sign } from './hmac.ts'
 
 const SECRET = 'AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8='
 const OTHER = 'BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc='

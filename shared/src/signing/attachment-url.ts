@@ -4,10 +4,11 @@
  */
 
 import type { Config } from '../config/schema.ts'
+import { encodeHex } from '../encoding/hex.ts'
 import type { AttachmentRequest, AttachmentSignature } from '../request/media-request.ts'
 import type { ObjectKey } from '../request/object-key.ts'
 import { type Failure, fail, isFailure } from '../response/failure.ts'
-import { createBase64KeyRing, encodeHex, type KeyRing, SIGNATURE_BYTES, sign, verify } from './hmac.ts'
+import { createBase64KeyRing, type KeyRing, SIGNATURE_BYTES, sign, verify } from './hmac.ts'
 
 const VERSION = 'fluxer-attachment-url-v1'
 /** The value of `uc` for URLs in a data package, which never expire. Other URLs have no `uc`. */

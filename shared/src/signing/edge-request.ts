@@ -5,9 +5,9 @@
  * captured request cannot be used for another path, for another client, or after a minute.
  */
 
+import { decodeBase64Url, encodeBase64Url } from '../encoding/base64url.ts'
 import { type Failure, fail } from '../response/failure.ts'
 import type { ReadableHeaders } from '../response/headers.ts'
-import { decodeBase64Url, encodeBase64Url } from './base64url.ts'
 import { type KeyRing, sign, verify } from './hmac.ts'
 
 /** The headers that carry the signature. */

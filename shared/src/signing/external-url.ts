@@ -1,10 +1,11 @@
 /** Signatures of external URLs (contract, section 5). Only a key holder can make the service fetch a URL. */
 
+import { decodeBase64Url, encodeBase64Url } from '../encoding/base64url.ts'
+import { decodeHex } from '../encoding/hex.ts'
 import { decodeExternalTarget, encodeExternalTarget } from '../request/external-target.ts'
 import type { ExternalRequest, VerifiedExternal } from '../request/media-request.ts'
 import { PARAMETER_GUIDE } from '../request/parameter-guide.ts'
 import { type Failure, fail, isFailure } from '../response/failure.ts'
-import { decodeBase64Url, encodeBase64Url } from './base64url.ts'
 import { type KeyRing, SIGNATURE_BYTES, sign, verify } from './hmac.ts'
 
 /**
@@ -79,9 +80,4 @@ function decodeSignature(text: string): Uint8Array<ArrayBuffer> | undefined {
   if (text.length === 2 * SIGNATURE_BYTES) return decodeHex(text)
   const bytes = text.length === 43 ? decodeBase64Url(text) : undefined
   return bytes?.length === SIGNATURE_BYTES ? bytes : undefined
-}
-
-function decodeHex(text: string): Uint8Array<ArrayBuffer> | undefined {
-  const pairs = /^[0-9a-f]+$/.test(text) ? text.match(/../g) : null
-  return pairs === null ? undefined : Uint8Array.from(pairs, (pair) => Number.parseInt(pair, 16))
 }

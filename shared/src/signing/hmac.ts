@@ -39,11 +39,6 @@ async function importKeys(secrets: readonly Uint8Array<ArrayBuffer>[]): Promise<
   return { signing, verifying: keys }
 }
 
-/** Encodes bytes as lower-case hexadecimal digits. */
-export function encodeHex(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
-}
-
 /** Signs the UTF-8 bytes of a message with the ring's first key. */
 export async function sign(ring: KeyRing, message: string): Promise<Uint8Array> {
   return new Uint8Array(await crypto.subtle.sign('HMAC', ring.signing, encoder.encode(message)))

@@ -5,7 +5,8 @@
  * may request each other.
  */
 
-import { encodeHex, type KeyRing, SIGNATURE_BYTES, sign, verify } from './hmac.ts'
+import { encodeHex } from '../encoding/hex.ts'
+import { type KeyRing, SIGNATURE_BYTES, sign, verify } from './hmac.ts'
 
 export const LOOP_HEADER = 'cdn-loop'
 const PREFIX = 'media-proxy-'

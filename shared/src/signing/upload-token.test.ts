@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { encodeBase64Url } from './base64url.ts'
+import { encodeBase64Url } from '../encoding/base64url.ts'
 import { createBase64KeyRing, sign } from './hmac.ts'
 import { signUploadToken, type UploadGrant, verifyUploadToken } from './upload-token.ts'
 

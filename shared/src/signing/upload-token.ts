@@ -4,9 +4,9 @@
  * HMAC-SHA256>`, both without padding.
  */
 
+import { decodeBase64Url, encodeBase64Url } from '../encoding/base64url.ts'
 import { type Failure, fail } from '../response/failure.ts'
 import { wellFormedType } from '../response/stored-type.ts'
-import { decodeBase64Url, encodeBase64Url } from './base64url.ts'
 import { type KeyRing, SIGNATURE_BYTES, sign, verify } from './hmac.ts'
 
 /** The upload that a token allows. */

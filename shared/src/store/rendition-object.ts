@@ -4,6 +4,7 @@
  */
 
 import * as z from 'zod'
+import { encodeHex } from '../encoding/hex.ts'
 import { RENDITION_FORMATS } from '../formats.ts'
 import type { CanonicalUrl } from '../request/canonical.ts'
 import type { SourceName } from '../request/purge.ts'
@@ -63,5 +64,5 @@ export function decodeRendition(object: Uint8Array<ArrayBuffer>): RenditionObjec
 
 async function hashOf(text: string): Promise<string> {
   const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text))
-  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('')
+  return encodeHex(new Uint8Array(digest))
 }

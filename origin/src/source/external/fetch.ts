@@ -1,5 +1,6 @@
 /** Fetches external media with checked addresses, few redirects, one deadline and a size limit. */
 
+import { percentEncode } from '@media-proxy/shared/encoding/percent.ts'
 import { formatRange, type RangeRequest } from '@media-proxy/shared/response/conditional.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { LOOP_HEADER } from '@media-proxy/shared/signing/own-request.ts'
@@ -101,10 +102,8 @@ export function createExternalFetch(options: ExternalFetchOptions): ExternalFetc
  */
 function redirectOf(answer: HttpResponse): string | undefined {
   if (!REDIRECTS.includes(answer.statusCode)) return undefined
-  return header(answer, 'location')?.replace(
-    /[\x80-\xff]/g,
-    (byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase()}`,
-  )
+  const location = header(answer, 'location')
+  return location === undefined ? undefined : percentEncode(location, /[\x80-\xff]/g)
 }
 
 async function ask(

@@ -1,5 +1,7 @@
 /** The URLs of buckets and objects at an S3 endpoint. */
 
+import { percentEncode } from '../../encoding/percent.ts'
+
 export interface S3Address {
   /** An absolute URL without a trailing slash. */
   readonly endpoint: string
@@ -41,8 +43,5 @@ function baseOf({ endpoint, pathStyle }: S3Address, bucket: string): string {
  * path as received.
  */
 function encodeSegment(segment: string): string {
-  return encodeURIComponent(segment).replace(
-    /[!'()*]/g,
-    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
-  )
+  return percentEncode(encodeURIComponent(segment), /[!'()*]/g)
 }
