@@ -1,5 +1,5 @@
 import { resolveRange } from '@media-proxy/shared/response/conditional.ts'
-import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { type Failure, fail, isFailure, rangeNotSatisfiable } from '@media-proxy/shared/response/failure.ts'
 import {
   decodeObjects,
   type EncodedInfo,
@@ -63,7 +63,7 @@ function encodedObjects(bucket: R2Bucket, timeoutMs: number, answer: Answer): En
         if (isFailure(known)) return known
         const part = resolveRange(range, known.size)
         if (part === 'unsatisfiable') {
-          return fail('range-not-satisfiable', undefined, { 'content-range': `bytes */${known.size}` })
+          return rangeNotSatisfiable(known.size)
         }
         const object = await answer(
           bucket.get(key, {

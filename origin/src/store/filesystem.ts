@@ -16,7 +16,7 @@ import { pipeline } from 'node:stream/promises'
 import { promisify } from 'node:util'
 import { discardBody } from '@media-proxy/shared/discard-body.ts'
 import { resolveRange } from '@media-proxy/shared/response/conditional.ts'
-import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { type Failure, fail, isFailure, rangeNotSatisfiable } from '@media-proxy/shared/response/failure.ts'
 import { BodyError } from '@media-proxy/shared/store/body-error.ts'
 import type { GetOptions, ObjectInfo, ObjectStore, StoredObject } from '@media-proxy/shared/store/store.ts'
 import { typeOfName } from '../media/type-of-name.ts'
@@ -57,7 +57,7 @@ export function createFilesystemStore(directory: string): ObjectStore {
       const range = options.range === undefined ? undefined : resolveRange(options.range, size)
       if (range === 'unsatisfiable') {
         closeSync(descriptor)
-        return fail('range-not-satisfiable', undefined, { 'content-range': `bytes */${size}` })
+        return rangeNotSatisfiable(size)
       }
       const { start, end } = range ?? { start: 0, end: size - 1 }
       const body = await read({ descriptor, info }, start, end - start + 1, options)

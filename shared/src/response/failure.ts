@@ -85,6 +85,15 @@ export function failWithHint(code: FailureCode, detail: string): Failure {
   return { ...fail(code, detail), hint: { text: detail } }
 }
 
+/**
+ * Creates a failure for a range that the representation does not have. The size is that of the
+ * representation; undefined when a server did not declare it.
+ */
+export function rangeNotSatisfiable(sizeBytes: number | undefined): Failure {
+  const headers = sizeBytes === undefined ? {} : { 'content-range': `bytes */${sizeBytes}` }
+  return fail('range-not-satisfiable', undefined, headers)
+}
+
 /** Whether a value is a failure. */
 export function isFailure(value: unknown): value is Failure {
   return typeof value === 'object' && value !== null && 'code' in value && 'ok' in value && value.ok === false

@@ -6,7 +6,7 @@ import {
   resolveRange,
   type Validators,
 } from './conditional.ts'
-import { type Failure, fail } from './failure.ts'
+import { type Failure, fail, rangeNotSatisfiable } from './failure.ts'
 import { failureResponse, type HeaderRecord } from './headers.ts'
 
 /** The response to a plain GET, without its bytes. */
@@ -73,11 +73,6 @@ export function withRangeUnit(failure: Failure): Failure {
 
 /** Returns a 416 that states the size of the representation. */
 export function unsatisfiable(sizeBytes: number, requestId: string): Response {
-  return failureResponse(
-    fail('range-not-satisfiable', undefined, {
-      'content-range': `bytes */${sizeBytes}`,
-      'accept-ranges': 'bytes',
-    }),
-    requestId,
-  )
+  const failure = rangeNotSatisfiable(sizeBytes)
+  return failureResponse({ ...failure, headers: { ...failure.headers, 'accept-ranges': 'bytes' } }, requestId)
 }

@@ -2,11 +2,11 @@
 
 import { discardBody } from '../discard-body.ts'
 import { formatRange } from '../response/conditional.ts'
-import { type Failure, fail, isFailure } from '../response/failure.ts'
+import { type Failure, fail, isFailure, rangeNotSatisfiable } from '../response/failure.ts'
 import { decodeObjects, type EncodedInfo, type EncodedObject } from './coding/decoded-objects.ts'
 import { createRawFetch } from './raw-fetch.ts'
 import { bucketUrl, objectUrl } from './s3/address.ts'
-import { infoOf, rangeNotSatisfiable, readAnswer, resolveSuffix } from './s3/answer.ts'
+import { infoOf, readAnswer, resolveSuffix } from './s3/answer.ts'
 import type { CredentialSource } from './s3/credentials.ts'
 import { createErrorInterpreter } from './s3/error-interpreter.ts'
 import { failureOf, isErrorResponse } from './s3/error-response.ts'

@@ -5,6 +5,7 @@
  */
 
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { LRUCache } from 'lru-cache'
 
 export interface RangeSource {
   readonly sizeBytes: number
@@ -47,7 +48,7 @@ class CachedRanges implements RangeSource {
   readonly stream: RangeSource['stream']
   readonly #fetchPart: RangeSourceOptions['fetchPart']
   readonly #head: Uint8Array
-  readonly #blocks = new Map<number, Uint8Array>()
+  readonly #blocks = new LRUCache<number, Uint8Array>({ max: KEPT_BLOCKS })
   #bytesRead: number
   #expectedBlock = -1
   #readAheadBytes = 0
@@ -97,10 +98,7 @@ class CachedRanges implements RangeSource {
     const start = index * BLOCK_BYTES
     const end = Math.min(start + BLOCK_BYTES, this.sizeBytes)
     if (end <= this.#head.length) return this.#head.subarray(start, end)
-    const block = this.#blocks.get(index)
-    // Moves the block to the end of the map, so that it is evicted last.
-    if (block !== undefined && this.#blocks.delete(index)) this.#blocks.set(index, block)
-    return block
+    return this.#blocks.get(index)
   }
 
   /** Fetches the missing blocks of a gap in one request, and reads ahead when the reads are sequential. */
@@ -117,16 +115,10 @@ class CachedRanges implements RangeSource {
       const block = part.subarray(at, at + BLOCK_BYTES)
       if (index <= last) into.set(index, block)
       // A copy, because a cached block must not keep a part of many megabytes in memory.
-      this.#keep(index, part.length > BLOCK_BYTES ? block.slice() : block)
+      this.#blocks.set(index, part.length > BLOCK_BYTES ? block.slice() : block)
       this.#expectedBlock = index + 1
     }
     return undefined
-  }
-
-  #keep(index: number, block: Uint8Array): void {
-    this.#blocks.set(index, block)
-    const oldest = this.#blocks.keys().next().value
-    if (this.#blocks.size > KEPT_BLOCKS && oldest !== undefined) this.#blocks.delete(oldest)
   }
 }
 

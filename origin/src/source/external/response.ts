@@ -7,7 +7,7 @@ import {
   resolveRange,
 } from '@media-proxy/shared/response/conditional.ts'
 import { externalLifetimeSeconds } from '@media-proxy/shared/response/external-lifetime.ts'
-import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { type Failure, fail, isFailure, rangeNotSatisfiable } from '@media-proxy/shared/response/failure.ts'
 import { BodyError } from '@media-proxy/shared/store/body-error.ts'
 import type { Coding } from '@media-proxy/shared/store/coding/content-coding.ts'
 import { type DecodedBody, decodeBody } from '@media-proxy/shared/store/coding/decode-body.ts'
@@ -154,11 +154,7 @@ function rejectionOf(answer: HttpResponse, range: RangeRequest | undefined): Fai
     return fail('not-found', `the external server responded ${statusCode}`)
   if (statusCode === 416 && range !== undefined) {
     const total = /^bytes \*\/(\d{1,15})$/.exec(header(answer, 'content-range') ?? '')?.[1]
-    return fail(
-      'range-not-satisfiable',
-      undefined,
-      total === undefined ? {} : { 'content-range': `bytes */${total}` },
-    )
+    return rangeNotSatisfiable(total === undefined ? undefined : Number(total))
   }
   const detail =
     isSuccess(statusCode) && declaresPart(answer)

@@ -6,7 +6,7 @@
 
 import { discardBody } from '../../discard-body.ts'
 import { resolveRange } from '../../response/conditional.ts'
-import { type Failure, fail, isFailure } from '../../response/failure.ts'
+import { type Failure, isFailure, rangeNotSatisfiable } from '../../response/failure.ts'
 import type { GetOptions, ObjectInfo, ObjectStore, StoredObject } from '../store.ts'
 import { codingsOf } from './content-coding.ts'
 import { decodeBody } from './decode-body.ts'
@@ -109,7 +109,7 @@ function partOf(
   if (range === undefined) return { info, body: new Blob([bytes]).stream() }
   const part = resolveRange(range, bytes.length)
   if (part === 'unsatisfiable') {
-    return fail('range-not-satisfiable', undefined, { 'content-range': `bytes */${bytes.length}` })
+    return rangeNotSatisfiable(bytes.length)
   }
   return { info, range: part, body: new Blob([bytes.subarray(part.start, part.end + 1)]).stream() }
 }

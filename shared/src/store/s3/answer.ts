@@ -1,7 +1,7 @@
 /** Reads objects from the responses of a store, and rejects responses that contradict themselves. */
 
 import { type ByteRange, parseHttpDate, type RangeRequest, resolveRange } from '../../response/conditional.ts'
-import { type Failure, fail, isFailure } from '../../response/failure.ts'
+import { type Failure, fail, isFailure, rangeNotSatisfiable } from '../../response/failure.ts'
 import type { EncodedInfo, EncodedObject } from '../coding/decoded-objects.ts'
 
 /**
@@ -141,15 +141,4 @@ export function infoOf(headers: Headers): EncodedInfo {
 function etagOf(header: string | null): string | undefined {
   const opaque = /^(?:W\/)?"?([\x21\x23-\x7e]{1,200})"?$/.exec(header?.trim() ?? '')?.[1]
   return opaque === undefined ? undefined : `"${opaque}"`
-}
-
-/**
- * Returns a failure for an unsatisfiable range with the size of the object, which not every store includes.
- */
-export function rangeNotSatisfiable(sizeBytes: number | undefined): Failure {
-  return fail(
-    'range-not-satisfiable',
-    undefined,
-    sizeBytes === undefined ? {} : { 'content-range': `bytes */${sizeBytes}` },
-  )
 }
