@@ -138,8 +138,8 @@ describe('the pixels of a shared still', () => {
     let decoded = false
     const watched: SharedPixels = {
       isNeeded: kept.isNeeded,
-      read: (decode) =>
-        kept.read(() => {
+      read: (form, decode) =>
+        kept.read(form, () => {
           decoded = true
           return decode()
         }),

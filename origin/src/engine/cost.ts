@@ -24,6 +24,7 @@ import {
   HELD_BYTES_PER_PIXEL,
   HELD_ROWS,
   HISTOGRAM_PIXELS,
+  LIBAV_BYTES,
   MIB,
   SECONDS_PER_FRAME,
   SHARPEN_BYTES_PER_PIXEL,
@@ -74,7 +75,7 @@ export interface CostSource extends Size {
   readonly played: boolean
   /** The decoder to use when Sharp does not decode it like other files of its format. */
   readonly ownDecoder?: string
-  /** HEIC only: whether libav decodes it instead of libheif. */
+  /** Whether libav decodes it instead of libheif or Sharp. */
   readonly usesLibav?: boolean
   readonly sourceBytes: number
 }
@@ -154,12 +155,17 @@ function workBytes(source: CostSource, render: CostRender): number {
   const sourcePixels = source.width * source.height
   const renderedPixels = render.width * render.height
   const pixelBytes = source.bands * source.bytesPerSample
+  const isLibavJpeg = decoderOf(source) === 'jpeg by libav'
+  const libavBytes = source.usesLibav && source.format !== 'heic' ? LIBAV_BYTES : 0
   const shrinks = decoder.shrinks && source.cut === undefined
   const scaled = { width: 2 * render.width, pixels: renderedPixels }
   const held = shrinks ? (source.held ?? scaled) : { width: source.width, pixels: sourcePixels }
   const heldPixels = Math.min(sourcePixels, held.pixels)
   const heldWidth = Math.min(source.width, held.width)
-  const rows = heldWidth * Math.min(source.height, HELD_ROWS) * pixelBytes * (source.hasAlpha ? 2 : 1)
+  // libav decodes the whole image, and no rows are held besides.
+  const rows = isLibavJpeg
+    ? sourcePixels * (source.samplesPerPixel ?? source.bands)
+    : heldWidth * Math.min(source.height, HELD_ROWS) * pixelBytes * (source.hasAlpha ? 2 : 1)
   const passes = source.interlaced
     ? sourcePixels *
       (source.samplesPerPixel ?? source.bands) *
@@ -189,7 +195,7 @@ function workBytes(source: CostSource, render: CostRender): number {
     heldPixels * decoder.bytesPerPixel,
     heldPixels * decoder.keptPerPixel + renderedPixels * encoding + histogram,
   )
-  return (decoder.startBytes ?? 0) + rows + passes + frames + pixels + decodedFrames + peak
+  return (decoder.startBytes ?? 0) + libavBytes + rows + passes + frames + pixels + decodedFrames + peak
 }
 
 /**
@@ -206,6 +212,7 @@ function holdsStrip({ format, rotated }: CostSource, render: CostRender): boolea
 function decoderOf(source: CostSource): DecoderName {
   const { format, bytesPerSample, interlaced, lossless, filtered, cut, played, ownDecoder } = source
   if (format === 'heic' && source.usesLibav && bytesPerSample === 1) return 'heic by libav'
+  if (format === 'jpeg' && source.usesLibav) return 'jpeg by libav'
   if (ownDecoder === 'cmyk' || ownDecoder === 'ycbcr') return 'converted'
   if (ownDecoder === 'grey') return bytesPerSample === 1 ? 'converted' : 'deep'
   if (ownDecoder === 'colours' && format === 'png') return 'deep'

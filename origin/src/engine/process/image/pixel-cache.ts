@@ -12,7 +12,9 @@ import type { ImageInfo } from './inspect.ts'
 import type { Render } from './render.ts'
 import { isReadWhole } from './shrink-on-load.ts'
 
-/** A decoded image, or a file of raw pixels. */
+/** A decoded image, a file of raw pixels, or samples as libav decodes them. */
+type Form = 'image' | 'file' | 'samples'
+
 interface Pixels {
   readonly data: Uint8Array
 }
@@ -21,10 +23,10 @@ export interface SharedPixels {
   /** Whether another job will need this image, or its pixels are kept already. */
   readonly isNeeded: boolean
   /**
-   * Returns the kept pixels, or the result of `decode` when there are none. The pixels of one source always
-   * have the same type, because only one decoder decodes it.
+   * Returns the kept pixels of a form, or the result of `decode` when there are none. Pixels of the same form
+   * have the same type.
    */
-  read<P extends Pixels>(decode: () => Promise<P | Failure>): Promise<P | Failure>
+  read<P extends Pixels>(form: Form, decode: () => Promise<P | Failure>): Promise<P | Failure>
 }
 
 export interface PixelCache {
@@ -38,7 +40,7 @@ export interface PixelCache {
 const MAX_KEPT_BYTES = 48 * 1024 * 1024
 
 export function createPixelCache(): PixelCache {
-  let kept: { readonly id: number; readonly pixels: Pixels } | undefined
+  let kept: { readonly id: number; readonly form: Form; readonly pixels: Pixels } | undefined
 
   function forget(): void {
     if (kept !== undefined) freeBuffer(kept.pixels.data)
@@ -51,12 +53,12 @@ export function createPixelCache(): PixelCache {
       if (kept?.id !== id) forget()
       return {
         isNeeded: shared || kept !== undefined,
-        async read<P extends Pixels>(decode: () => Promise<P | Failure>) {
-          // The kept pixels are of this source, so they have its type.
-          if (kept !== undefined) return kept.pixels as P
+        async read<P extends Pixels>(form: Form, decode: () => Promise<P | Failure>) {
+          // Kept pixels of this source and form have the type of the result.
+          if (kept?.form === form) return kept.pixels as P
           const pixels = await decode()
           const isKept = shared && !isFailure(pixels) && pixels.data.byteLength <= MAX_KEPT_BYTES
-          if (isKept) kept = { id, pixels }
+          if (isKept && kept === undefined) kept = { id, form, pixels }
           return pixels
         },
       }

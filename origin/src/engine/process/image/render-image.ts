@@ -126,7 +126,7 @@ async function renderStill(
 ): Promise<Uint8Array | Failure> {
   if (needsOwnDecoder(info)) {
     const decode = () => decodeFrame(bytes, info, 0, decodeStill)
-    const image = await (kept?.read(decode) ?? decode())
+    const image = await (kept?.read('image', decode) ?? decode())
     return isFailure(image) ? image : renderRaw(image, render, { lossless: info.lossless, palette: false })
   }
   const coarse = coarseSize(info, render)
@@ -135,7 +135,7 @@ async function renderStill(
     return finish(openStill(bytes, info, render), info, render, deferBackground(render, info))
   // Kept as a file: libvips scales raw pixels in other regions at a time, and rounds some of its sums
   // differently. At one of sixty widths that changes one in a thousand samples by one level.
-  const file = await kept.read(async () => {
+  const file = await kept.read('file', async () => {
     const pixels = await pixelsOf(openStill(bytes, info, render))
     if (isFailure(pixels)) return pixels
     const data = wrapInTiff(pixels)

@@ -18,7 +18,7 @@ import type { Plan } from './plan.ts'
 import type { Render } from './render.ts'
 
 /** Above this number of source pixels, the time matters more than the sharpness: 7 ms per megapixel. */
-const FULL_READ_PIXELS = 8_000_000
+export const FULL_READ_PIXELS = 8_000_000
 
 /** Decodes a JPEG at full size where that is worth its time. */
 export function readFully(pipeline: Sharp, info: ImageInfo, render: Render): Sharp {

@@ -19,6 +19,7 @@ import { seeksFaces, sizeOf } from '../image/layout.ts'
 import type { Render } from '../image/render.ts'
 import { isBuffered } from '../image/render-stages.ts'
 import { coarseSize, isWholeWebp } from '../image/shrink-on-load.ts'
+import { suitsLibav } from './libav-still.ts'
 
 /** The bytes of a source that are available when its header has been read. */
 export interface AvailableBytes {
@@ -27,7 +28,7 @@ export interface AvailableBytes {
   readonly sizeBytes: number
 }
 
-/** The header of an image, and whether libav is available to decode it. Default: it is not. */
+/** The header of an image, and whether libav may decode it. Default: it does not. */
 export interface DecodableImage extends ImageInfo {
   readonly usesLibav?: boolean
 }
@@ -52,6 +53,7 @@ export function predictImage(
   const embedded = predictSvgImages(info, available)
   const source = {
     ...info,
+    usesLibav: info.usesLibav === true && (info.format === 'heic' || suitsLibav(info, render)),
     frames,
     rotated: info.orientation > 1,
     played: frames > 1 || info.hidesDefault === true,

@@ -24,6 +24,7 @@ import { playSequence } from '../video/play-sequence.ts'
 import type { VideoTools } from '../video/video.ts'
 import { type Admission, deferralOf } from './admission.ts'
 import { decodeStrip } from './decode-strip.ts'
+import { renderByLibav, suitsLibav } from './libav-still.ts'
 import { openImage, withDataRepair } from './open-image.ts'
 import { type FormatOptions, outputFormat, writtenFormat } from './output-format.ts'
 import {
@@ -42,7 +43,6 @@ import {
   withCrop,
 } from './render-request.ts'
 import type { Rendered } from './rendered.ts'
-import { renderSmallStill } from './small-still.ts'
 import { createStillDecoder } from './stills.ts'
 
 /**
@@ -78,7 +78,8 @@ async function openAndRender(
   // Loading libav takes 11 MiB and a tenth of a second, so it is loaded only when its encoder may be needed.
   const mayAnimate = options.animated && writtenFormat(options.format, sourceFormat) === 'avif'
   const canAnimateAvif = mayAnimate && (await tools.libav()) !== undefined
-  const usesLibav = sourceFormat === 'heic' && (await tools.libav()) !== undefined
+  // Of other formats, libav renders few, so it is loaded only when it does. Its cost is predicted for these.
+  const usesLibav = sourceFormat !== 'heic' || (await tools.libav()) !== undefined
   const planFor = (info: ImageInfo) => planRender({ ...info, usesLibav }, job, { limits, canAnimateAvif })
   const opened = await openImage(source, {
     format: sourceFormat,
@@ -142,10 +143,21 @@ async function renderWhole(
     return renderImage(bytes, info, { ...render, animated: false }, decodeStill)
   }
   return (
-    (await renderSmallStill(bytes, info, render, tools)) ??
+    (await renderByLibavIfSuited(bytes, info, render, tools, kept)) ??
     (await renderSequence(bytes, info, render, tools)) ??
     (await renderImage(bytes, info, render, decodeStill, kept))
   )
+}
+
+async function renderByLibavIfSuited(
+  bytes: Uint8Array,
+  info: ImageInfo,
+  render: Render,
+  tools: VideoTools,
+  kept: SharedPixels | undefined,
+): Promise<Uint8Array | undefined> {
+  const libav = suitsLibav(info, render) ? await tools.libav() : undefined
+  return libav === undefined ? undefined : renderByLibav(libav, bytes, info, render, kept)
 }
 
 async function renderAnimatedAvif(
@@ -262,6 +274,7 @@ function costsOf(
   const frames = keepsAnimation(info, render) ? info.frames : 1
   const alone = predictImage(drawn, render, { frames, cutLate }, available)
   if (kept?.isNeeded !== true) return { alone, kept: alone }
+  // Kept samples of libav take no more than pixels in RGB.
   return { alone, kept: withKeptPixels(alone, bytesToKeep(info, render), available) }
 }
 
