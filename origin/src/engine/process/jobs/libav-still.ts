@@ -7,6 +7,7 @@
 import { fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { Frame } from 'node-av/lib'
 import type { ImageFormat as SourceFormat } from '../../../media/kinds.ts'
+import { hasAmbiguousColours } from '../formats/jpeg/jpeg-colours.ts'
 import { WEBP_EFFORT } from '../image/encode.ts'
 import type { ImageInfo } from '../image/inspect.ts'
 import type { SharedPixels } from '../image/pixel-cache.ts'
@@ -54,7 +55,10 @@ function maxPixels({ format }: ImageInfo, { fast }: Render): number {
   return fast === true ? MAX_FAST_JPEG_PIXELS : FULL_READ_PIXELS
 }
 
-/** Renders a still that suits libav. Undefined when its source is damaged: Sharp then renders it. */
+/**
+ * Renders a still that suits libav. Undefined when its source is damaged, or libav would decode it in other
+ * colours: Sharp then renders it.
+ */
 export async function renderByLibav(
   libav: Libav,
   bytes: Uint8Array,
@@ -63,7 +67,7 @@ export async function renderByLibav(
   kept: SharedPixels | undefined,
 ): Promise<Uint8Array | undefined> {
   const { plan, quality } = render
-  if (quality === 'lossless') return undefined
+  if (quality === 'lossless' || (info.format === 'jpeg' && hasAmbiguousColours(bytes))) return undefined
   const decoded = await decode(libav, bytes, info, kept)
   if (decoded === undefined) return undefined
   using frame = decoded
