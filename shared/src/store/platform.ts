@@ -28,10 +28,19 @@ interface IncomingMessage {
   destroy(error?: Error): void
 }
 
-interface ClientRequest {
+/** A connection. Only one without TLS can be reset. */
+interface Socket {
+  readonly encrypted?: boolean
+  resetAndDestroy(): void
+}
+
+export interface ClientRequest {
+  readonly socket: Socket | null
   on(event: 'response', listener: (message: IncomingMessage) => void): void
   on(event: 'error', listener: (error: Error) => void): void
+  on(event: 'close', listener: () => void): void
   end(body?: Uint8Array): void
+  destroy(error?: Error): void
 }
 
 interface Http {
@@ -41,14 +50,19 @@ interface Http {
     options: {
       readonly method: string
       readonly headers: Readonly<Record<string, string>>
-      readonly signal: AbortSignal
       readonly agent: object
+      readonly signal?: AbortSignal
     },
   ): ClientRequest
 }
 
-interface Stream {
+export interface Stream {
   readonly Readable: { toWeb(message: IncomingMessage): ReadableStream<Uint8Array> }
+  pipeline(
+    source: AsyncIterable<Uint8Array>,
+    destination: ClientRequest,
+    ended: (error?: Error | null) => void,
+  ): void
 }
 
 interface BuiltinModules {

@@ -4,13 +4,14 @@
  * than announced, and the client reads the excess as the next response.
  */
 
-import { builtinModule, isWorkerd } from './platform.ts'
+import { builtinModule, type ClientRequest, isWorkerd, type Stream } from './platform.ts'
 
 export interface RawRequest {
   readonly url: string
   readonly method: string
   readonly headers: Headers
-  readonly body?: Uint8Array<ArrayBuffer> | undefined
+  /** A stream, whose length `headers` state, is consumed or cancelled. */
+  readonly body?: Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> | undefined
   readonly signal: AbortSignal
 }
 
@@ -23,29 +24,32 @@ export function createRawFetch(): RawFetch {
   const https = builtinModule('node:https')
   const stream = builtinModule('node:stream')
   if (isWorkerd() || http === undefined || https === undefined || stream === undefined) return fetchInWorker
-  const agents = { http: new http.Agent({ keepAlive: true }), https: new https.Agent({ keepAlive: true }) }
-  return (request) => {
-    const secure = request.url.startsWith('https:')
+  const kept = { http: new http.Agent({ keepAlive: true }), https: new https.Agent({ keepAlive: true }) }
+  const fresh = { http: new http.Agent({ keepAlive: false }), https: new https.Agent({ keepAlive: false }) }
+  return ({ url, method, headers: sent, body, signal }) => {
+    const scheme = url.startsWith('https:') ? 'https' : 'http'
+    // A stream cannot be sent again when the store is just closing the connection, so it gets a new one.
+    const isStream = body instanceof ReadableStream
+    const agents = isStream ? fresh : kept
     return new Promise((resolve, reject) => {
-      const outgoing = (secure ? https : http).request(request.url, {
-        method: request.method,
+      const outgoing = { http, https }[scheme].request(url, {
+        method,
         headers: {
-          ...Object.fromEntries(request.headers),
-          ...(request.body === undefined ? {} : { 'content-length': String(request.body.length) }),
+          ...Object.fromEntries(sent),
+          ...(body instanceof Uint8Array ? { 'content-length': String(body.length) } : {}),
         },
-        signal: request.signal,
-        agent: secure ? agents.https : agents.http,
+        agent: agents[scheme],
+        ...(isStream ? {} : { signal }),
       })
       outgoing.on('error', reject)
       outgoing.on('response', (message) => {
         try {
           const status = message.statusCode ?? 0
           const headers = new Headers(pairs(message.rawHeaders))
-          const bodiless = isBodiless(request.method, status, headers)
+          const bodiless = isBodiless(method, status, headers)
           // An unread response, even one without a body, would prevent its connection from being reused.
           if (bodiless) message.resume()
-          const body = bodiless ? null : stream.Readable.toWeb(message)
-          resolve(new Response(body, { status, headers }))
+          resolve(new Response(bodiless ? null : stream.Readable.toWeb(message), { status, headers }))
         } catch (error) {
           // `Response` rejects some status codes. The listener must not throw, because nothing would catch
           // the error.
@@ -53,9 +57,41 @@ export function createRawFetch(): RawFetch {
           reject(error)
         }
       })
-      outgoing.end(request.body)
+      if (body instanceof ReadableStream) sendStream(stream, body, { outgoing, signal })
+      else outgoing.end(body)
     })
   }
+}
+
+interface Sending {
+  readonly outgoing: ClientRequest
+  readonly signal: AbortSignal
+}
+
+/** Sends a stream with backpressure. The request fails when the stream does, or when `signal` aborts. */
+function sendStream(stream: Stream, body: ReadableStream<Uint8Array>, { outgoing, signal }: Sending): void {
+  const abort = () => abandon(outgoing, signal.reason)
+  async function* chunks(): AsyncGenerator<Uint8Array> {
+    try {
+      yield* body
+    } catch (error) {
+      abandon(outgoing, error)
+      throw error
+    }
+  }
+  signal.addEventListener('abort', abort)
+  // An error of the stream becomes one of the request, which has a listener.
+  stream.pipeline(chunks(), outgoing, () => undefined)
+  outgoing.on('close', () => signal.removeEventListener('abort', abort))
+}
+
+/**
+ * Ends a request in the middle. Some stores take the orderly end of a connection as the end of the body, and
+ * store what they have. A reset has only one meaning.
+ */
+function abandon(outgoing: ClientRequest, reason: unknown): void {
+  if (outgoing.socket?.encrypted !== true) outgoing.socket?.resetAndDestroy()
+  outgoing.destroy(reason instanceof Error ? reason : new Error('aborted', { cause: reason }))
 }
 
 function isBodiless(method: string, status: number, headers: Headers): boolean {
@@ -74,6 +110,8 @@ async function fetchInWorker({ url, method, headers, body, signal }: RawRequest)
     // allows it.
     cache: 'no-store',
     ...(body === undefined ? {} : { body }),
+    // `fetch` requires this for a stream: the response comes after the body.
+    ...(body instanceof ReadableStream ? { duplex: 'half' } : {}),
   }
   return fetch(url, init)
 }
