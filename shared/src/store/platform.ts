@@ -28,9 +28,10 @@ interface IncomingMessage {
   destroy(error?: Error): void
 }
 
-/** A connection. Only one without TLS can be reset. */
-interface Socket {
-  readonly encrypted?: boolean
+/** A connection. One with TLS cannot be reset, only the connection under it. */
+export interface Socket {
+  once(event: 'connect', listener: () => void): void
+  once(event: 'error', listener: (error: Error) => void): void
   resetAndDestroy(): void
 }
 
@@ -43,8 +44,13 @@ export interface ClientRequest {
   destroy(error?: Error): void
 }
 
-interface Http {
-  readonly Agent: new (options: { readonly keepAlive: boolean }) => object
+export interface Agent {
+  /** Opens a connection, and passes it to `opened`. */
+  createConnection(options: object, opened: (error: Error | null, socket?: Socket) => void): void
+}
+
+export interface Http {
+  readonly Agent: new (options: { readonly keepAlive: boolean }) => Agent
   request(
     url: string,
     options: {
@@ -65,11 +71,17 @@ export interface Stream {
   ): void
 }
 
+export interface Net {
+  connect(options: object): Socket
+}
+
 interface BuiltinModules {
   readonly 'node:zlib': Zlib
   readonly 'node:http': Http
   readonly 'node:https': Http
+  readonly 'node:net': Net
   readonly 'node:stream': Stream
+  readonly 'node:tls': Net
 }
 
 interface Runtime {

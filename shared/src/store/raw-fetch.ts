@@ -5,6 +5,7 @@
  */
 
 import { builtinModule, type ClientRequest, isWorkerd, type Stream } from './platform.ts'
+import { createUploadConnections, type UploadConnections } from './upload-connections.ts'
 
 export interface RawRequest {
   readonly url: string
@@ -20,17 +21,19 @@ export type RawFetch = (request: RawRequest) => Promise<Response>
 
 /** Returns the implementation for the runtime. The one for Node has its own pools of connections. */
 export function createRawFetch(): RawFetch {
+  if (isWorkerd()) return fetchInWorker
   const http = builtinModule('node:http')
   const https = builtinModule('node:https')
+  const net = builtinModule('node:net')
   const stream = builtinModule('node:stream')
-  if (isWorkerd() || http === undefined || https === undefined || stream === undefined) return fetchInWorker
+  const tls = builtinModule('node:tls')
+  if (!(http && https && net && stream && tls)) return fetchInWorker
   const kept = { http: new http.Agent({ keepAlive: true }), https: new https.Agent({ keepAlive: true }) }
-  const fresh = { http: new http.Agent({ keepAlive: false }), https: new https.Agent({ keepAlive: false }) }
+  const uploads = createUploadConnections({ http, https, net, tls })
+  const send = createStreamSender(stream, uploads)
   return ({ url, method, headers: sent, body, signal }) => {
     const scheme = url.startsWith('https:') ? 'https' : 'http'
-    // A stream cannot be sent again when the store is just closing the connection, so it gets a new one.
     const isStream = body instanceof ReadableStream
-    const agents = isStream ? fresh : kept
     return new Promise((resolve, reject) => {
       const outgoing = { http, https }[scheme].request(url, {
         method,
@@ -38,7 +41,7 @@ export function createRawFetch(): RawFetch {
           ...Object.fromEntries(sent),
           ...(body instanceof Uint8Array ? { 'content-length': String(body.length) } : {}),
         },
-        agent: agents[scheme],
+        agent: isStream ? uploads.agents[scheme] : kept[scheme],
         ...(isStream ? {} : { signal }),
       })
       outgoing.on('error', reject)
@@ -57,41 +60,33 @@ export function createRawFetch(): RawFetch {
           reject(error)
         }
       })
-      if (body instanceof ReadableStream) sendStream(stream, body, { outgoing, signal })
+      if (isStream) send(body, outgoing, signal)
       else outgoing.end(body)
     })
   }
 }
 
-interface Sending {
-  readonly outgoing: ClientRequest
-  readonly signal: AbortSignal
-}
-
-/** Sends a stream with backpressure. The request fails when the stream does, or when `signal` aborts. */
-function sendStream(stream: Stream, body: ReadableStream<Uint8Array>, { outgoing, signal }: Sending): void {
-  const abort = () => abandon(outgoing, signal.reason)
-  async function* chunks(): AsyncGenerator<Uint8Array> {
-    try {
-      yield* body
-    } catch (error) {
-      abandon(outgoing, error)
-      throw error
+/** Creates a function that sends a stream with backpressure. The request fails when the stream does, or is aborted. */
+function createStreamSender(stream: Stream, { reset }: UploadConnections) {
+  return (body: ReadableStream<Uint8Array>, outgoing: ClientRequest, signal: AbortSignal): void => {
+    const abandon = (reason: unknown) => {
+      if (outgoing.socket !== null) reset(outgoing.socket)
+      outgoing.destroy(new Error('abandoned', { cause: reason }))
     }
+    async function* chunks(): AsyncGenerator<Uint8Array> {
+      try {
+        yield* body
+      } catch (error) {
+        abandon(error)
+        throw error
+      }
+    }
+    const abort = () => abandon(signal.reason)
+    signal.addEventListener('abort', abort)
+    outgoing.on('close', () => signal.removeEventListener('abort', abort))
+    // An error of the stream becomes one of the request, which has a listener.
+    stream.pipeline(chunks(), outgoing, () => undefined)
   }
-  signal.addEventListener('abort', abort)
-  // An error of the stream becomes one of the request, which has a listener.
-  stream.pipeline(chunks(), outgoing, () => undefined)
-  outgoing.on('close', () => signal.removeEventListener('abort', abort))
-}
-
-/**
- * Ends a request in the middle. Some stores take the orderly end of a connection as the end of the body, and
- * store what they have. A reset has only one meaning.
- */
-function abandon(outgoing: ClientRequest, reason: unknown): void {
-  if (outgoing.socket?.encrypted !== true) outgoing.socket?.resetAndDestroy()
-  outgoing.destroy(reason instanceof Error ? reason : new Error('aborted', { cause: reason }))
 }
 
 function isBodiless(method: string, status: number, headers: Headers): boolean {
