@@ -21,7 +21,7 @@ export interface Zlib {
   readonly constants: { readonly ZSTD_d_windowLogMax: number }
 }
 
-interface IncomingMessage {
+export interface IncomingMessage {
   readonly statusCode?: number
   readonly rawHeaders: readonly string[]
   resume(): void
@@ -37,6 +37,8 @@ export interface Socket {
 
 export interface ClientRequest {
   readonly socket: Socket | null
+  /** Whether the connection has served another request before. */
+  readonly reusedSocket: boolean
   on(event: 'response', listener: (message: IncomingMessage) => void): void
   on(event: 'error', listener: (error: Error) => void): void
   on(event: 'close', listener: () => void): void

@@ -4,8 +4,16 @@
  * than announced, and the client reads the excess as the next response.
  */
 
-import { builtinModule, type ClientRequest, isWorkerd, type Stream } from './platform.ts'
-import { createUploadConnections, type UploadConnections } from './upload-connections.ts'
+import { createFreshConnections, type FreshConnections } from './fresh-connections.ts'
+import {
+  type Agent,
+  builtinModule,
+  type ClientRequest,
+  type Http,
+  type IncomingMessage,
+  isWorkerd,
+  type Stream,
+} from './platform.ts'
 
 export interface RawRequest {
   readonly url: string
@@ -29,30 +37,54 @@ export function createRawFetch(): RawFetch {
   const tls = builtinModule('node:tls')
   if (!(http && https && net && stream && tls)) return fetchInWorker
   const kept = { http: new http.Agent({ keepAlive: true }), https: new https.Agent({ keepAlive: true }) }
-  const uploads = createUploadConnections({ http, https, net, tls })
-  const send = createStreamSender(stream, uploads)
-  return ({ url, method, headers: sent, body, signal }) => {
-    const scheme = url.startsWith('https:') ? 'https' : 'http'
+  const fresh = createFreshConnections({ http, https, net, tls })
+  const attempt = createAttempt({ http, https, stream, fresh })
+  return async (request) => {
+    const scheme = request.url.startsWith('https:') ? 'https' : 'http'
+    if (request.body instanceof ReadableStream) return attempt(request, fresh.agents[scheme])
+    try {
+      return await attempt(request, kept[scheme])
+    } catch (error) {
+      if (!(error instanceof ClosedConnection)) throw error
+      return attempt(request, fresh.agents[scheme])
+    }
+  }
+}
+
+/** A kept connection that the store has closed, before it received the request or while it did. */
+class ClosedConnection extends Error {}
+
+interface AttemptOptions {
+  readonly http: Http
+  readonly https: Http
+  readonly stream: Stream
+  readonly fresh: FreshConnections
+}
+
+function createAttempt({ http, https, stream, fresh }: AttemptOptions) {
+  const send = createStreamSender(stream, fresh)
+  return ({ url, method, headers, body, signal }: RawRequest, agent: Agent): Promise<Response> => {
     const isStream = body instanceof ReadableStream
     return new Promise((resolve, reject) => {
-      const outgoing = { http, https }[scheme].request(url, {
+      const outgoing = (url.startsWith('https:') ? https : http).request(url, {
         method,
         headers: {
-          ...Object.fromEntries(sent),
+          ...Object.fromEntries(headers),
           ...(body instanceof Uint8Array ? { 'content-length': String(body.length) } : {}),
         },
-        agent: isStream ? uploads.agents[scheme] : kept[scheme],
+        agent,
         ...(isStream ? {} : { signal }),
       })
-      outgoing.on('error', reject)
+      outgoing.on('error', (error) =>
+        reject(
+          outgoing.reusedSocket && isClosing(error)
+            ? new ClosedConnection('closed', { cause: error })
+            : error,
+        ),
+      )
       outgoing.on('response', (message) => {
         try {
-          const status = message.statusCode ?? 0
-          const headers = new Headers(pairs(message.rawHeaders))
-          const bodiless = isBodiless(method, status, headers)
-          // An unread response, even one without a body, would prevent its connection from being reused.
-          if (bodiless) message.resume()
-          resolve(new Response(bodiless ? null : stream.Readable.toWeb(message), { status, headers }))
+          resolve(responseOf(message, method, stream))
         } catch (error) {
           // `Response` rejects some status codes. The listener must not throw, because nothing would catch
           // the error.
@@ -66,8 +98,21 @@ export function createRawFetch(): RawFetch {
   }
 }
 
+function isClosing(error: Error): boolean {
+  return 'code' in error && (error.code === 'ECONNRESET' || error.code === 'EPIPE')
+}
+
+function responseOf(message: IncomingMessage, method: string, stream: Stream): Response {
+  const status = message.statusCode ?? 0
+  const headers = new Headers(pairs(message.rawHeaders))
+  const bodiless = isBodiless(method, status, headers)
+  // An unread response, even one without a body, would prevent its connection from being reused.
+  if (bodiless) message.resume()
+  return new Response(bodiless ? null : stream.Readable.toWeb(message), { status, headers })
+}
+
 /** Creates a function that sends a stream with backpressure. The request fails when the stream does, or is aborted. */
-function createStreamSender(stream: Stream, { reset }: UploadConnections) {
+function createStreamSender(stream: Stream, { reset }: FreshConnections) {
   return (body: ReadableStream<Uint8Array>, outgoing: ClientRequest, signal: AbortSignal): void => {
     const abandon = (reason: unknown) => {
       if (outgoing.socket !== null) reset(outgoing.socket)

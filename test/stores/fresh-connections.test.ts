@@ -1,19 +1,16 @@
 import { once } from 'node:events'
 import net, { type AddressInfo } from 'node:net'
 import tls from 'node:tls'
+import { createFreshConnections, type FreshConnections } from '@media-proxy/shared/store/fresh-connections.ts'
 import { builtinModule, type Socket } from '@media-proxy/shared/store/platform.ts'
-import {
-  createUploadConnections,
-  type UploadConnections,
-} from '@media-proxy/shared/store/upload-connections.ts'
 import { expect, it } from 'vitest'
 
 /** Connections with the modules of Node. */
-function uploadConnections(): UploadConnections {
+function freshConnections(): FreshConnections {
   const [http, https] = [builtinModule('node:http'), builtinModule('node:https')]
   const [tcp, secure] = [builtinModule('node:net'), builtinModule('node:tls')]
   if (!(http && https && tcp && secure)) throw new Error('Node has these modules')
-  return createUploadConnections({ http, https, net: tcp, tls: secure })
+  return createFreshConnections({ http, https, net: tcp, tls: secure })
 }
 
 /** Both sides have this key, so that the server needs no certificate. */
@@ -24,7 +21,7 @@ it.each([
   ['http', net.createServer()],
   ['https', tls.createServer({ ...CIPHERS, pskCallback: () => KEY })],
 ] as const)('a connection of %s is reset, which differs from an orderly end', async (scheme, server) => {
-  const { agents, reset } = uploadConnections()
+  const { agents, reset } = freshConnections()
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
@@ -52,7 +49,7 @@ it.each([
 })
 
 it('reports that a store with TLS is unreachable', async () => {
-  const { agents } = uploadConnections()
+  const { agents } = freshConnections()
   const server = net.createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
@@ -64,7 +61,7 @@ it('reports that a store with TLS is unreachable', async () => {
 })
 
 /** Opens a connection. Some agents return it, and others pass it to the callback. */
-function connected(agent: UploadConnections['agents']['http'], options: object): Promise<Socket> {
+function connected(agent: FreshConnections['agents']['http'], options: object): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const returned: unknown = agent.createConnection(options, (error, socket) => {
       if (socket !== undefined) resolve(socket)

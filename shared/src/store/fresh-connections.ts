@@ -1,11 +1,11 @@
 /**
- * The connections of uploads. Each upload has a new one, because it cannot be sent again when the store is just
- * closing a kept connection.
+ * Connections for one request each: for uploads, which cannot be sent again when the store is just closing a kept
+ * connection, and for requests that have met such a connection.
  */
 
 import type { Agent, Http, Net, Socket } from './platform.ts'
 
-export interface UploadConnections {
+export interface FreshConnections {
   readonly agents: { readonly http: Agent; readonly https: Agent }
   /**
    * Ends a connection in the middle of an upload. Some stores take an orderly end as the end of the body, and
@@ -21,7 +21,7 @@ interface Modules {
   readonly tls: Net
 }
 
-export function createUploadConnections({ http, https, net, tls }: Modules): UploadConnections {
+export function createFreshConnections({ http, https, net, tls }: Modules): FreshConnections {
   /** The TCP connection under each connection with TLS, because Node resets no others. */
   const underlying = new WeakMap<Socket, Socket>()
   const secure = new https.Agent({ keepAlive: false })
