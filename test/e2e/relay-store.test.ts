@@ -1,11 +1,19 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
-import { type AddressInfo, connect } from 'node:net'
+import { type AddressInfo, connect, createServer as createNetServer, type Server } from 'node:net'
 import { createS3Store } from '@media-proxy/shared/store/s3.ts'
 import { describe, expect, it } from 'vitest'
 import { send } from '../http.ts'
 import { openOrigin, type Service } from '../services.ts'
 import { pathOf, SETTINGS, token } from './relay-tokens.ts'
+
+const STORE = { region: 'auto', accessKeyId: 'id', secretAccessKey: 'secret', timeoutMs: 5000 } as const
+
+/** Starts a server on a free port, and returns its address. */
+async function listening(server: Server): Promise<string> {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
 
 describe('the store behind the relay', () => {
   interface Seen {
@@ -33,17 +41,13 @@ describe('the store behind the relay', () => {
         return
       }
       for await (const chunk of incoming) body += chunk
-      seen.push({ method: incoming.method, url: incoming.url, headers: incoming.headers, body })
+      // Before the first upload a read learns the region of the bucket.
+      if (incoming.method === 'PUT')
+        seen.push({ method: incoming.method, url: incoming.url, headers: incoming.headers, body })
       if (answer.silent !== true) response.writeHead(answer.status, answer.headers).end()
     })
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-    const store = createS3Store({
-      endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-      region: 'auto',
-      accessKeyId: 'id',
-      secretAccessKey: 'secret',
-      timeoutMs: 300,
-    })
+    const address = await listening(server)
+    const store = createS3Store({ ...STORE, endpoint: address, timeoutMs: 300 })
     const origin = await openOrigin(store, SETTINGS)
     try {
       await run({ ...origin, put: async () => undefined }, seen)
@@ -99,6 +103,29 @@ describe('the store behind the relay', () => {
       expect(String(answer)).toMatch(new RegExp(`^HTTP/1\\.1 ${wanted} `))
       socket.destroy()
     })
+  })
+
+  it('receives a reset and no orderly end when the client leaves in the middle', async () => {
+    const ends: string[] = []
+    const server = createNetServer((socket) => {
+      socket.once('data', (bytes) => {
+        if (!String(bytes).startsWith('PUT ')) {
+          socket.end('HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n')
+          return
+        }
+        socket.on('end', () => ends.push('end'))
+        socket.on('error', (error) => ends.push('code' in error ? String(error.code) : error.message))
+        client?.destroy()
+      })
+    })
+    const address = await listening(server)
+    const origin = await openOrigin(createS3Store({ ...STORE, endpoint: address }), SETTINGS)
+    const { hostname, port } = new URL(origin.url)
+    const client = connect(Number(port), hostname)
+    client.write(`PUT ${pathOf(await token())} HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\nabc`)
+    await expect.poll(() => ends).toEqual(['ECONNRESET'])
+    await origin.close()
+    server.close()
   })
 
   it('causes a timeout when it does not answer', async () => {

@@ -183,6 +183,32 @@ describe('a connection to the store', () => {
     }
     expect([server.asked.length, server.connections]).toEqual([18, 1])
   })
+
+  it('is replaced when the store has closed it, however many it has closed', async () => {
+    const read = awsBucket({ objects: { '/cdn/a': Buffer.from('a') }, mayList: true })
+    const CONNECTIONS = 8
+    const held: (() => void)[] = []
+    const used = new WeakSet<object>()
+    const server = await bucketServer((request, response) => {
+      // Each connection serves one request.
+      if (used.has(request.socket)) {
+        request.socket.destroy()
+        return
+      }
+      used.add(request.socket)
+      held.push(() => read(request, response))
+      // The first ones are answered together, so that none reuses the connection of another.
+      if (server.connections < CONNECTIONS) return
+      for (const answer of held.splice(0)) answer()
+    })
+    const store = storeOf({ ...KEYS, MEDIA_PROXY_S3_ENDPOINT: server.endpoint })
+    const head = () => store.head('cdn', 'a')
+    await Promise.all(Array.from({ length: CONNECTIONS }, head))
+    for (let round = 0; round < CONNECTIONS; round += 1) {
+      expect(await head()).toMatchObject({ etag: '"e"' })
+      expect(await store.put('cdn', 'a', Buffer.from('a'))).toBeUndefined()
+    }
+  })
 })
 
 describe('the credentials', () => {

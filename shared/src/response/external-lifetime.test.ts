@@ -19,8 +19,11 @@ it.each([
   ['no-cache', 300],
   ['s-maxage=600, max-age=999999', 600],
   ['s-maxage=999999, max-age=10', undefined],
-  ['max-age=x', undefined],
-  ['max-age=-5', undefined],
+  ['max-age=99999999999999999999', undefined],
+  ['max-age=x', 300],
+  ['max-age=', 300],
+  ['max-age=-5', 300],
+  ['public, s-maxage=-1, max-age=999999', 300],
 ])('%j allows %j seconds', (cacheControl, seconds) => {
   expect(externalLifetimeSeconds(200, cacheControl)).toBe(seconds)
 })
@@ -30,6 +33,7 @@ it.each([
   [206, undefined, undefined],
   [201, undefined, 300],
   [202, undefined, 300],
+  [202, 'public', 300],
   [202, 'max-age=86400', undefined],
 ])('status %i with %j allows %j seconds', (status, cacheControl, seconds) => {
   expect(externalLifetimeSeconds(status, cacheControl)).toBe(seconds)

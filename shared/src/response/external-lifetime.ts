@@ -19,12 +19,21 @@ export function externalLifetimeSeconds(
   status: number,
   cacheControl: string | undefined,
 ): number | undefined {
-  if (cacheControl === undefined) return CACHEABLE.includes(status) ? undefined : MIN_SECONDS
-  const directives = cacheControl.split(',').map((text) => text.trim().toLowerCase())
+  const directives = (cacheControl ?? '').split(',').map((text) => text.trim().toLowerCase())
   if (directives.some((text) => /^(no-store|no-cache|private)\b/.test(text))) return MIN_SECONDS
-  const ages = ['s-maxage', 'max-age'].map((name) =>
-    directives.map((text) => new RegExp(`^${name}\\s*=\\s*"?(\\d{1,10})"?$`).exec(text)?.[1]).find(Boolean),
-  )
-  const seconds = Number(ages.find((age) => age !== undefined) ?? DAY_SECONDS)
-  return seconds < DAY_SECONDS ? Math.max(MIN_SECONDS, seconds) : undefined
+  const age = ageOf('s-maxage', directives) ?? ageOf('max-age', directives)
+  if (age === undefined) return CACHEABLE.includes(status) ? undefined : MIN_SECONDS
+  return age < DAY_SECONDS ? Math.max(MIN_SECONDS, age) : undefined
+}
+
+/**
+ * Returns the value of a directive, in seconds. An invalid value, such as -1, counts as zero, because it makes a
+ * response stale (RFC 9111, section 4.2.1). Undefined without the directive.
+ */
+function ageOf(name: string, directives: readonly string[]): number | undefined {
+  const argument = directives
+    .map((text) => new RegExp(`^${name}\\s*=(.*)$`).exec(text)?.[1])
+    .find((value) => value !== undefined)
+  if (argument === undefined) return undefined
+  return Number(/^\s*"?(\d+)"?$/.exec(argument)?.[1] ?? 0)
 }

@@ -21,41 +21,69 @@ export interface Zlib {
   readonly constants: { readonly ZSTD_d_windowLogMax: number }
 }
 
-interface IncomingMessage {
+export interface IncomingMessage {
   readonly statusCode?: number
   readonly rawHeaders: readonly string[]
   resume(): void
   destroy(error?: Error): void
 }
 
-interface ClientRequest {
-  on(event: 'response', listener: (message: IncomingMessage) => void): void
-  on(event: 'error', listener: (error: Error) => void): void
-  end(body?: Uint8Array): void
+/** A connection. One with TLS cannot be reset, only the connection under it. */
+export interface Socket {
+  once(event: 'connect', listener: () => void): void
+  once(event: 'error', listener: (error: Error) => void): void
+  resetAndDestroy(): void
 }
 
-interface Http {
-  readonly Agent: new (options: { readonly keepAlive: boolean }) => object
+export interface ClientRequest {
+  readonly socket: Socket | null
+  /** Whether the connection has served another request before. */
+  readonly reusedSocket: boolean
+  on(event: 'response', listener: (message: IncomingMessage) => void): void
+  on(event: 'error', listener: (error: Error) => void): void
+  on(event: 'close', listener: () => void): void
+  end(body?: Uint8Array): void
+  destroy(error?: Error): void
+}
+
+export interface Agent {
+  /** Opens a connection, and passes it to `opened`. */
+  createConnection(options: object, opened: (error: Error | null, socket?: Socket) => void): void
+}
+
+export interface Http {
+  readonly Agent: new (options: { readonly keepAlive: boolean }) => Agent
   request(
     url: string,
     options: {
       readonly method: string
       readonly headers: Readonly<Record<string, string>>
-      readonly signal: AbortSignal
       readonly agent: object
+      readonly signal?: AbortSignal
     },
   ): ClientRequest
 }
 
-interface Stream {
+export interface Stream {
   readonly Readable: { toWeb(message: IncomingMessage): ReadableStream<Uint8Array> }
+  pipeline(
+    source: AsyncIterable<Uint8Array>,
+    destination: ClientRequest,
+    ended: (error?: Error | null) => void,
+  ): void
+}
+
+export interface Net {
+  connect(options: object): Socket
 }
 
 interface BuiltinModules {
   readonly 'node:zlib': Zlib
   readonly 'node:http': Http
   readonly 'node:https': Http
+  readonly 'node:net': Net
   readonly 'node:stream': Stream
+  readonly 'node:tls': Net
 }
 
 interface Runtime {

@@ -6,7 +6,7 @@ import { type Failure, fail, isFailure, rangeNotSatisfiable } from '../response/
 import { decodeObjects, type EncodedInfo, type EncodedObject } from './coding/decoded-objects.ts'
 import { createRawFetch } from './raw-fetch.ts'
 import { bucketUrl, objectUrl } from './s3/address.ts'
-import { infoOf, readAnswer, resolveSuffix } from './s3/answer.ts'
+import { infoOf, readAnswer, resolveSuffix, sizeInPart } from './s3/answer.ts'
 import type { CredentialSource } from './s3/credentials.ts'
 import { createErrorInterpreter } from './s3/error-interpreter.ts'
 import { failureOf, isErrorResponse } from './s3/error-response.ts'
@@ -198,15 +198,22 @@ function encodedObjects(ask: S3Exchange, { toRead, interpretError, timeoutMs }: 
       if (outcome.status !== 416) return interpretError(outcome, bucket, signal)
       const known = outcome.sizeBytes ?? (await head(bucket, key, signal))
       if (isFailure(known)) return known
-      return rangeNotSatisfiable(typeof known === 'number' ? known : known.sizeBytes)
+      const sizeBytes = typeof known === 'number' ? known : known.sizeBytes
+      // Some stores reject a suffix that is longer than the object.
+      return (await getResolved(sizeBytes)) ?? rangeNotSatisfiable(sizeBytes)
     }
     const answer = readAnswer(outcome, range)
     if (!isFailure(answer)) return { ...answer, body: watchBody(answer.body, timeoutMs) }
     await discardBody(outcome.body)
-    const part = answer.code === 'store-misconfigured' ? resolveSuffix(outcome, range) : undefined
-    return part === undefined
-      ? answer
-      : get(bucket, key, { range: part, ...(signal === undefined ? {} : { signal }) })
+    const sizeBytes = answer.code === 'store-misconfigured' ? sizeInPart(outcome) : undefined
+    return (await getResolved(sizeBytes)) ?? answer
+
+    /** Gets a suffix by its start, which every store supports. Undefined for other ranges. */
+    async function getResolved(sizeBytes: number | undefined) {
+      const part = sizeBytes === undefined ? undefined : resolveSuffix(range, sizeBytes)
+      if (part === undefined) return undefined
+      return get(bucket, key, { range: part, ...(signal === undefined ? {} : { signal }) })
+    }
   }
 
   return { head, get }

@@ -45,8 +45,8 @@ export function watchBody(body: ReadableStream<Uint8Array>, timeoutMs: number): 
 
 export interface WatchedUpload {
   readonly stream: ReadableStream<Uint8Array>
-  /** Stops the timeout after the store's response. */
-  answered(): void
+  /** Stops the timeout after the store's response, and abandons what the store did not wait for. */
+  answered(): Promise<void>
 }
 
 /**
@@ -56,19 +56,24 @@ export interface WatchedUpload {
 export function watchUpload(
   body: ReadableStream<Uint8Array>,
   timeoutMs: number,
-  stalled: AbortController,
+  abandoned: AbortController,
 ): WatchedUpload {
   const reader = body.getReader()
   let timer: ReturnType<typeof setTimeout> | undefined
   let answered = false
+  let ended = false
   const stream = new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
         clearTimeout(timer)
-        const { done, value } = await reader.read()
+        const { done, value } = await reader.read().catch((error: unknown) => {
+          ended = true
+          throw error
+        })
+        ended = done
         if (done) controller.close()
         else controller.enqueue(value)
-        if (!answered) timer = setTimeout(() => stalled.abort(), timeoutMs)
+        if (!answered) timer = setTimeout(() => abandoned.abort(), timeoutMs)
       },
       async cancel(reason) {
         clearTimeout(timer)
@@ -79,9 +84,12 @@ export function watchUpload(
   )
   return {
     stream,
-    answered() {
+    async answered() {
       answered = true
       clearTimeout(timer)
+      if (ended) return
+      abandoned.abort()
+      await discardBody(reader)
     },
   }
 }

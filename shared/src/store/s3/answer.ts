@@ -62,24 +62,16 @@ function rangeWithin(requested: RangeRequest, part: Part): ByteRange | undefined
   return range !== 'unsatisfiable' && range.start >= start && range.end <= end ? range : undefined
 }
 
-/**
- * Converts a suffix range to one with a start, which every store supports. Undefined for other ranges, and
- * when the response does not state the size of the object.
- */
-export function resolveSuffix(
-  { headers }: Response,
-  requested: RangeRequest | undefined,
-): ByteRange | undefined {
+/** Returns the size of the object that a partial response states. */
+export function sizeInPart({ headers }: Response): number | undefined {
   const part = readPart(headers)
-  if (
-    requested === undefined ||
-    !('suffix' in requested) ||
-    isFailure(part) ||
-    part.sizeBytes === undefined
-  ) {
-    return undefined
-  }
-  const range = resolveRange(requested, part.sizeBytes)
+  return isFailure(part) ? undefined : part.sizeBytes
+}
+
+/** Converts a suffix range to one with a start. Undefined for other ranges, and when it selects no byte. */
+export function resolveSuffix(requested: RangeRequest | undefined, sizeBytes: number): ByteRange | undefined {
+  if (requested === undefined || !('suffix' in requested)) return undefined
+  const range = resolveRange(requested, sizeBytes)
   return range === 'unsatisfiable' ? undefined : range
 }
 

@@ -99,7 +99,8 @@ export function failureOf(refusal: ErrorResponse, bucket: string, access: Access
     const [failure, found, fix] = known
     return { ...fail(failure, `${found}: ${fix}`), fix }
   }
-  if (status === 404) return fail('not-found')
+  // No object has a key that is too long for the store.
+  if (status === 404 || (code === 'KeyTooLongError' && access === 'read')) return fail('not-found')
   return status >= 500
     ? fail('store-unreachable', `S3 answered ${status} ${code}`.trimEnd())
     : fail('store-misconfigured', `S3 answered ${status} ${code}`.trimEnd())

@@ -60,6 +60,8 @@ const MAX_WAIT_MS = 2000
 export function createS3Exchange(options: S3ExchangeOptions): S3Exchange {
   /** The regions of buckets that the store reported. */
   const regions = new Map<string, string>()
+  /** The buckets that have accepted the region of a signature, or stated the correct one. */
+  const settled = new Set<string>()
   /** The signing keys of the day, which are expensive to derive. */
   const signingKeys = new Map<string, ArrayBuffer>()
 
@@ -70,7 +72,9 @@ export function createS3Exchange(options: S3ExchangeOptions): S3Exchange {
     const credentials = await options.credentials({ renew })
     if (isFailure(credentials)) return credentials
     const headers = await sign(request, credentials, regionOf(request), signingKeys)
-    return isFailure(headers) ? headers : exchange(request, headers, options)
+    const outcome = isFailure(headers) ? headers : await exchange(request, headers, options)
+    if (!isFailure(outcome)) settled.add(request.bucket)
+    return outcome
   }
 
   /** Sends a request, and immediately retries it once when the error states what to correct. */
@@ -97,7 +101,19 @@ export function createS3Exchange(options: S3ExchangeOptions): S3Exchange {
     return attemptWithCorrection(request)
   }
 
+  /**
+   * Learns the region of a bucket from a read before the first upload, because an upload cannot be corrected.
+   * Whether the read succeeds does not matter.
+   */
+  async function settleRegion({ bucket, url }: S3Upload): Promise<void> {
+    if (settled.has(bucket) || regionOf({ bucket, url }) !== 'auto') return
+    const [object = url] = url.split('?')
+    const outcome = await attemptWithCorrection({ method: 'GET', bucket, url: object, range: 'bytes=0-0' })
+    if (!isErrorResponse(outcome) && !isFailure(outcome)) await discardBody(outcome.body)
+  }
+
   async function stream(request: S3Upload): Promise<S3Outcome> {
+    await settleRegion(request)
     const credentials = await options.credentials({ renew: false })
     const headers = isFailure(credentials)
       ? credentials
@@ -112,7 +128,7 @@ export function createS3Exchange(options: S3ExchangeOptions): S3Exchange {
       return headers
     }
     const outcome = await exchangeStream(request, headers, options)
-    // The upload cannot be retried here, but the client's next attempt then succeeds.
+    // The upload cannot be repeated here, but the client's next attempt then succeeds.
     if (isErrorResponse(outcome)) {
       if (isExpired(outcome)) await options.credentials({ renew: true })
       learnsRegion(request, outcome)
@@ -179,31 +195,30 @@ async function exchange(
 async function exchangeStream(
   { url, body, sizeBytes, contentType }: S3Upload,
   headers: Headers,
-  { timeoutMs }: S3ExchangeOptions,
+  { fetch, timeoutMs }: S3ExchangeOptions,
 ): Promise<S3Outcome> {
-  const stalled = new AbortController()
-  const watched = watchUpload(body, timeoutMs, stalled)
+  const abandoned = new AbortController()
+  const watched = watchUpload(body, timeoutMs, abandoned)
   headers.set('content-length', String(sizeBytes))
   if (contentType !== undefined) headers.set('content-type', contentType)
-  const init = {
-    method: 'PUT',
-    headers,
-    body: watched.stream,
-    signal: stalled.signal,
-    // `fetch` requires this for a stream: the response comes after the body.
-    duplex: 'half',
-    redirect: 'manual' as const,
-  }
   try {
-    const response = await fetch(url, init)
-    if (response.ok) return response
-    return await readErrorResponse(response, response.body && watchBody(response.body, timeoutMs))
+    const response = await fetch({
+      url,
+      method: 'PUT',
+      headers,
+      body: watched.stream,
+      signal: abandoned.signal,
+    })
+    if (!response.ok)
+      return await readErrorResponse(response, response.body && watchBody(response.body, timeoutMs))
+    await discardBody(response.body)
+    return response
   } catch (error) {
-    return stalled.signal.aborted
+    return abandoned.signal.aborted
       ? fail('store-timeout', `nothing taken for ${timeoutMs} ms`)
       : unreachable(error)
   } finally {
-    watched.answered()
+    await watched.answered()
   }
 }
 
