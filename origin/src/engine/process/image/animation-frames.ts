@@ -7,8 +7,8 @@ import { type ImageInfo, readHeader } from './inspect.ts'
 /**
  * Browsers show a frame with a delay of at most 10 ms for 100 ms, and one with a delay of 11 ms for 11 ms.
  */
-const DEFAULT_DELAY_MS = 100
-const MAX_IGNORED_MS = 10
+export const DEFAULT_DELAY_MS = 100
+export const MAX_IGNORED_MS = 10
 
 /**
  * Returns the start time of each frame and the end time of the last one, in seconds: one entry more than

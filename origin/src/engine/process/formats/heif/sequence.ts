@@ -15,6 +15,8 @@ export interface ImageSequence {
   /** The size of a frame as shown. */
   readonly size: Size
   readonly hasAlpha: boolean
+  /** Whether the colours are premultiplied by the alpha. */
+  readonly isPremultiplied: boolean
   /** Returns the loop count and the delays of at most `maxFrames` frames. */
   timing(maxFrames: number): AnimationTiming
   /**
@@ -64,6 +66,7 @@ export function readSequence(bytes: Uint8Array): ImageSequence | undefined {
     ),
     size: sizeOf(file, imageTrack.box, orientation),
     hasAlpha: alpha !== undefined,
+    isPremultiplied: alpha !== undefined && isPremultipliedBy(file, imageTrack.box, alpha.box),
     timing: (maxFrames) => ({
       loop: loopOf(file, imageTrack.box),
       delay: delaysOf(runs, maxFrames),
@@ -127,6 +130,17 @@ function isAlpha(file: Buffer, track: IsoBox): boolean {
   if (type === undefined) return true
   const [name = ''] = file.toString('latin1', type.start + AUXILIARY_TYPE_AT, type.end).split('\0', 1)
   return ALPHA_TYPES.has(name)
+}
+
+/**
+ * Returns whether a track declares that its colours are premultiplied by the alpha of another one (reference
+ * `prem`, ISO/IEC 23000-22, section 7.3.5.2).
+ */
+function isPremultipliedBy(file: Buffer, colour: IsoBox, alpha: IsoBox): boolean {
+  const [reference] = inside(file, colour, 'tref', 'prem')
+  const [header] = inside(file, alpha, 'tkhd')
+  if (reference === undefined || header === undefined) return false
+  return word(file, reference, 0) === word(file, header, file[header.start] === 1 ? 20 : 12)
 }
 
 const MATRIX_BYTES = 36
@@ -210,6 +224,7 @@ function sizeOf(file: Buffer, track: IsoBox, orientation: Orientation | undefine
 
 interface DurationRun {
   readonly frames: number
+  /** The duration of each frame, not rounded. */
   readonly milliseconds: number
 }
 
@@ -222,17 +237,26 @@ function durationRuns(file: Buffer, track: IsoBox): readonly DurationRun[] {
   const runs = []
   for (let run = 0; run < Math.min(word(file, table, 4), MAX_RUNS); run += 1) {
     const [frames, units] = [word(file, table, 8 + run * 8), word(file, table, 12 + run * 8)]
-    runs.push({ frames, milliseconds: Math.round((units * 1000) / Math.max(1, unitsPerSecond)) })
+    runs.push({ frames, milliseconds: (units * 1000) / Math.max(1, unitsPerSecond) })
   }
   return runs
 }
 
+/**
+ * Returns whole milliseconds. The end of each frame is rounded, and not its duration, because 60 frames of
+ * 16.7 ms that last 17 ms each would take longer than a second.
+ */
 function delaysOf(runs: readonly DurationRun[], maxFrames: number): number[] {
   const delays: number[] = []
+  let [endMs, roundedEndMs] = [0, 0]
   for (const { frames, milliseconds } of runs) {
     if (delays.length >= maxFrames) break
-    for (let left = Math.min(frames, maxFrames - delays.length); left > 0; left -= 1)
-      delays.push(milliseconds)
+    for (let left = Math.min(frames, maxFrames - delays.length); left > 0; left -= 1) {
+      endMs += milliseconds
+      const delay = Math.round(endMs) - roundedEndMs
+      roundedEndMs += delay
+      delays.push(delay)
+    }
   }
   return delays
 }
