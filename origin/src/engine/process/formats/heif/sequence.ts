@@ -12,6 +12,8 @@ import { ALPHA_TYPES } from './heif-items.ts'
 /** What the index of a sequence declares. */
 export interface ImageSequence {
   readonly frames: number
+  /** Whether viewers play it. They show the still image when the major brand is one of still images. */
+  readonly isPlayed: boolean
   /** The size of a frame as shown. */
   readonly size: Size
   readonly hasAlpha: boolean
@@ -39,6 +41,8 @@ const AUXILIARY = 'auxv'
 const VIDEO = 'vide'
 /** The brand of an animated AVIF (AV1 Image File Format, section 6.3). */
 const SEQUENCE_BRAND = 'avis'
+/** The major brands of still images in HEVC (ISO/IEC 23008-12, annex B). */
+const HEVC_STILL_BRANDS: ReadonlySet<string> = new Set(['heic', 'heix', 'heim', 'heis'])
 /** A brand that declares no more than ISO boxes (ISO/IEC 14496-12). */
 const PLAIN_BRAND = 'isom'
 const IGNORED_BOX = 'free'
@@ -50,7 +54,8 @@ export function readSequence(bytes: Uint8Array): ImageSequence | undefined {
   const [brand] = inside(file, whole, 'ftyp')
   const tracks = inside(file, whole, 'moov', 'trak').map((track) => trackOf(file, track))
   if (brand === undefined) return undefined
-  const isSequence = file.toString('latin1', brand.start, brand.end).includes(SEQUENCE_BRAND)
+  const brands = file.toString('latin1', brand.start, brand.end)
+  const isSequence = brands.includes(SEQUENCE_BRAND)
   // Video writers also write sequences, with the handler type of a video track.
   const imageTrack =
     tracks.find(({ handler }) => handler === IMAGE_HANDLER) ??
@@ -64,6 +69,7 @@ export function readSequence(bytes: Uint8Array): ImageSequence | undefined {
       MAX_FRAMES,
       runs.reduce((sum, { frames }) => sum + frames, 0),
     ),
+    isPlayed: !isStillBrand(brands.slice(0, 4), isSequence),
     size: sizeOf(file, imageTrack.box, orientation),
     hasAlpha: alpha !== undefined,
     isPremultiplied: alpha !== undefined && isPremultipliedBy(file, imageTrack.box, alpha.box),
@@ -89,6 +95,14 @@ export function readSequence(bytes: Uint8Array): ImageSequence | undefined {
         : video
     },
   }
+}
+
+/**
+ * Returns whether the major brand is the one of still images, as libavif and browsers understand it: `avif`,
+ * or the one of HEVC in a file without a sequence of AV1.
+ */
+function isStillBrand(major: string, isAvifSequence: boolean): boolean {
+  return major === 'avif' || (!isAvifSequence && HEVC_STILL_BRANDS.has(major))
 }
 
 /** Returns a copy of the file with two boxes exchanged, because readers go by the order of tracks. */
