@@ -2,9 +2,9 @@
 
 import type { Quality } from '@media-proxy/shared/request/media-request.ts'
 import type { Frame } from 'node-av/lib'
-import { shownMilliseconds } from '../image/animation-frames.ts'
 import { frameOfPixels } from '../libav/frame-of-pixels.ts'
 import type { Libav } from '../libav/load.ts'
+import { shownMilliseconds } from '../pixels/delays.ts'
 import { framesOf, isTransparent, type Strip } from '../pixels/strip.ts'
 import { type Chain, openChain, videoFilterSource } from './chain.ts'
 import { type Encoder, openEncoder } from './encoder.ts'

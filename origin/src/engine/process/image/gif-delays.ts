@@ -1,7 +1,7 @@
 /** The delays of a GIF, which are in hundredths of a second. */
 
+import { DEFAULT_DELAY_MS, MAX_IGNORED_MS, shownMilliseconds } from '../pixels/delays.ts'
 import type { AnimationTiming } from '../pixels/strip.ts'
-import { DEFAULT_DELAY_MS, MAX_IGNORED_MS, shownMilliseconds } from './animation-frames.ts'
 
 const UNIT_MS = 10
 /** The shortest delay that browsers do not replace. */

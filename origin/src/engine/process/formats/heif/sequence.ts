@@ -6,6 +6,7 @@
 
 import { boxesIn, findBoxes, type IsoBox, type Span } from '../../../../media/iso-boxes.ts'
 import type { Size } from '../../../../media/size.ts'
+import { createDelayRounding } from '../../pixels/delays.ts'
 import type { AnimationTiming } from '../../pixels/strip.ts'
 import { ALPHA_TYPES } from './heif-items.ts'
 
@@ -256,21 +257,13 @@ function durationRuns(file: Buffer, track: IsoBox): readonly DurationRun[] {
   return runs
 }
 
-/**
- * Returns whole milliseconds. The end of each frame is rounded, and not its duration, because 60 frames of
- * 16.7 ms that last 17 ms each would take longer than a second.
- */
 function delaysOf(runs: readonly DurationRun[], maxFrames: number): number[] {
   const delays: number[] = []
-  let [endMs, roundedEndMs] = [0, 0]
+  const round = createDelayRounding()
   for (const { frames, milliseconds } of runs) {
     if (delays.length >= maxFrames) break
-    for (let left = Math.min(frames, maxFrames - delays.length); left > 0; left -= 1) {
-      endMs += milliseconds
-      const delay = Math.round(endMs) - roundedEndMs
-      roundedEndMs += delay
-      delays.push(delay)
-    }
+    for (let left = Math.min(frames, maxFrames - delays.length); left > 0; left -= 1)
+      delays.push(round(milliseconds))
   }
   return delays
 }
