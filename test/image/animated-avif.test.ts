@@ -55,6 +55,20 @@ describe.skipIf(libav === undefined)('animated AVIF (needs libav)', () => {
     expect([4, 28, 36, 60].map(isLight)).toEqual([true, false, true, false])
   })
 
+  it('has straight alpha when its colours are premultiplied', async () => {
+    // Made with Pillow: a frame of (200, 120, 40) at half opacity, and one of (40, 120, 200) at a quarter.
+    const bytes = await readFile(join(import.meta.dirname, '../media/moving-premultiplied.avif'))
+    const { body } = await ask('straight.avif', bytes, 'format=webp&animated=true&quality=lossless')
+    for (const [page, colour] of [
+      [200, 120, 40, 128],
+      [40, 120, 200, 64],
+    ].entries()) {
+      const { channels } = await sharp(body, { page }).stats()
+      for (const [channel, { mean }] of channels.entries())
+        expect(Math.abs(mean - (colour[channel] ?? 0)), `frame ${page}`).toBeLessThan(8)
+    }
+  })
+
   it.each(['isom', 'MA1B', 'heic'])('is not a video when its major brand is %s', async (brand) => {
     const bytes = await readFile(join(import.meta.dirname, '../media/moving-turned.avif'))
     bytes.write(brand, 8, 'latin1')

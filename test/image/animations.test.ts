@@ -130,6 +130,17 @@ describe('animations', () => {
     for (const query of ['width=12', 'pad=4&background=ffffff']) expect(await flagsOf(query)).toBe(animation)
   })
 
+  it.each(['', '&blur=1'])('play as fast in GIF as in WebP%s', async (operation) => {
+    const whole = sharp(await animatedWebp(), { pages: -1 })
+    await service.put(
+      'attachments/1/fast.webp',
+      await whole.webp({ lossless: true, delay: [33, 33, 33] }).toBuffer(),
+    )
+    const path = `/attachments/1/fast.webp?animated=true&format=gif${operation}`
+    const { status, body } = await send(service.url, path)
+    expect([status, (await sharp(body).metadata()).delay]).toEqual([200, [30, 40, 30]])
+  })
+
   it('play the complete frames of WebP that is cut off', async () => {
     const { status, body } = await send(service.url, '/attachments/1/cut.webp?animated=true&format=webp')
     expect([status, (await sharp(body).metadata()).pages]).toEqual([200, 2])

@@ -179,7 +179,7 @@ describe('an image sequence', () => {
         ).body
         const still = (await send(service.url, '/attachments/1/a.avif?format=png')).body
         const { pages, delay } = await sharp(moving).metadata()
-        expect([pages, delay]).toEqual([5, new Array(5).fill(167)])
+        expect([pages, delay]).toEqual([5, [167, 166, 167, 167, 166]])
         const [first, only] = await Promise.all(
           [moving, still].map((bytes) => sharp(bytes).ensureAlpha().raw().toBuffer()),
         )

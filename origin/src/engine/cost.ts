@@ -6,7 +6,7 @@
 
 import type { ImageFormat } from '@media-proxy/shared/formats.ts'
 import type { Quality } from '@media-proxy/shared/request/media-request.ts'
-import type { ImageFormat as SourceFormat } from '../media/kinds.ts'
+import { isHeif, type ImageFormat as SourceFormat } from '../media/kinds.ts'
 import type { Size } from '../media/size.ts'
 import {
   BASE_BYTES,
@@ -206,7 +206,7 @@ function holdsStrip({ format, rotated }: CostSource, render: CostRender): boolea
   const { blur, sharpened, buffered, encodes } = render
   const isFinished = blur > 0 || sharpened || buffered || encodes > 1
   const isWritten = render.format === 'png' || render.format === 'avif'
-  return rotated || isWritten || isFinished || format === 'png' || format === 'avif'
+  return rotated || isWritten || isFinished || format === 'png' || isHeif(format)
 }
 
 function decoderOf(source: CostSource): DecoderName {

@@ -4,7 +4,7 @@
  */
 
 import type { ClipFormat } from '@media-proxy/shared/formats.ts'
-import type { ImageFormat as SourceFormat } from '../media/kinds.ts'
+import { isHeif, type ImageFormat as SourceFormat } from '../media/kinds.ts'
 import type { Size } from '../media/size.ts'
 import { type CostRender, encoderOf, filterSeconds, secondsPerFrame } from './cost.ts'
 import {
@@ -224,7 +224,7 @@ function isDecodedWhole({ format }: { readonly format: SourceFormat }): boolean 
 
 /** Whether the frames are composed here and passed to libvips one by one, each in a pipeline of its own. */
 function isPlayed({ format }: { readonly format: SourceFormat }): boolean {
-  return format === 'png' || format === 'avif'
+  return format === 'png' || isHeif(format)
 }
 
 /**

@@ -95,6 +95,10 @@ export const MEDIA_KINDS: readonly MediaKind[] = Object.values(KINDS)
 /** Returns the kind of a format. */
 export const mediaKind = (format: MediaFormat): MediaKind => KINDS[format]
 
+/** Returns whether files of a format are HEIF, which can hold a sequence of images besides a still one. */
+export const isHeif = (format: MediaFormat | undefined): format is 'avif' | 'heic' =>
+  format === 'avif' || format === 'heic'
+
 /** Returns the audio kind of a video container that holds only audio. Undefined when that is not accepted. */
 export const audioOnlyKind = (format: MediaFormat): AudioKind | undefined => AUDIO_ONLY_KINDS.get(format)
 

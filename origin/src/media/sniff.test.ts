@@ -46,6 +46,34 @@ describe('images encoded by Sharp', () => {
     },
   )
 
+  it.each([true, false])('the raw file of a camera is no TIFF, little-endian: %s', async (isLittle) => {
+    const file = (subfileType: number, lastTag: number) => {
+      const bytes = Buffer.alloc(200)
+      bytes.write(isLittle ? 'II*\0' : 'MM\0*', 'latin1')
+      const view = new DataView(bytes.buffer, bytes.byteOffset)
+      view.setUint32(4, 8, isLittle)
+      const entries = [
+        { tag: 254, value: subfileType },
+        { tag: 256, value: 160 },
+        { tag: 257, value: 106 },
+        { tag: lastTag, value: 0 },
+      ]
+      view.setUint16(8, entries.length, isLittle)
+      for (const [index, { tag, value }] of entries.entries()) {
+        const at = 10 + index * 12
+        view.setUint16(at, tag, isLittle)
+        view.setUint16(at + 2, 4, isLittle)
+        view.setUint32(at + 4, 1, isLittle)
+        view.setUint32(at + 8, value, isLittle)
+      }
+      return bytes
+    }
+    const [SUB_DIRECTORIES, RESOLUTION] = [330, 282]
+    expect(await formatOf(file(1, SUB_DIRECTORIES))).toBeUndefined()
+    expect(await formatOf(file(0, SUB_DIRECTORIES))).toBe('tiff')
+    expect(await formatOf(file(1, RESOLUTION))).toBe('tiff')
+  })
+
   it('a TIFF whose directory is after the header is detected', async () => {
     const noise = sharp({
       create: {

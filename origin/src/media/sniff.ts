@@ -10,6 +10,7 @@ import { sniffIsoMedia } from './sniff-iso-media.ts'
 import { isMatroskaAudio } from './sniff-matroska.ts'
 import { isLateMp3, isProgramStream, isTransportStream } from './sniff-mpeg.ts'
 import { isSvg } from './sniff-svg.ts'
+import { isCameraRaw, isTiff } from './sniff-tiff.ts'
 
 /**
  * The number of bytes from the start of a file that `sniff` needs. Fewer are allowed only when the file is
@@ -55,7 +56,9 @@ const formatOfSignature = async (
   named: MediaFormat | undefined,
 ): Promise<MediaFormat | undefined> => {
   const detected = await fileTypeFromBuffer(bytes)
-  if (detected === undefined) return isTiff(bytes) ? 'tiff' : isMp3(bytes) ? 'mp3' : undefined
+  // file-type needs the directory of a TIFF, which may be at its end.
+  if (detected === undefined && !isTiff(bytes)) return isMp3(bytes) ? 'mp3' : undefined
+  if (detected === undefined || detected.ext === 'tif') return isCameraRaw(bytes) ? undefined : 'tiff'
   if (detected.ext === 'mp3') return sniffBehindId3(bytes, named)
   if (detected.ext === 'bmp') return isBmp(bytes) ? 'bmp' : undefined
   if ((detected.ext === 'webm' || detected.ext === 'mkv') && isMatroskaAudio(bytes))
@@ -84,7 +87,6 @@ const ID3_VERSIONS: ReadonlySet<number> = new Set([2, 3, 4])
 const FORMAT_OF_DETECTED: ReadonlyMap<string, MediaFormat> = new Map([
   ['jpg', 'jpeg'],
   ['webp', 'webp'],
-  ['tif', 'tiff'],
   ['jxl', 'jxl'],
   ['bmp', 'bmp'],
   ['webm', 'webm'],
@@ -144,13 +146,6 @@ const BMP_HEADER_BYTES: ReadonlySet<number> = new Set([
   ...[16, 20, 24, 28, 32, 36, 40, 42, 44, 46, 48, 52, 56, 60, 64],
   ...[108, 124],
 ])
-
-/**
- * Detects TIFFs whose directory is at their end, as many writers place it. file-type needs the directory and
- * fails then.
- */
-const isTiff = (bytes: Uint8Array): boolean =>
-  (startsWith(bytes, 'II*\0') || startsWith(bytes, 'MM\0*')) && latin1(bytes, 8, 10) !== 'CR'
 
 const startsWith = (bytes: Uint8Array, text: string): boolean => latin1(bytes, 0, text.length) === text
 

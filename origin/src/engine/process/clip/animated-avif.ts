@@ -2,11 +2,11 @@
 
 import type { Quality } from '@media-proxy/shared/request/media-request.ts'
 import type { Frame } from 'node-av/lib'
-import { shownMilliseconds } from '../image/animation-frames.ts'
 import { type Encoder, openEncoder } from '../libav/encoder.ts'
 import { type FilterChain, openFilterChain, videoFilterSource } from '../libav/filter-chain.ts'
 import { frameOfPixels } from '../libav/frame-of-pixels.ts'
 import type { Libav } from '../libav/load.ts'
+import { shownMilliseconds } from '../pixels/delays.ts'
 import { framesOf, isTransparent, type Strip } from '../pixels/strip.ts'
 import { openMuxer } from './muxer.ts'
 import { createDurations } from './video-encoder.ts'

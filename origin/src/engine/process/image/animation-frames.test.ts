@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
-import { frameAt, shownMilliseconds } from './animation-frames.ts'
+import { shownMilliseconds } from '../pixels/delays.ts'
+import { frameAt } from './animation-frames.ts'
 
 it.each([
   [undefined, 100],

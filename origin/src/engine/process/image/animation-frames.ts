@@ -2,13 +2,8 @@
 
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import { readApng } from '../formats/png/apng.ts'
+import { shownMilliseconds } from '../pixels/delays.ts'
 import { type ImageInfo, readHeader } from './inspect.ts'
-
-/**
- * Browsers show a frame with a delay of at most 10 ms for 100 ms, and one with a delay of 11 ms for 11 ms.
- */
-const DEFAULT_DELAY_MS = 100
-const MAX_IGNORED_MS = 10
 
 /**
  * Returns the start time of each frame and the end time of the last one, in seconds: one entry more than
@@ -35,11 +30,6 @@ export async function animationDelays(
   format: ImageInfo['format'],
 ): Promise<readonly number[]> {
   return format === 'png' ? apngDelays(bytes) : await sharpDelays(bytes)
-}
-
-/** Returns for how long browsers show a frame with the given delay, in milliseconds. */
-export function shownMilliseconds(delayMs: number | undefined): number {
-  return delayMs === undefined || delayMs <= MAX_IGNORED_MS ? DEFAULT_DELAY_MS : delayMs
 }
 
 /** Returns the index of the frame that is shown at a time. */

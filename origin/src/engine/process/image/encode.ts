@@ -23,6 +23,7 @@ import type { Sharp } from 'sharp'
 import type { Size } from '../../../media/size.ts'
 import { choosesPalettesQuickly } from '../../gif-effort.ts'
 import type { AnimationTiming } from '../pixels/strip.ts'
+import { inHundredths } from './gif-delays.ts'
 
 export interface EncodeOptions {
   readonly format: ImageFormat
@@ -42,10 +43,8 @@ export interface EncodeOptions {
   readonly hasAlpha: boolean
   /** Whether most neighbouring pixels differ, as in a photograph and unlike in a drawing. */
   readonly grainy: boolean
-  /**
-   * The timing of an animation whose frames are given as raw pixels. Otherwise that of the source is kept.
-   */
-  readonly timing?: AnimationTiming
+  /** The timing of an animation. Undefined when that of the source is kept. */
+  readonly timing?: AnimationTiming | undefined
 }
 
 /**
@@ -110,7 +109,7 @@ export function encode(pipeline: Sharp, options: EncodeOptions): Sharp {
     case 'gif':
       // Otherwise Sharp uses only the colours of the source's palette.
       return pipeline.gif({
-        ...(timing && within16Bits(timing)),
+        ...(timing && within16Bits(inHundredths(timing))),
         reuse: !isFlattened,
         effort: choosesPalettesQuickly(options.size, options.frames) ? GIF_QUICK_EFFORT : GIF_EFFORT,
       })

@@ -1,6 +1,6 @@
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { Metadata } from 'sharp'
-import type { ImageFormat as SourceFormat } from '../../../media/kinds.ts'
+import { isHeif, type ImageFormat as SourceFormat } from '../../../media/kinds.ts'
 import { type MediaLimits, validateDeclaredSize } from '../../../media/limits.ts'
 import type { Size } from '../../../media/size.ts'
 import { hasDeepProfile, hasUselessProfile } from '../colours/deep-profile.ts'
@@ -9,7 +9,7 @@ import { bmpSize } from '../formats/bmp/bmp.ts'
 import { isBeyondSharp } from '../formats/heif/avif-colours.ts'
 import { codedItem, readHeif, shownItem } from '../formats/heif/heif-items.ts'
 import { isDeepHevc, sizeOfItem } from '../formats/heif/heif-properties.ts'
-import { readSequence } from '../formats/heif/sequence.ts'
+import { type ImageSequence, readSequence } from '../formats/heif/sequence.ts'
 import { withStillBrand } from '../formats/heif/still-brand.ts'
 import { icoSize } from '../formats/ico/ico.ts'
 import { jxlSize } from '../formats/jxl-header.ts'
@@ -94,7 +94,7 @@ export async function readInfo(bytes: Uint8Array, format: SourceFormat): Promise
   const plain = format === 'png' ? readPlainPng(bytes) : undefined
   if (plain !== undefined) return plainPngInfo(plain)
   const metadata = await readHeader(bytes)
-  if (isFailure(metadata)) return sequenceInfo(bytes, format) ?? heicInfo(bytes, format) ?? metadata
+  if (isFailure(metadata)) return unopenedInfo(bytes, format) ?? metadata
   const info = infoOf(metadata, format, bytes)
   return (await hasUnappliedGreyProfile(metadata)) ? { ...info, ownDecoder: 'grey' } : info
 }
@@ -140,11 +140,17 @@ function plainInfo(bytes: Uint8Array, format: keyof typeof PLAIN_SIZES): ImageIn
   }
 }
 
+/** Returns the header of a HEIF that libheif does not open. */
+function unopenedInfo(bytes: Uint8Array, format: SourceFormat): ImageInfo | undefined {
+  const sequence = isHeif(format) ? readSequence(bytes) : undefined
+  const moving = sequence && sequenceInfo(sequence, format)
+  return sequence?.isPlayed ? (moving ?? heicInfo(bytes, format)) : (heicInfo(bytes, format) ?? moving)
+}
+
 /** Returns the header of an image sequence without a still image, or with one that libheif does not open. */
-function sequenceInfo(bytes: Uint8Array, format: SourceFormat): ImageInfo | undefined {
-  const sequence = format === 'avif' || format === 'heic' ? readSequence(bytes) : undefined
-  if (sequence === undefined || sequence.frames === 0) return undefined
+function sequenceInfo(sequence: ImageSequence, format: SourceFormat): ImageInfo | undefined {
   const { size, frames, hasAlpha } = sequence
+  if (frames === 0) return undefined
   if (size.width === 0 || size.height === 0) return undefined
   return {
     format,
@@ -153,7 +159,7 @@ function sequenceInfo(bytes: Uint8Array, format: SourceFormat): ImageInfo | unde
     orientation: 1,
     palette: false,
     interlaced: false,
-    frames: format === 'avif' ? frames : 1,
+    frames,
     plainColours: false,
     deepProfile: false,
     lossless: false,
@@ -301,6 +307,9 @@ function hasOtherColours(bytes: Uint8Array, format: SourceFormat): boolean {
  */
 function countFrames(metadata: Metadata, format: SourceFormat, bytes: Uint8Array): number {
   if (format === 'gif' || format === 'webp') return metadata.pages ?? 1
-  if (format === 'avif') return Math.max(1, readSequence(bytes)?.frames ?? 1)
+  if (isHeif(format)) {
+    const sequence = readSequence(bytes)
+    return sequence?.isPlayed ? Math.max(1, sequence.frames) : 1
+  }
   return format === 'png' ? countApngFrames(bytes) : 1
 }

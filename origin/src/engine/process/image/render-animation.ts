@@ -9,7 +9,7 @@ import { TOLERANT_OPTIONS } from '../formats/repair.ts'
 import { decodingFailure } from '../pixels/decoding-failure.ts'
 import { openRaw } from '../pixels/open-raw.ts'
 import { sharp, UNLIMITED_PIXELS } from '../pixels/sharp.ts'
-import { framesOf, type Strip } from '../pixels/strip.ts'
+import { type AnimationTiming, framesOf, type Strip } from '../pixels/strip.ts'
 import { withColourBands } from './background.ts'
 import { decodePaged } from './decode.ts'
 import type { ImageInfo } from './inspect.ts'
@@ -51,7 +51,10 @@ export function renderAnimation(
     if (played !== undefined) return await renderPlayed(played, info, render)
     const scaled = await scaleFrames(bytes, info, render, 0)
     if (render.format !== 'png' && !takesFrames(render))
-      return await run(scaled, info, render, { frames: info.frames })
+      return await run(scaled, info, render, {
+        frames: info.frames,
+        timing: await timingToRound(bytes, info, render),
+      })
     return await encodeFrames(await stripOf(scaled, bytes, { from: 0, to: info.frames }), info, render)
   })
 }
@@ -252,14 +255,27 @@ async function cropOf(
 }
 
 async function stripOf(pipeline: Sharp, bytes: Uint8Array, { from, to }: FrameRange): Promise<Strip> {
-  const { loop = 0, delay } = await sharp(bytes, { ...UNLIMITED_PIXELS, ...TOLERANT_OPTIONS }).metadata()
+  const timing = await timingOf(bytes, { from, to })
   const { data, info } = await pipeline
     .toColourspace('srgb')
     .ensureAlpha()
     .raw({ depth: 'uchar' })
     .toBuffer({ resolveWithObject: true })
-  const timing = { loop, ...(delay === undefined ? {} : { delay: delay.slice(from, to) }) }
   return { data, width: info.width, height: info.pageHeight ?? info.height, timing }
+}
+
+async function timingOf(bytes: Uint8Array, { from, to }: FrameRange): Promise<AnimationTiming> {
+  const { loop = 0, delay } = await sharp(bytes, { ...UNLIMITED_PIXELS, ...TOLERANT_OPTIONS }).metadata()
+  return { loop, ...(delay === undefined ? {} : { delay: delay.slice(from, to) }) }
+}
+
+/** Returns the timing of a source whose delays a GIF cannot express. Undefined when it can. */
+async function timingToRound(
+  bytes: Uint8Array,
+  info: ImageInfo,
+  { format }: Render,
+): Promise<AnimationTiming | undefined> {
+  return format === 'gif' && info.format !== 'gif' ? timingOf(bytes, allFrames(info)) : undefined
 }
 
 /** Whether a stage needs the frames of an animation one by one, or as raw pixels. */
@@ -304,6 +320,7 @@ function encodeStrip(
   const raw = { width, height: data.length / (width * 4), channels: 4, pageHeight: height } as const
   return run(sharp(data, { ...UNLIMITED_PIXELS, raw }), info, render, {
     frames,
-    raw: { timing, pageHeight: height },
+    timing,
+    pageHeight: height,
   })
 }

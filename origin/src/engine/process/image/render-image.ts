@@ -1,6 +1,7 @@
 import type { ImageFormat } from '@media-proxy/shared/formats.ts'
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { Sharp } from 'sharp'
+import { isHeif } from '../../../media/kinds.ts'
 import type { Size } from '../../../media/size.ts'
 import { freeBuffer } from '../../../streams/free-buffer.ts'
 import { wrapInTiff } from '../formats/tiff/tiff-wrap.ts'
@@ -41,8 +42,8 @@ export async function renderImage(
   decodeStill: DecodeStill,
   kept?: SharedPixels,
 ): Promise<Uint8Array | Failure> {
-  // Sharp does not decode the frames of an AVIF; `renderPlayed` renders them.
-  if (!keepsAnimation(info, render) || info.format === 'avif')
+  // Sharp does not decode the frames of an AVIF or a HEIC; `renderPlayed` renders them.
+  if (!keepsAnimation(info, render) || isHeif(info.format))
     return renderStill(bytes, info, render, decodeStill, kept)
   const animated = await renderAnimation(bytes, info, render)
   const broken = isFailure(animated) && animated.code === 'undecodable'

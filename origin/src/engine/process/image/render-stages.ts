@@ -138,12 +138,10 @@ export async function pixelsOf(pipeline: Sharp): Promise<RawImage | Failure> {
 /** The animation in a pipeline. */
 export interface Animation {
   readonly frames: number
-  /** When the frames are raw pixels: what these do not contain. */
-  readonly raw?: {
-    readonly timing: AnimationTiming
-    /** The height of one frame, in pixels. */
-    readonly pageHeight: number
-  }
+  /** The timing to encode. Undefined when the pipeline has that of the source. */
+  readonly timing: AnimationTiming | undefined
+  /** The height of one frame in pixels, when the frames are raw pixels. */
+  readonly pageHeight?: number
 }
 
 /**
@@ -157,7 +155,7 @@ export async function run(
   animation?: Animation,
 ): Promise<Uint8Array | Failure> {
   const { format, quality, maxBytes } = render
-  const moving = animation?.raw
+  const { frames = 1, timing, pageHeight } = animation ?? {}
   const flattened = flatten(pipeline, info, render)
   const sourcePalette = info.palette && render.blur === undefined && render.sharpen === undefined
   const encodeAt = async ({ ready, grainy }: MeasuredImage, level: Quality) => {
@@ -170,13 +168,13 @@ export async function run(
       isFlattened: render.background !== undefined,
       grainy,
       size: sizeOf(render),
-      frames: animation?.frames ?? 1,
-      ...(moving === undefined ? {} : { timing: moving.timing }),
+      frames,
+      timing,
     })
     const encoded = await encoder.toBuffer()
     return format === 'webp' ? setTransparencyFlag(encoded) : encoded
   }
-  const measuresGrain = moving === undefined && grainCounts(render, info, sourcePalette)
+  const measuresGrain = pageHeight === undefined && grainCounts(render, info, sourcePalette)
   try {
     if (maxBytes === undefined)
       return await encodeAt(
@@ -186,7 +184,7 @@ export async function run(
     const pixels = await pixelsOf(flattened)
     if (isFailure(pixels)) return pixels
     const { data, ...size } = pixels
-    const raw = { ...size, ...(moving === undefined ? {} : { pageHeight: moving.pageHeight }) }
+    const raw = { ...size, ...(pageHeight === undefined ? {} : { pageHeight }) }
     const grainy = measuresGrain ? isGrainy(pixels) : !sourcePalette
     const open = () => ({ ready: sharp(data, { ...UNLIMITED_PIXELS, raw }), grainy })
     return await fitBytes((level) => encodeAt(open(), level), quality, maxBytes)

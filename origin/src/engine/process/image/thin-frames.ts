@@ -1,7 +1,7 @@
 /** `fps` of an animation: fewer frames with the same total duration. */
 
+import { shownMilliseconds } from '../pixels/delays.ts'
 import { framesOf, type Strip } from '../pixels/strip.ts'
-import { shownMilliseconds } from './animation-frames.ts'
 
 /**
  * The time unit of GIF in milliseconds. A frame that starts early by this much because of rounding is on

@@ -1,9 +1,11 @@
 import { type Failure, failWithHint, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { isHeif } from '../../../media/kinds.ts'
 import { readSequence } from '../formats/heif/sequence.ts'
-import { animationDelays, shownMilliseconds } from '../image/animation-frames.ts'
+import { animationDelays } from '../image/animation-frames.ts'
 import type { ImageInfo } from '../image/inspect.ts'
 import type { Render } from '../image/render.ts'
 import { animationStrip, type FrameRange, playedStrip } from '../image/render-animation.ts'
+import { shownMilliseconds } from '../pixels/delays.ts'
 import type { Strip } from '../pixels/strip.ts'
 import { playSequence } from '../video/play-sequence.ts'
 import type { VideoTools } from '../video/video.ts'
@@ -19,7 +21,7 @@ export async function decodeStrip(
   tools: VideoTools,
   range: FrameRange = { from: 0, to: info.frames },
 ): Promise<Strip | Failure> {
-  if (info.format !== 'avif') return animationStrip(bytes, info, render, range)
+  if (!isHeif(info.format)) return animationStrip(bytes, info, render, range)
   const sequence = readSequence(bytes)
   if (sequence === undefined) return failWithHint('not-visual', 'the image is not animated')
   const played = await playSequence(tools, sequence, info, range.to)
@@ -31,9 +33,8 @@ export async function frameDurations(
   bytes: Uint8Array,
   { format, frames }: ImageInfo,
 ): Promise<readonly number[]> {
-  const delays =
-    format === 'avif'
-      ? (readSequence(bytes)?.timing(frames).delay ?? [])
-      : await animationDelays(bytes, format)
+  const delays = isHeif(format)
+    ? (readSequence(bytes)?.timing(frames).delay ?? [])
+    : await animationDelays(bytes, format)
   return Array.from({ length: frames }, (_, index) => shownMilliseconds(delays[index]))
 }

@@ -4,7 +4,7 @@
  */
 
 import { type Failure, fail, failWithHint, isFailure } from '@media-proxy/shared/response/failure.ts'
-import { audioOnlyKind, type MediaKind, videoKindOf } from '../../../media/kinds.ts'
+import { audioOnlyKind, isHeif, type MediaKind, videoKindOf } from '../../../media/kinds.ts'
 import type { Size } from '../../../media/size.ts'
 import { FREE, sequentialCost } from '../../cost.ts'
 import type { Cost, Deferred, ExamineJob } from '../../jobs.ts'
@@ -108,7 +108,6 @@ async function examineImage(
   const { tools, scan, scanFrames, checksData, admission } = options
   const { limits } = tools
   const usesLibav = kind.format === 'heic' && (await tools.libav()) !== undefined
-  const isSequence = (info: ImageInfo) => info.format === 'avif' || info.format === 'heic'
   const opened = await openImage(source, {
     format: kind.format,
     checksData,
@@ -117,8 +116,8 @@ async function examineImage(
     validate: (info, available) => {
       const rejected = validateInfo(info, { limits, animated: false })
       if (rejected !== undefined) return rejected
-      const isPlayed = isSequence(info) && (info.frames > 1 || info.ownDecoder === 'sequence')
-      const decodes = scan && !isSequence(info) ? scanDecodes(info, scanFrames, limits) : 1
+      const isPlayed = isHeif(info.format) && readSequence(available.bytes) !== undefined
+      const decodes = scan && !isHeif(info.format) ? scanDecodes(info, scanFrames, limits) : 1
       const still = predictThumbnails({ ...info, usesLibav }, available, decodes)
       const others = scan ? otherImages(available.bytes, info) : []
       const stills = others
@@ -134,7 +133,7 @@ async function examineImage(
   })
   if (!('info' in opened)) return opened
   const { bytes, info } = opened
-  const sequence = isSequence(info) ? readSequence(bytes) : undefined
+  const sequence = isHeif(info.format) ? readSequence(bytes) : undefined
   const decodeStill = createStillDecoder(tools)
   const decodeFirst = (file: Uint8Array, header: ImageInfo) =>
     decodeImage(file, header, { frame: 0, maxSidePixels: ANALYSIS_SIDE_PIXELS }, decodeStill)
@@ -147,22 +146,23 @@ async function examineImage(
   const first = await shrink(whole, ANALYSIS_SIDE_PIXELS)
   if (isFailure(first)) return first
   const size = { width: info.width, height: info.height }
+  const animated = info.frames > 1
   const others = scan ? await readOthers(bytes, info, limits, decodeFirst) : []
   if (isFailure(others)) return others
   if (sequence !== undefined) {
     const played = await examineSequence(sequence, options)
-    if (isFailure(played)) return played
-    const { durationSeconds, frames } = played
+    // A sequence that viewers do not play may be broken.
+    if (isFailure(played) && animated) return played
+    const { durationSeconds, frames } = isFailure(played) ? { durationSeconds: 0, frames: [] } : played
     return {
       kind,
       size,
       first,
-      animated: true,
-      durationSeconds,
+      animated,
+      ...(animated ? { durationSeconds } : {}),
       frames: scan ? [first, ...others, ...frames] : [],
     }
   }
-  const animated = info.frames > 1
   const times = animated ? await animationTimes(bytes, info) : [0]
   const durationSeconds = times.at(-1) ?? 0
   return {

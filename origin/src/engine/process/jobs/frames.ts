@@ -4,7 +4,7 @@
  */
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
-import { type MediaKind, shownKind } from '../../../media/kinds.ts'
+import { isHeif, type MediaKind, shownKind } from '../../../media/kinds.ts'
 import type { MediaLimits } from '../../../media/limits.ts'
 import type { Size } from '../../../media/size.ts'
 import type { Cost, Deferred, FramesJob } from '../../jobs.ts'
@@ -108,7 +108,7 @@ async function imageFiles(
   if (!('info' in opened)) return opened
   const { bytes, info } = opened
   if (info.frames === 1) return [{ timestampSeconds: 0, mime: kind.mime, bytes }]
-  const sequence = info.format === 'avif' ? readSequence(bytes) : undefined
+  const sequence = isHeif(info.format) ? readSequence(bytes) : undefined
   const times = sequence === undefined ? await animationTimes(bytes, info) : sequenceTimes(sequence)
   const decodes = affordableDecodes(info, limits)
   const reachable = (frames: number) => {
@@ -171,7 +171,7 @@ interface FrameSelection {
 }
 
 /**
- * Decodes the wanted frames of an animated AVIF. Its animation is a video track in addition to the still
+ * Decodes the wanted frames of an animated AVIF or HEIC. Its animation is a video track in addition to the still
  * image, and its alpha is another one. Fails when no frame decodes.
  */
 async function playFrames(

@@ -2,7 +2,7 @@
 
 import { MAX_SIDE_PIXELS } from '@media-proxy/shared/request/parameters.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
-import type { ImageFormat as SourceFormat } from '../../../media/kinds.ts'
+import { isHeif, type ImageFormat as SourceFormat } from '../../../media/kinds.ts'
 import type { Cost, Deferred } from '../../jobs.ts'
 import type { RenderOptions } from '../../render-options.ts'
 import { encodeAnimatedAvif } from '../clip/animated-avif.ts'
@@ -289,7 +289,7 @@ function costWithin(allowance: Cost, { alone, kept }: Costs): Cost {
 }
 
 /**
- * Renders the frames of an animated AVIF. Undefined when the source is not one, when the rendition is a
+ * Renders the frames of an animated AVIF or HEIC. Undefined when the source is not one, when the rendition is a
  * still, or when the animation does not play; its still image is then rendered.
  */
 async function renderSequence(
@@ -298,7 +298,7 @@ async function renderSequence(
   target: Render,
   tools: VideoTools,
 ): Promise<Uint8Array | Failure | undefined> {
-  const sequence = info.format === 'avif' && keepsAnimation(info, target) ? readSequence(bytes) : undefined
+  const sequence = isHeif(info.format) && keepsAnimation(info, target) ? readSequence(bytes) : undefined
   if (sequence === undefined) return undefined
   const played = await playSequence(tools, sequence, info)
   const rendered = isFailure(played) ? played : await renderPlayed(played, info, target)

@@ -13,6 +13,7 @@ import { isFullRangeAv1 } from '../formats/heif/av1-range.ts'
 import { isFullRangeNclx, nclxColours, profileOf } from '../formats/heif/heif-colours.ts'
 import { codedItem, type HeifFile, type HeifItem, readHeif, shownItem } from '../formats/heif/heif-items.ts'
 import { transformsOf } from '../formats/heif/heif-properties.ts'
+import { divideByAlpha } from '../pixels/divide-by-alpha.ts'
 import { decoderOf } from './codec-names.ts'
 import { createConverter } from './convert.ts'
 import { openDecoder } from './decoder.ts'
@@ -240,17 +241,4 @@ function expandToFullRange(mask: Buffer): Buffer {
     Math.max(0, Math.min(255, Math.round(((value - BLACK) * 255) / (WHITE - BLACK)))),
   )
   return Buffer.from(Uint8Array.from(mask, (value) => full[value] ?? 0).buffer)
-}
-
-/** Converts premultiplied to straight alpha. */
-function divideByAlpha(data: Buffer, bytesPerSample: 1 | 2): void {
-  const samples =
-    bytesPerSample === 1 ? data : new Uint16Array(data.buffer, data.byteOffset, data.length / bytesPerSample)
-  const most = bytesPerSample === 1 ? 0xff : 0xffff
-  for (let at = 0; at < samples.length; at += 4) {
-    const alpha = samples[at + 3] ?? 0
-    if (alpha === 0 || alpha === most) continue
-    for (let channel = at; channel < at + 3; channel += 1)
-      samples[channel] = Math.min(most, Math.round(((samples[channel] ?? 0) * most) / alpha))
-  }
 }

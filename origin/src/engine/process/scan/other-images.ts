@@ -4,6 +4,7 @@
  */
 
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { isHeif } from '../../../media/kinds.ts'
 import type { MediaLimits } from '../../../media/limits.ts'
 import type { Size } from '../../../media/size.ts'
 import { readHeif, withPrimary } from '../formats/heif/heif-items.ts'
@@ -28,7 +29,7 @@ export function otherImages(bytes: Uint8Array, { format }: ImageInfo): readonly 
     return otherIcons(bytes)
       .slice(0, MAX_OTHERS)
       .map(({ size, alone }) => ({ size, asFile: alone }))
-  const others = format === 'avif' || format === 'heic' ? readHeif(bytes)?.others : undefined
+  const others = isHeif(format) ? readHeif(bytes)?.others : undefined
   return (others ?? []).slice(0, MAX_OTHERS).map(({ id }) => ({ asFile: () => withPrimary(bytes, id) }))
 }
 

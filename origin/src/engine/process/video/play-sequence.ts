@@ -1,7 +1,9 @@
-import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
+import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { ImageSequence } from '../formats/heif/sequence.ts'
 import type { ImageInfo } from '../image/inspect.ts'
 import type { Played } from '../image/played.ts'
+import { divideByAlpha } from '../pixels/divide-by-alpha.ts'
+import type { RawImage } from '../pixels/raw-image.ts'
 import { maxPixels } from './frame-size.ts'
 import type { VideoTools } from './video.ts'
 
@@ -23,5 +25,17 @@ export async function playSequence(
     size: { width, height },
     maxPixels: maxPixels(tools.limits),
   })
-  return { frames, count, timing: sequence.timing(count) }
+  return {
+    frames: sequence.isPremultiplied ? straight(frames) : frames,
+    count,
+    timing: sequence.timing(count),
+  }
+}
+
+/** Converts frames with premultiplied alpha to straight alpha. */
+async function* straight(frames: Played['frames']): AsyncGenerator<RawImage | Failure, void, void> {
+  for await (const frame of frames) {
+    if (!isFailure(frame) && frame.channels === 4) divideByAlpha(frame.data, 1)
+    yield frame
+  }
 }

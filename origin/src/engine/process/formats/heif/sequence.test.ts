@@ -3,7 +3,10 @@ import { isoBox } from '../../../../media/iso-boxes.test-data.ts'
 import { readSequence } from './sequence.ts'
 
 /** Builds a sequence whose few bytes declare its number of frames and the duration of each. */
-function sequence(runs: readonly (readonly [frames: number, units: number])[]): Buffer {
+function sequence(
+  runs: readonly (readonly [frames: number, units: number])[],
+  unitsPerSecond = 1000,
+): Buffer {
   const words = (...values: readonly number[]) => {
     const bytes = Buffer.alloc(4 * values.length)
     for (const [index, value] of values.entries()) bytes.writeUInt32BE(value, 4 * index)
@@ -13,7 +16,7 @@ function sequence(runs: readonly (readonly [frames: number, units: number])[]): 
   const durations = isoBox('stts', words(0, runs.length, ...runs.flat()))
   const media = isoBox(
     'mdia',
-    isoBox('mdhd', words(0, 0, 0, 1000, 0)),
+    isoBox('mdhd', words(0, 0, 0, unitsPerSecond, 0)),
     handler,
     isoBox('minf', isoBox('stbl', durations)),
   )
@@ -32,6 +35,13 @@ it('a sequence has its number of frames and their durations', () => {
   )
   expect(read?.frames).toBe(3)
   expect(read?.timing(99).delay).toEqual([40, 40, 100])
+})
+
+it('frames of a fraction of a millisecond end at the right time', () => {
+  const read = readSequence(sequence([[60, 1]], 60))
+  const delays = read?.timing(99).delay ?? []
+  expect(new Set(delays)).toEqual(new Set([16, 17]))
+  expect(delays.reduce((sum, delay) => sum + delay)).toBe(1000)
 })
 
 it('a sequence has at most a million frames', () => {

@@ -6,15 +6,20 @@
 
 import { boxesIn, findBoxes, type IsoBox, type Span } from '../../../../media/iso-boxes.ts'
 import type { Size } from '../../../../media/size.ts'
+import { createDelayRounding } from '../../pixels/delays.ts'
 import type { AnimationTiming } from '../../pixels/strip.ts'
 import { ALPHA_TYPES } from './heif-items.ts'
 
 /** What the index of a sequence declares. */
 export interface ImageSequence {
   readonly frames: number
+  /** Whether viewers play it. They show the still image when the major brand is one of still images. */
+  readonly isPlayed: boolean
   /** The size of a frame as shown. */
   readonly size: Size
   readonly hasAlpha: boolean
+  /** Whether the colours are premultiplied by the alpha. */
+  readonly isPremultiplied: boolean
   /** Returns the loop count and the delays of at most `maxFrames` frames. */
   timing(maxFrames: number): AnimationTiming
   /**
@@ -37,6 +42,8 @@ const AUXILIARY = 'auxv'
 const VIDEO = 'vide'
 /** The brand of an animated AVIF (AV1 Image File Format, section 6.3). */
 const SEQUENCE_BRAND = 'avis'
+/** The major brands of still images in HEVC (ISO/IEC 23008-12, annex B). */
+const HEVC_STILL_BRANDS: ReadonlySet<string> = new Set(['heic', 'heix', 'heim', 'heis'])
 /** A brand that declares no more than ISO boxes (ISO/IEC 14496-12). */
 const PLAIN_BRAND = 'isom'
 const IGNORED_BOX = 'free'
@@ -48,7 +55,8 @@ export function readSequence(bytes: Uint8Array): ImageSequence | undefined {
   const [brand] = inside(file, whole, 'ftyp')
   const tracks = inside(file, whole, 'moov', 'trak').map((track) => trackOf(file, track))
   if (brand === undefined) return undefined
-  const isSequence = file.toString('latin1', brand.start, brand.end).includes(SEQUENCE_BRAND)
+  const brands = file.toString('latin1', brand.start, brand.end)
+  const isSequence = brands.includes(SEQUENCE_BRAND)
   // Video writers also write sequences, with the handler type of a video track.
   const imageTrack =
     tracks.find(({ handler }) => handler === IMAGE_HANDLER) ??
@@ -62,8 +70,10 @@ export function readSequence(bytes: Uint8Array): ImageSequence | undefined {
       MAX_FRAMES,
       runs.reduce((sum, { frames }) => sum + frames, 0),
     ),
+    isPlayed: !isStillBrand(brands.slice(0, 4), isSequence),
     size: sizeOf(file, imageTrack.box, orientation),
     hasAlpha: alpha !== undefined,
+    isPremultiplied: alpha !== undefined && isPremultipliedBy(file, imageTrack.box, alpha.box),
     timing: (maxFrames) => ({
       loop: loopOf(file, imageTrack.box),
       delay: delaysOf(runs, maxFrames),
@@ -86,6 +96,14 @@ export function readSequence(bytes: Uint8Array): ImageSequence | undefined {
         : video
     },
   }
+}
+
+/**
+ * Returns whether the major brand is the one of still images, as libavif and browsers understand it: `avif`,
+ * or the one of HEVC in a file without a sequence of AV1.
+ */
+function isStillBrand(major: string, isAvifSequence: boolean): boolean {
+  return major === 'avif' || (!isAvifSequence && HEVC_STILL_BRANDS.has(major))
 }
 
 /** Returns a copy of the file with two boxes exchanged, because readers go by the order of tracks. */
@@ -127,6 +145,17 @@ function isAlpha(file: Buffer, track: IsoBox): boolean {
   if (type === undefined) return true
   const [name = ''] = file.toString('latin1', type.start + AUXILIARY_TYPE_AT, type.end).split('\0', 1)
   return ALPHA_TYPES.has(name)
+}
+
+/**
+ * Returns whether a track declares that its colours are premultiplied by the alpha of another one (reference
+ * `prem`, ISO/IEC 23000-22, section 7.3.5.2).
+ */
+function isPremultipliedBy(file: Buffer, colour: IsoBox, alpha: IsoBox): boolean {
+  const [reference] = inside(file, colour, 'tref', 'prem')
+  const [header] = inside(file, alpha, 'tkhd')
+  if (reference === undefined || header === undefined) return false
+  return word(file, reference, 0) === word(file, header, file[header.start] === 1 ? 20 : 12)
 }
 
 const MATRIX_BYTES = 36
@@ -210,6 +239,7 @@ function sizeOf(file: Buffer, track: IsoBox, orientation: Orientation | undefine
 
 interface DurationRun {
   readonly frames: number
+  /** The duration of each frame, not rounded. */
   readonly milliseconds: number
 }
 
@@ -222,17 +252,18 @@ function durationRuns(file: Buffer, track: IsoBox): readonly DurationRun[] {
   const runs = []
   for (let run = 0; run < Math.min(word(file, table, 4), MAX_RUNS); run += 1) {
     const [frames, units] = [word(file, table, 8 + run * 8), word(file, table, 12 + run * 8)]
-    runs.push({ frames, milliseconds: Math.round((units * 1000) / Math.max(1, unitsPerSecond)) })
+    runs.push({ frames, milliseconds: (units * 1000) / Math.max(1, unitsPerSecond) })
   }
   return runs
 }
 
 function delaysOf(runs: readonly DurationRun[], maxFrames: number): number[] {
   const delays: number[] = []
+  const round = createDelayRounding()
   for (const { frames, milliseconds } of runs) {
     if (delays.length >= maxFrames) break
     for (let left = Math.min(frames, maxFrames - delays.length); left > 0; left -= 1)
-      delays.push(milliseconds)
+      delays.push(round(milliseconds))
   }
   return delays
 }

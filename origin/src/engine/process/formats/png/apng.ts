@@ -4,6 +4,7 @@
  */
 
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
+import { createDelayRounding } from '../../pixels/delays.ts'
 import { encodePngChunk, PNG_SIGNATURE, type PngChunk, pngChunks, unpackProfile } from './png-chunks.ts'
 
 export interface Apng {
@@ -20,6 +21,7 @@ export interface ApngFrame {
   readonly top: number
   readonly width: number
   readonly height: number
+  /** In whole milliseconds. */
   readonly delayMs: number
   /** What happens to this area before the next frame is drawn. */
   readonly dispose: 'none' | 'background' | 'previous'
@@ -147,7 +149,13 @@ export function readApng(bytes: Uint8Array): Apng | Failure {
   if (header === undefined || frames.length === 0)
     return fail('undecodable', fault ?? `none of ${announced} frames`)
   const view = viewOf(header)
-  return { width: view.getUint32(0), height: view.getUint32(4), loop, frames }
+  const round = createDelayRounding()
+  return {
+    width: view.getUint32(0),
+    height: view.getUint32(4),
+    loop,
+    frames: frames.map((frame) => ({ ...frame, delayMs: round(frame.delayMs) })),
+  }
 }
 
 /**
@@ -200,7 +208,7 @@ function partOf(control: Uint8Array, header: Uint8Array): Part | string {
   const dispose = DISPOSALS[view.getUint8(24)]
   const blend = BLENDS[view.getUint8(25)]
   if (dispose === undefined || blend === undefined) return 'a frame with unknown flags'
-  const delayMs = Math.round((1000 * view.getUint16(20)) / (view.getUint16(22) || 100))
+  const delayMs = (1000 * view.getUint16(20)) / (view.getUint16(22) || 100)
   return { left, top, width, height, delayMs, dispose, blend }
 }
 
