@@ -276,8 +276,8 @@ const TIME: readonly Mutant[] = [
   mutant(
     'what Sharp plays is played once more',
     'image/render-animation.ts',
-    'const timing = { loop, ...(delay',
-    'const timing = { loop: loop + 1, ...(delay',
+    'return { loop, ...(delay',
+    'return { loop: loop + 1, ...(delay',
   ),
   mutant(
     'PNG stores delays in hundredths',

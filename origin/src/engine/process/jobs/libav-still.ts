@@ -16,14 +16,20 @@ import { FULL_READ_PIXELS } from '../image/shrink-on-load.ts'
 import { frameOfPixels } from '../libav/frame-of-pixels.ts'
 import type { Libav } from '../libav/load.ts'
 import { isPixelFormat } from '../libav/pixels.ts'
-import { decodeIntact, renderWebp, type StillFormat } from '../libav/webp-still.ts'
+import { decodeIntact, renderWebp, type StillFormat, type StillHeader } from '../libav/webp-still.ts'
 
-const FORMATS: ReadonlySet<SourceFormat> = new Set<StillFormat>(['png', 'webp', 'jpeg'])
-
-/** Above this size Sharp decodes and scales a PNG in less time than libav, and a WebP with its codec. */
-const MAX_SMALL_PIXELS = 512 * 512
-/** Above this size the JPEG codec of Sharp saves more time by halving than libav does by not converting. */
-const MAX_FAST_JPEG_PIXELS = 2_000_000
+/** Above these numbers of pixels, Sharp decodes and scales in less time than libav. */
+const MAX_PIXELS: Readonly<Record<StillFormat, number>> = {
+  png: 512 * 512,
+  webp: 1024 * 1024,
+  jpeg: FULL_READ_PIXELS,
+}
+/** The same when Sharp scales as far as the codec can. */
+const MAX_FAST_PIXELS: Readonly<Record<StillFormat, number>> = {
+  png: 512 * 512,
+  webp: 512 * 512,
+  jpeg: 2_000_000,
+}
 
 /** Whether libav renders a still, if it is available and the source is intact. */
 export function suitsLibav(info: ImageInfo, render: Render): boolean {
@@ -36,9 +42,10 @@ export function suitsLibav(info: ImageInfo, render: Render): boolean {
 
 /** Whether its samples are its colours in sRGB, upright, at 8 bits, and few enough. */
 function isPlain(info: ImageInfo, render: Render): boolean {
+  const { format } = info
   return (
-    FORMATS.has(info.format) &&
-    info.width * info.height <= maxPixels(info, render) &&
+    isStillFormat(format) &&
+    info.width * info.height <= (render.fast === true ? MAX_FAST_PIXELS : MAX_PIXELS)[format] &&
     info.frames === 1 &&
     info.orientation === 1 &&
     info.bytesPerSample === 1 &&
@@ -50,9 +57,8 @@ function isPlain(info: ImageInfo, render: Render): boolean {
   )
 }
 
-function maxPixels({ format }: ImageInfo, { fast }: Render): number {
-  if (format !== 'jpeg') return MAX_SMALL_PIXELS
-  return fast === true ? MAX_FAST_JPEG_PIXELS : FULL_READ_PIXELS
+function isStillFormat(format: SourceFormat): format is StillFormat {
+  return Object.hasOwn(MAX_PIXELS, format)
 }
 
 /**
@@ -67,8 +73,10 @@ export async function renderByLibav(
   kept: SharedPixels | undefined,
 ): Promise<Uint8Array | undefined> {
   const { plan, quality } = render
-  if (quality === 'lossless' || (info.format === 'jpeg' && hasAmbiguousColours(bytes))) return undefined
-  const decoded = await decode(libav, bytes, info, kept)
+  const { format } = info
+  if (quality === 'lossless' || !isStillFormat(format)) return undefined
+  if (format === 'jpeg' && hasAmbiguousColours(bytes)) return undefined
+  const decoded = await decode(libav, bytes, { ...info, format }, kept)
   if (decoded === undefined) return undefined
   using frame = decoded
   return renderWebp(libav, frame, { width: plan.width, height: plan.height, quality, effort: WEBP_EFFORT })
@@ -78,10 +86,10 @@ export async function renderByLibav(
 async function decode(
   libav: Libav,
   bytes: Uint8Array,
-  info: ImageInfo,
+  header: StillHeader,
   kept: SharedPixels | undefined,
 ): Promise<Frame | undefined> {
-  const decodeNow = () => decodeIntact(libav, bytes, { ...info, format: info.format as StillFormat })
+  const decodeNow = () => decodeIntact(libav, bytes, header)
   if (kept?.isNeeded !== true) return decodeNow()
   const samples = await kept.read('samples', async () => {
     using frame = decodeNow()

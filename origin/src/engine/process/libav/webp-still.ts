@@ -12,6 +12,7 @@
  * | PNG, 1024 pixels   | 256  | 27    | 35    |
  * | WebP, 256 pixels   | 96   | 3.8   | 2.3   |
  * | WebP, 512 pixels   | 128  | 8.8   | 5.7   |
+ * | WebP, 1024 pixels  | 128  | 21    | 14    |
  * | JPEG, 256 pixels   | 128  | 3.5   | 1.5   |
  * | JPEG, 512 pixels   | 128  | 4.6   | 2.6   |
  * | JPEG, 1024x768     | 400  | 16    | 8.2   |
