@@ -22,6 +22,7 @@ import { isUnsubsampledYcc } from '../formats/tiff/tiff-samples.ts'
 import { isLosslessWebp } from '../formats/webp/webp-lossless.ts'
 import { decodingFailure } from '../pixels/decoding-failure.ts'
 import { sharp, UNLIMITED_PIXELS } from '../pixels/sharp.ts'
+import { isSrgbProfile } from './srgb-profile.ts'
 import { toSrgb } from './to-srgb.ts'
 
 /** The metadata of an image's header. */
@@ -41,7 +42,7 @@ export interface ImageInfo {
    * Whether it has more than 8 bits per channel and a colour profile, which takes an extra conversion step.
    */
   readonly deepProfile: boolean
-  /** Whether it has a colour profile. */
+  /** Whether it has a colour profile that changes its colours. */
   readonly hasProfile?: true
   /** Whether it has more than 8 bits per channel and a profile that has to be ignored. */
   readonly uselessProfile?: true
@@ -96,7 +97,8 @@ export async function readInfo(bytes: Uint8Array, format: SourceFormat): Promise
   const metadata = await readHeader(bytes)
   if (isFailure(metadata)) return unopenedInfo(bytes, format) ?? metadata
   const info = infoOf(metadata, format, bytes)
-  return (await hasUnappliedGreyProfile(metadata)) ? { ...info, ownDecoder: 'grey' } : info
+  if (await hasUnappliedGreyProfile(metadata)) return { ...info, ownDecoder: 'grey' }
+  return (await hasEffectiveProfile(metadata)) ? { ...info, hasProfile: true } : info
 }
 
 /** Validates a header. Returns `too-large-dimensions`, `too-many-frames` or undefined. */
@@ -258,7 +260,6 @@ function infoOf(metadata: Metadata, format: SourceFormat, bytes: Uint8Array): Im
     palette: metadata.isPalette,
     lossless: LOSSLESS_FORMATS.has(format) || (format === 'webp' && isLosslessWebp(bytes)),
     deepProfile: hasDeepProfile(metadata),
-    ...(metadata.icc === undefined ? {} : { hasProfile: true }),
     ...(hasUselessProfile(metadata) ? { uselessProfile: true } : {}),
     plainColours: metadata.space === 'srgb' || metadata.space === 'b-w',
     interlaced: metadata.isProgressive,
@@ -280,6 +281,11 @@ function infoOf(metadata: Metadata, format: SourceFormat, bytes: Uint8Array): Im
 async function hasUnappliedGreyProfile({ space, icc }: Metadata): Promise<boolean> {
   if (space === 'grey16') return isProfileOf(icc, space)
   return space === 'b-w' && spaceOfProfile(icc) === 'RGB ' && (await changesGreys(icc))
+}
+
+async function hasEffectiveProfile({ icc, depth }: Metadata): Promise<boolean> {
+  if (icc === undefined) return false
+  return depth !== 'uchar' || !(await isSrgbProfile(icc))
 }
 
 const LEVELS = 256
