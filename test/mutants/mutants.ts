@@ -218,7 +218,7 @@ const COLOURS: readonly Mutant[] = [
   ),
   mutant(
     'rows of a cut-off GIF stand for none',
-    'formats/gif/repair-gif.ts',
+    'formats/gif/gif-interlace.ts',
     'isWhole ? covers : 1',
     'isWhole ? 1 : 1',
   ),
@@ -253,8 +253,8 @@ const TIME: readonly Mutant[] = [
   mutant(
     'what Sharp plays is played once more',
     'image/render-animation.ts',
-    'const timing = { loop, ...(delay',
-    'const timing = { loop: loop + 1, ...(delay',
+    'return { loop, ...(delay',
+    'return { loop: loop + 1, ...(delay',
   ),
   mutant(
     'PNG stores delays in hundredths',

@@ -6,6 +6,8 @@
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { ImageFormat as SourceFormat } from '../../../media/kinds.ts'
+import { withRowsInOrder } from './gif/gif-interlace.ts'
+import { withWholePalettes } from './gif/gif-palettes.ts'
 import { withTransparency } from './gif/gif-transparency.ts'
 import { normalizeGif } from './gif/normalize-gif.ts'
 import { repairGif } from './gif/repair-gif.ts'
@@ -83,7 +85,9 @@ export async function repair(
       return { bytes: whole ?? bytes, damaged: whole !== undefined }
     }
     case 'gif': {
-      const read = normalizeGif(bytes) ?? bytes
+      const ordered = withRowsInOrder(bytes) ?? bytes
+      const coloured = withWholePalettes(ordered) ?? ordered
+      const read = normalizeGif(coloured) ?? coloured
       const repaired = repairGif(read)
       const whole = repaired?.bytes ?? read
       return { bytes: withTransparency(whole) ?? whole, damaged: repaired?.isPartial === true }
