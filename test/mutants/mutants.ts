@@ -241,7 +241,7 @@ const COLOURS: readonly Mutant[] = [
   ),
   mutant(
     'rows of a cut-off GIF stand for none',
-    'formats/gif/repair-gif.ts',
+    'formats/gif/gif-interlace.ts',
     'isWhole ? covers : 1',
     'isWhole ? 1 : 1',
   ),

@@ -5,10 +5,13 @@
  */
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
-import type { ImageFormat as SourceFormat } from '../../../media/kinds.ts'
+import { isHeif, type ImageFormat as SourceFormat } from '../../../media/kinds.ts'
+import { withRowsInOrder } from './gif/gif-interlace.ts'
+import { withWholePalettes } from './gif/gif-palettes.ts'
 import { withTransparency } from './gif/gif-transparency.ts'
 import { normalizeGif } from './gif/normalize-gif.ts'
 import { repairGif } from './gif/repair-gif.ts'
+import { withValidApertures } from './heif/apertures.ts'
 import { repairJpeg } from './jpeg/repair-jpeg.ts'
 import { withDeclaredProfile } from './png/png-colours.ts'
 import { type PngRepairOptions, repairPng } from './png/repair-png.ts'
@@ -50,6 +53,7 @@ export function repairHeader(bytes: Uint8Array, format: SourceFormat): Repaired 
   }
   const unread = format === 'tiff' ? unsupportedTiffReason(bytes) : undefined
   if (unread !== undefined) return fail('undecodable', unread)
+  if (isHeif(format)) return { bytes: withValidApertures(bytes) ?? bytes, damaged: false }
   if (format !== 'webp') return { bytes, damaged: false }
   const whole = repairWebp(bytes)
   const read = whole ?? bytes
@@ -83,7 +87,9 @@ export async function repair(
       return { bytes: whole ?? bytes, damaged: whole !== undefined }
     }
     case 'gif': {
-      const read = normalizeGif(bytes) ?? bytes
+      const ordered = withRowsInOrder(bytes) ?? bytes
+      const coloured = withWholePalettes(ordered) ?? ordered
+      const read = normalizeGif(coloured) ?? coloured
       const repaired = repairGif(read)
       const whole = repaired?.bytes ?? read
       return { bytes: withTransparency(whole) ?? whole, damaged: repaired?.isPartial === true }

@@ -6,8 +6,9 @@
  */
 
 import { freeBuffer } from '../../../../streams/free-buffer.ts'
-import { colourTableBytes, colourTableOf, type GifFrame, gifFrames } from './gif-frames.ts'
-import { readLzw, writePlainLzw } from './gif-lzw.ts'
+import { colourTableOf, type GifFrame, gifFrames } from './gif-frames.ts'
+import { inRows, plainFrame } from './gif-interlace.ts'
+import { MAX_RUN, readLzw } from './gif-lzw.ts'
 import { lacksTransparentIndex } from './gif-transparency.ts'
 
 export interface RepairedGif {
@@ -48,7 +49,6 @@ export function repairGif(bytes: Uint8Array): RepairedGif | undefined {
 
 /** The largest image that is repaired, in pixels. A larger one takes too long and is left to the decoder. */
 export const MAX_PIXELS = 16 * 1024 * 1024
-const MAX_RUN = 4096
 const COLOURS = 256
 
 /**
@@ -92,37 +92,7 @@ function distance(colours: Uint8Array, one: number, other: number): number {
   return sum
 }
 
-/**
- * The passes in which the rows of an interlaced image are stored. Until the later passes arrive, rows of the
- * first ones fill their place.
- */
-const PASSES = [
-  { first: 0, step: 8, covers: 8 },
-  { first: 4, step: 8, covers: 4 },
-  { first: 2, step: 4, covers: 2 },
-  { first: 1, step: 2, covers: 1 },
-]
-
-/** Returns the pixels in rows from top to bottom. Missing pixels have the index `missing`. */
-function inRows({ width, height, isInterlaced }: GifFrame, coded: Uint8Array, missing: number): Uint8Array {
-  const shown = new Uint8Array(width * height).fill(missing)
-  if (!isInterlaced) {
-    shown.set(coded)
-    return shown
-  }
-  let at = 0
-  for (const { first, step, covers } of PASSES)
-    for (let row = first; row < height && at < coded.length; row += step, at += width) {
-      const pixels = coded.subarray(at, at + width)
-      const isWhole = pixels.length === width
-      for (let copy = row; copy < Math.min(height, row + (isWhole ? covers : 1)); copy += 1)
-        shown.set(pixels, copy * width)
-    }
-  return shown
-}
-
-const [INTERLACED_FLAG, TRANSPARENT_FLAG] = [0x40, 1]
-const DESCRIPTOR_BYTES = 10
+const TRANSPARENT_FLAG = 1
 const CONTROL_BYTES = 8
 
 function replaced(
@@ -132,11 +102,6 @@ function replaced(
   missing: number | undefined,
 ): Uint8Array {
   const { control, start, end } = frame
-  const descriptor = Buffer.from(bytes.subarray(start, start + DESCRIPTOR_BYTES))
-  const flags = descriptor[9] ?? 0
-  descriptor[9] = flags & ~INTERLACED_FLAG
-  const tableAt = start + DESCRIPTOR_BYTES
-  const table = bytes.subarray(tableAt, tableAt + colourTableBytes(flags))
   const before =
     missing === undefined
       ? [bytes.subarray(0, start)]
@@ -148,8 +113,8 @@ function replaced(
             bytes.subarray(control + CONTROL_BYTES, start),
           ]
   const rest = bytes.subarray(end)
-  const data = writePlainLzw(shown)
-  const whole = Buffer.concat([...before, descriptor, table, data, rest.length === 0 ? TRAILER : rest])
+  const { head, data } = plainFrame(bytes, frame, shown)
+  const whole = Buffer.concat([...before, ...head, data, rest.length === 0 ? TRAILER : rest])
   freeBuffer(data)
   return whole
 }

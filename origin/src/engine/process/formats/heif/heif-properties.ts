@@ -38,9 +38,14 @@ const SIZE_BYTES = 12
 
 /** Returns the size of an item as shown. Undefined when the item declares none. */
 export function sizeOfItem({ properties }: HeifItem): Size | undefined {
+  const coded = codedSize(properties)
+  return coded && transformsOf(properties, coded)?.size
+}
+
+/** Returns the declared size before the transformations. Undefined when there is none. */
+export function codedSize(properties: readonly HeifProperty[]): Size | undefined {
   const coded = properties.find(({ type, data }) => type === 'ispe' && data.length >= SIZE_BYTES)?.data
-  if (coded === undefined) return undefined
-  return transformsOf(properties, { width: coded.readUInt32BE(4), height: coded.readUInt32BE(8) })?.size
+  return coded && { width: coded.readUInt32BE(4), height: coded.readUInt32BE(8) }
 }
 
 /**
@@ -58,10 +63,13 @@ const ANTICLOCKWISE = [[], ['transpose=cclock'], ['hflip', 'vflip'], ['transpose
 const CLEAN_APERTURE_BYTES = 32
 
 /**
- * Returns the area that is kept. The box holds its width, its height and the offset of its centre, each as a
+ * Returns the area that is kept. Undefined when it is empty or not inside the image. The box holds its width, its height and the offset of its centre, each as a
  * fraction (ISO/IEC 14496-12, section 12.1.4).
  */
-function cleanAperture(data: Buffer, { width, height }: Size): (Size & { x: number; y: number }) | undefined {
+export function cleanAperture(
+  data: Buffer,
+  { width, height }: Size,
+): (Size & { x: number; y: number }) | undefined {
   const [w = 0, h = 0, right = 0, down = 0] = [0, 8, 16, 24].map(
     (at) => data.readInt32BE(at) / data.readInt32BE(at + 4),
   )
