@@ -95,6 +95,25 @@ describe('a store that names its region', () => {
     expect(service.aws.signatures.filter((signature) => !signature.includes('/eu-west-1/'))).toHaveLength(1)
   })
 
+  it('gets the right region from all of several first requests at the same time', async () => {
+    const refusal = { status: 400, code: 'AuthorizationHeaderMalformed', more: '<Region>eu-west-1</Region>' }
+    const answer = inRegion('eu-west-1', refusal)
+    const waiting: (() => void)[] = []
+    const service = await originOn((request, response) => {
+      if (request.headers.authorization?.includes('/eu-west-1/s3/')) return answer(request, response)
+      waiting.push(() => answer(request, response))
+      // All are signed for no region, because none is answered before the last one arrives.
+      if (waiting.length === 4) for (const next of waiting) next()
+      return undefined
+    })
+    const answers = await Promise.all(
+      Array.from({ length: 4 }, () =>
+        send(service.url, '/attachments/1/a.bin', { headers: { range: 'bytes=0-' } }),
+      ),
+    )
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200])
+  })
+
   it.each([
     [
       'another region',

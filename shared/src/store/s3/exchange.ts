@@ -68,10 +68,10 @@ export function createS3Exchange(options: S3ExchangeOptions): S3Exchange {
   const regionOf = ({ bucket, url }: Pick<S3Request, 'bucket' | 'url'>) =>
     regions.get(bucket) ?? (options.region === 'auto' ? (regionOfEndpoint(url) ?? 'auto') : options.region)
 
-  async function attempt(request: S3Request, renew: boolean): Promise<S3Outcome> {
+  async function attempt(request: S3Request, region: string, renew = false): Promise<S3Outcome> {
     const credentials = await options.credentials({ renew })
     if (isFailure(credentials)) return credentials
-    const headers = await sign(request, credentials, regionOf(request), signingKeys)
+    const headers = await sign(request, credentials, region, signingKeys)
     const outcome = isFailure(headers) ? headers : await exchange(request, headers, options)
     if (!isFailure(outcome)) settled.add(request.bucket)
     return outcome
@@ -79,16 +79,20 @@ export function createS3Exchange(options: S3ExchangeOptions): S3Exchange {
 
   /** Sends a request, and immediately retries it once when the error states what to correct. */
   async function attemptWithCorrection(request: S3Request): Promise<S3Outcome> {
-    const first = await attempt(request, false)
+    const region = regionOf(request)
+    const first = await attempt(request, region)
     if (!isErrorResponse(first)) return first
-    if (isExpired(first)) return attempt(request, true)
-    return learnsRegion(request, first) ? attempt(request, false) : first
+    if (isExpired(first)) return attempt(request, region, true)
+    return learnsRegion(request, first, region) ? attempt(request, regionOf(request)) : first
   }
 
-  /** Whether an error names another region than the signed one. Stores the region for later requests. */
-  function learnsRegion(request: Pick<S3Request, 'bucket' | 'url'>, refusal: ErrorResponse): boolean {
-    if (!statesRegion(refusal) || refusal.region === regionOf(request)) return false
-    regions.set(request.bucket, refusal.region)
+  /**
+   * Whether an error names another region than the signed one, which a concurrent request may have learned
+   * meanwhile. Stores the region for later requests.
+   */
+  function learnsRegion({ bucket }: { bucket: string }, refusal: ErrorResponse, signedFor: string): boolean {
+    if (!statesRegion(refusal) || refusal.region === signedFor) return false
+    regions.set(bucket, refusal.region)
     return true
   }
 
@@ -114,15 +118,11 @@ export function createS3Exchange(options: S3ExchangeOptions): S3Exchange {
 
   async function stream(request: S3Upload): Promise<S3Outcome> {
     await settleRegion(request)
+    const region = regionOf(request)
     const credentials = await options.credentials({ renew: false })
     const headers = isFailure(credentials)
       ? credentials
-      : await sign(
-          { ...request, method: 'PUT', body: undefined },
-          credentials,
-          regionOf(request),
-          signingKeys,
-        )
+      : await sign({ ...request, method: 'PUT', body: undefined }, credentials, region, signingKeys)
     if (isFailure(headers)) {
       await discardBody(request.body)
       return headers
@@ -131,7 +131,7 @@ export function createS3Exchange(options: S3ExchangeOptions): S3Exchange {
     // The upload cannot be repeated here, but the client's next attempt then succeeds.
     if (isErrorResponse(outcome)) {
       if (isExpired(outcome)) await options.credentials({ renew: true })
-      learnsRegion(request, outcome)
+      learnsRegion(request, outcome, region)
     }
     return outcome
   }
