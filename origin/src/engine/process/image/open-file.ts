@@ -1,6 +1,7 @@
 import type { Sharp, SharpOptions } from 'sharp'
 import { toScreen } from '../colours/deep-profile.ts'
 import { withStillBrand } from '../formats/heif/still-brand.ts'
+import { hasFewScans } from '../formats/jpeg/jpeg-scans.ts'
 import { STRICT_OPTIONS, TOLERANT_OPTIONS } from '../formats/repair.ts'
 import { sharp, UNLIMITED_PIXELS } from '../pixels/sharp.ts'
 import type { ImageInfo } from './inspect.ts'
@@ -28,25 +29,13 @@ export function openFile(bytes: Uint8Array, info: ImageInfo, options: SharpOptio
 /** Dots per inch, as defined by CSS. */
 const CSS_DENSITY = 96
 
-/** Whether the limits of the format's library can be lifted. They reject files that browsers display. */
+/**
+ * Whether the limits of the format's library can be lifted. They reject files that browsers display. The other
+ * limit on a JPEG is on errors, and a photograph with a few errors would exceed it.
+ */
 function canLiftLimits(bytes: Uint8Array, info: ImageInfo): boolean {
   if (info.drawing !== undefined) return isLargeAndPlain(bytes)
   return info.format === 'jpeg' && hasFewScans(bytes)
-}
-
-/**
- * The largest number of scans of a JPEG, which is also the limit of libvips. Its other limit is on errors,
- * and a photograph with a few errors would exceed it.
- */
-const MAX_SCANS = 100
-const START_OF_SCAN = Buffer.from([0xff, 0xda])
-
-function hasFewScans(jpeg: Uint8Array): boolean {
-  const file = Buffer.from(jpeg.buffer, jpeg.byteOffset, jpeg.byteLength)
-  let scans = 0
-  for (let at = file.indexOf(START_OF_SCAN); at >= 0 && scans <= MAX_SCANS; scans += 1)
-    at = file.indexOf(START_OF_SCAN, at + 2)
-  return scans <= MAX_SCANS
 }
 
 /** The longest text, in bytes, that libxml reads without its option for large documents. */

@@ -8,6 +8,7 @@ import { fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { Frame } from 'node-av/lib'
 import type { ImageFormat as SourceFormat } from '../../../media/kinds.ts'
 import { hasAmbiguousColours } from '../formats/jpeg/jpeg-colours.ts'
+import { hasFewScans } from '../formats/jpeg/jpeg-scans.ts'
 import { WEBP_EFFORT } from '../image/encode.ts'
 import type { ImageInfo } from '../image/inspect.ts'
 import type { SharedPixels } from '../image/pixel-cache.ts'
@@ -75,11 +76,23 @@ export async function renderByLibav(
   const { plan, quality } = render
   const { format } = info
   if (quality === 'lossless' || !isStillFormat(format)) return undefined
-  if (format === 'jpeg' && hasAmbiguousColours(bytes)) return undefined
+  if (!isBounded(bytes, info) || (format === 'jpeg' && hasAmbiguousColours(bytes))) return undefined
   const decoded = await decode(libav, bytes, { ...info, format }, kept)
   if (decoded === undefined) return undefined
   using frame = decoded
   return renderWebp(libav, frame, { width: plan.width, height: plan.height, quality, effort: WEBP_EFFORT })
+}
+
+/** The bytes of the chunks of a PNG besides its samples. */
+const PNG_OVERHEAD_BYTES = 16 * 1024
+
+/**
+ * Whether the time to decode a file is bounded by its pixels. libav reads all compressed data of a PNG, however
+ * much follows its last row, and every scan of a JPEG.
+ */
+function isBounded(bytes: Uint8Array, { format, width, height }: ImageInfo): boolean {
+  if (format === 'jpeg') return hasFewScans(bytes)
+  return format !== 'png' || bytes.length <= height * (4 * width + 1) + PNG_OVERHEAD_BYTES
 }
 
 /** Decodes a still, or takes its kept samples. The caller frees the frame. */
