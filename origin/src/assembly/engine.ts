@@ -10,7 +10,7 @@ import { createPool } from '../engine/pool.ts'
 import { createRunner } from '../engine/runner.ts'
 import type { Observer } from '../telemetry/observer.ts'
 import { engineEvents, observeEngine } from './instrument.ts'
-import { openStarter, type StarterOptions } from './starter.ts'
+import { openStarter, type ProcessRole, type StarterOptions } from './starter.ts'
 
 export interface OpenEngineOptions extends StarterOptions {
   readonly observer: Observer
@@ -51,9 +51,9 @@ export async function openEngine(options: OpenEngineOptions): Promise<OpenedEngi
   const renderQuality = config.render.quality
   const { avifPixels, clipSeconds, clipBytes, clipDeadlineMs } = config.limits
   const starter = await openStarter(options)
-  const poolOf = (niceness: number, warm: number, most: number, decodesVideos = false) =>
+  const poolOf = (role: ProcessRole, niceness: number, warm: number, most: number) =>
     createPool({
-      start: () => starter.start(niceness, decodesVideos),
+      start: () => starter.start(niceness, role),
       warm,
       most,
       renewAfterJobs: config.engine.renewAfterJobs,
@@ -67,11 +67,10 @@ export async function openEngine(options: OpenEngineOptions): Promise<OpenedEngi
   const pools = {
     // Keeps one spare process ready until all lanes are busy. After that, when a process ends, one job waits
     // for the start of another.
-    quick: poolOf(ENGINE_NICENESS, availableParallelism(), images),
-    // This pool opens videos and loads libav. Each process holds
-    // about 60 MiB, so by default there are no more than CPUs.
-    heavy: poolOf(HEAVY_NICENESS, 1, Math.max(availableParallelism(), ...asked), true),
-    clips: poolOf(CLIP_NICENESS, 0, config.limits.clips),
+    quick: poolOf('images', ENGINE_NICENESS, availableParallelism(), images),
+    // This pool opens videos. Each process holds about 60 MiB, so by default there are no more than CPUs.
+    heavy: poolOf('videos', HEAVY_NICENESS, 1, Math.max(availableParallelism(), ...asked)),
+    clips: poolOf('clips', CLIP_NICENESS, 0, config.limits.clips),
   }
   void starter.decoder.then(({ changed }) => {
     // The running processes do not know the binary.

@@ -21,13 +21,18 @@ export interface StarterOptions {
 }
 
 export interface Starter {
-  /** Starts a process. `decodesVideos` is true for the processes that may report whether libav loads. */
-  start(niceness: number, decodesVideos: boolean): EngineProcess
+  start(niceness: number, role: ProcessRole): EngineProcess
   /** Removes the temporary files of a process that has ended. */
   cleanUp(process: EngineProcess): void
   /** The renderer and the video decoder. Resolves once a process has reported whether libav loads. */
   readonly decoder: Promise<Decoder>
 }
+
+/**
+ * `images` loads libav before it is ready, because the time limit of its small jobs does not include that.
+ * `videos` may report whether libav loads. `clips` loads it with the first clip.
+ */
+export type ProcessRole = 'images' | 'videos' | 'clips'
 
 export interface Decoder {
   readonly renderer: string
@@ -77,13 +82,13 @@ export async function openStarter(options: StarterOptions): Promise<Starter> {
   })
   return {
     decoder,
-    start(niceness, decodesVideos) {
+    start(niceness, role) {
       // One of these processes loads libav at once and reports whether that works.
-      const asks = decodesVideos && !asked
+      const asks = role === 'videos' && !asked
       if (asks) asked = true
       // When libav keeps crashing its process while it loads, the processes run without it.
       const given = usesLibav && tries < MAX_TRIES
-      const libav = !given ? 'off' : asks ? 'at once' : 'when needed'
+      const libav = !given ? 'off' : asks || role === 'images' ? 'at once' : 'when needed'
       const started = startEngineProcess(processOptions(options, { niceness, libav, ffmpeg, isolation }))
       if (asks) {
         void started.ready.then((ready) => {

@@ -23,6 +23,7 @@
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { Frame } from 'node-av/lib'
 import type { Size } from '../../../media/size.ts'
+import { divideByAlpha } from '../pixels/divide-by-alpha.ts'
 import { codecNamed } from './codec-names.ts'
 import { openDecoder } from './decoder.ts'
 import { hasEncoder, openEncoder } from './encoder.ts'
@@ -123,7 +124,7 @@ function scaleTransparent(libav: Libav, frame: Frame, size: Size): Frame | undef
   const isTransparent = multiplyByAlpha(pixels)
   const scaled = scaleFrame(libav, rgba, size, constants.AV_PIX_FMT_BGRA)
   const result = scaled?.data?.[0]
-  if (isTransparent && result !== undefined) divideByAlpha(result)
+  if (isTransparent && result !== undefined) divideByAlpha(result, 1)
   return scaled
 }
 
@@ -140,18 +141,6 @@ function multiplyByAlpha(bgra: Buffer): boolean {
       bgra[channel] = ((bgra[channel] as number) * alpha + OPAQUE_ALPHA / 2) / OPAQUE_ALPHA
   }
   return isTransparent
-}
-
-/** Divides the colours of BGRA pixels by their alpha. A transparent pixel becomes black. */
-function divideByAlpha(bgra: Buffer): void {
-  for (let at = 0; at + 3 < bgra.length; at += 4) {
-    const alpha = bgra[at + 3] as number
-    if (alpha === OPAQUE_ALPHA) continue
-    for (let channel = at; channel < at + 3; channel += 1) {
-      const value = alpha === 0 ? 0 : ((bgra[channel] as number) * OPAQUE_ALPHA + alpha / 2) / alpha
-      bgra[channel] = Math.min(OPAQUE_ALPHA, value)
-    }
-  }
 }
 
 /** Encodes a frame of BGRA or YUV 4:2:0. Undefined when this build has no encoder of WebP. */

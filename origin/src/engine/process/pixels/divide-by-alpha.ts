@@ -1,4 +1,4 @@
-/** Converts RGBA pixels from premultiplied to straight alpha, in place. */
+/** Converts RGBA or BGRA pixels from premultiplied to straight alpha, in place. */
 export function divideByAlpha(data: Uint8Array, bytesPerSample: 1 | 2): void {
   const samples =
     bytesPerSample === 1 ? data : new Uint16Array(data.buffer, data.byteOffset, data.length / bytesPerSample)

@@ -63,8 +63,8 @@ const ANTICLOCKWISE = [[], ['transpose=cclock'], ['hflip', 'vflip'], ['transpose
 const CLEAN_APERTURE_BYTES = 32
 
 /**
- * Returns the area that is kept. Undefined when it is empty or not inside the image. The box holds its width, its height and the offset of its centre, each as a
- * fraction (ISO/IEC 14496-12, section 12.1.4).
+ * Returns the area that is kept. Undefined when it is empty or not inside the image. The box holds its width,
+ * its height and the offset of its centre, each as a fraction (ISO/IEC 14496-12, section 12.1.4).
  */
 export function cleanAperture(
   data: Buffer,
