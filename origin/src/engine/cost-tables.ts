@@ -42,7 +42,7 @@ export const MIB = 1024 * 1024
 export const BASE_BYTES = 10 * MIB
 export const BASE_SECONDS = 0.02
 /** The memory that loading libav takes, before the first still that it renders. */
-export const LIBAV_BYTES = 28 * MIB
+export const LIBAV_BYTES = 27 * MIB
 /** The rows of the source that the pipeline holds between decoder and encoder. */
 export const HELD_ROWS = 1400
 

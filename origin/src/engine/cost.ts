@@ -156,7 +156,8 @@ function workBytes(source: CostSource, render: CostRender): number {
   const renderedPixels = render.width * render.height
   const pixelBytes = source.bands * source.bytesPerSample
   const isLibavJpeg = decoderOf(source) === 'jpeg by libav'
-  const libavBytes = source.usesLibav && source.format !== 'heic' ? LIBAV_BYTES : 0
+  // libav copies the coded source.
+  const libavBytes = source.usesLibav && source.format !== 'heic' ? LIBAV_BYTES + source.sourceBytes : 0
   const shrinks = decoder.shrinks && source.cut === undefined
   const scaled = { width: 2 * render.width, pixels: renderedPixels }
   const held = shrinks ? (source.held ?? scaled) : { width: source.width, pixels: sourcePixels }
