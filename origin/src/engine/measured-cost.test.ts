@@ -23,7 +23,7 @@ const MIB = 2 ** 20
  * The allowance of a prediction beyond three times the measured value: an idle process has some unused memory
  * to reuse.
  */
-const FLOOR_BYTES = 20 * MIB
+const FLOOR_BYTES = 16 * MIB
 
 const engineOf = (libav: 'off' | 'when needed') =>
   ({

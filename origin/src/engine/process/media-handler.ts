@@ -33,6 +33,7 @@ export async function openMediaHandler(setup: MediaSetup, channel: Channel): Pro
       const tools: VideoTools = {
         decoder: decoders.video,
         libav: decoders.libav,
+        isLibavOff: setup.libav === 'off',
         limits: job.limits,
       }
       const kept = stills.begin(job.source)

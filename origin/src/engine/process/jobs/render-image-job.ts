@@ -78,8 +78,8 @@ async function openAndRender(
   // Loading libav takes 11 MiB and a tenth of a second, so it is loaded only when its encoder may be needed.
   const mayAnimate = options.animated && writtenFormat(options.format, sourceFormat) === 'avif'
   const canAnimateAvif = mayAnimate && (await tools.libav()) !== undefined
-  // Of other formats, libav renders few, so it is loaded only when it does. Its cost is predicted for these.
-  const usesLibav = sourceFormat !== 'heic' || (await tools.libav()) !== undefined
+  // libav renders few images of other formats. It is loaded only for these, after their cost is predicted.
+  const usesLibav = sourceFormat === 'heic' ? (await tools.libav()) !== undefined : tools.isLibavOff !== true
   const planFor = (info: ImageInfo) => planRender({ ...info, usesLibav }, job, { limits, canAnimateAvif })
   const opened = await openImage(source, {
     format: sourceFormat,

@@ -16,6 +16,8 @@ export interface VideoTools {
   readonly decoder: () => Promise<VideoDecoder | undefined>
   /** Loads FFmpeg's libraries once. Undefined when they are unavailable. */
   readonly libav: () => Promise<Libav | undefined>
+  /** Whether they are switched off, which is known without loading them. Default: they are not. */
+  readonly isLibavOff?: boolean
   readonly limits: SourceLimits
 }
 
