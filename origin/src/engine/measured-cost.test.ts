@@ -3,72 +3,13 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import sharp from 'sharp'
-import { afterAll, describe, expect, it } from 'vitest'
+import { describe, it } from 'vitest'
 import { iconBitmap, iconOf } from '../media/icons.test-data.ts'
-import { type MeteredSource, meterRender } from './job-meter.ts'
+import { type CostCase, expectRightPrediction, noise, options } from './measured-cost.test-data.ts'
 import { BT709, greyProfile, rgbProfile } from './process/colours/icc-profile.ts'
 import { encodeApng } from './process/formats/png/apng-encode.ts'
 import { encodePngChunk, PNG_SIGNATURE, pngChunks } from './process/formats/png/png-chunks.ts'
-import { loadLibav } from './process/libav/load.ts'
-import type { RenderOptions } from './render-options.ts'
-import { encodeSetup } from './setup.ts'
-
-const libav = await loadLibav()
-afterAll(() => libav?.pool.close())
-
-const MIB = 2 ** 20
-/**
- * The allowance of a prediction beyond three times the measured value: an idle process has some unused memory
- * to reuse.
- */
-const FLOOR_BYTES = 16 * MIB
-
-const engineOf = (libav: 'off' | 'when needed') =>
-  ({
-    args: [
-      join(import.meta.dirname, 'process/main.ts'),
-      encodeSetup({ role: 'media', libav, temporaryFileBytes: 0, decoderMemoryBytes: 2048 * MIB }),
-    ],
-    sandbox: {
-      jobMemoryBytes: 768 * MIB,
-      fileBytes: 0,
-      niceness: 5,
-      isolation: { network: 'shared', command: [] },
-    },
-  }) as const
-const LIMITS = {
-  sourceBytes: 64 * MIB,
-  decodedBytes: 512 * MIB,
-  sidePixels: 16_384,
-  frames: 1000,
-  temporaryFileBytes: 0,
-  avifPixels: 8_400_000,
-  clipSeconds: 60,
-  clipBytes: 64 * 2 ** 20,
-}
-const options = (format: RenderOptions['format'], width: number, rest: Partial<RenderOptions> = {}) => ({
-  geometry: { kind: 'transformation', width, fit: 'cover', gravity: 'centre' } as const,
-  format,
-  quality: 80,
-  qualityAsked: true,
-  animated: false,
-  imagesOnly: false,
-  ...rest,
-})
-
-/** Noise, which is the worst case of every codec. */
-const noise = (width: number, height: number) =>
-  sharp({
-    create: {
-      width,
-      height,
-      channels: 3,
-      background: 'grey',
-      noise: { type: 'gaussian', mean: 128, sigma: 60 },
-    },
-  })
 
 /**
  * An animated PNG of three large frames in plain colours. Without the `fcTL` chunk of its first frame, that
@@ -106,11 +47,7 @@ async function greyJpeg(width: number, height: number): Promise<Buffer> {
   return Buffer.concat([start, data, jpeg.subarray(2)])
 }
 
-const CASES: readonly {
-  readonly name: string
-  readonly source: () => Promise<MeteredSource>
-  readonly options: RenderOptions
-}[] = [
+const CASES: readonly CostCase[] = [
   {
     name: 'a large JPEG to a small WebP',
     source: async () => ({ format: 'jpeg', bytes: await noise(4000, 3000).jpeg().toBuffer() }),
@@ -429,83 +366,9 @@ const CASES: readonly {
 ]
 
 // The peak of a process is read from Linux's /proc. On other systems the tables are not checked.
-/** Stills that libav renders, in a process that has not loaded it before. */
-const LIBAV_CASES: typeof CASES = [
-  {
-    name: 'a JPEG without chroma subsampling',
-    source: async () => ({
-      format: 'jpeg',
-      bytes: await noise(3200, 2400).jpeg({ chromaSubsampling: '4:4:4' }).toBuffer(),
-    }),
-    options: options('webp', 550),
-  },
-  {
-    name: 'a JPEG with 4:2:0',
-    source: async () => ({ format: 'jpeg', bytes: await noise(3200, 2400).jpeg().toBuffer() }),
-    options: options('webp', 550),
-  },
-  {
-    name: 'a progressive JPEG',
-    source: async () => ({
-      format: 'jpeg',
-      bytes: await noise(3200, 2400).jpeg({ progressive: true }).toBuffer(),
-    }),
-    options: options('webp', 550),
-  },
-  {
-    name: 'a JPEG of the same size',
-    source: async () => ({ format: 'jpeg', bytes: await noise(2000, 1500).jpeg().toBuffer() }),
-    options: options('webp', 2000),
-  },
-  {
-    name: 'a JPEG that other jobs need too',
-    source: async () => ({ format: 'jpeg', bytes: await noise(3200, 2400).jpeg().toBuffer(), shared: true }),
-    options: options('webp', 550),
-  },
-  {
-    name: 'a small PNG with alpha',
-    source: async () => ({ format: 'png', bytes: await noise(500, 500).ensureAlpha(0.5).png().toBuffer() }),
-    options: options('webp', 128),
-  },
-  {
-    name: 'a small WebP',
-    source: async () => ({ format: 'webp', bytes: await noise(500, 500).webp().toBuffer() }),
-    options: options('webp', 128),
-  },
-]
-
-describe.skipIf(process.platform !== 'linux' || libav === undefined)(
-  'the cost model of stills by libav',
-  () => {
-    it.each(LIBAV_CASES)(
-      'predicts at least the measured memory and at most three times it: $name',
-      async ({ source, options }) => {
-        const metered = await meterRender(engineOf('when needed'), await source(), options, LIMITS)
-        if (isFailure(metered)) throw new Error(metered.detail ?? metered.code)
-        const { predicted, used } = metered
-        console.log(
-          used.memoryBytes / MIB,
-          predicted.memoryBytes / MIB,
-          used.cpuSeconds,
-          predicted.cpuSeconds,
-        )
-        expect(used.memoryBytes).toBeLessThanOrEqual(predicted.memoryBytes)
-        expect(predicted.memoryBytes).toBeLessThanOrEqual(3 * used.memoryBytes + FLOOR_BYTES)
-      },
-    )
-  },
-)
-
 describe.skipIf(process.platform !== 'linux')('the cost model of real jobs', () => {
-  it.each(CASES)(
-    'predicts at least the measured memory and at most three times it: $name',
-    async ({ source, options }) => {
-      const metered = await meterRender(engineOf('off'), await source(), options, LIMITS)
-      if (isFailure(metered)) throw new Error(metered.detail ?? metered.code)
-      const { predicted, used } = metered
-      expect(used.memoryBytes).toBeLessThanOrEqual(predicted.memoryBytes)
-      expect(predicted.memoryBytes).toBeLessThanOrEqual(3 * used.memoryBytes + FLOOR_BYTES)
-    },
+  it.each(CASES)('predicts at least the measured memory and at most three times it: $name', (each) =>
+    expectRightPrediction(each, 'off'),
   )
 })
 
