@@ -45,8 +45,9 @@ const IDLE_MS = 10_000
 
 export async function openEngine(options: OpenEngineOptions): Promise<OpenedEngine> {
   const { config, log, observer } = options
-  const images = config.engine.processes || availableParallelism() + 1
-  const videos = config.engine.videos || availableParallelism()
+  const processors = availableParallelism()
+  const images = config.engine.processes || Math.max(2, processors)
+  const videos = config.engine.videos || processors
   const asked = [config.engine.processes, config.engine.videos]
   const renderQuality = config.render.quality
   const { avifPixels, clipSeconds, clipBytes, clipDeadlineMs } = config.limits
@@ -67,9 +68,9 @@ export async function openEngine(options: OpenEngineOptions): Promise<OpenedEngi
   const pools = {
     // Keeps one spare process ready until all lanes are busy. After that, when a process ends, one job waits
     // for the start of another.
-    quick: poolOf('images', ENGINE_NICENESS, availableParallelism(), images),
+    quick: poolOf('images', ENGINE_NICENESS, processors, images),
     // This pool opens videos. Each process holds about 60 MiB, so by default there are no more than CPUs.
-    heavy: poolOf('videos', HEAVY_NICENESS, 1, Math.max(availableParallelism(), ...asked)),
+    heavy: poolOf('videos', HEAVY_NICENESS, 1, Math.max(processors, ...asked)),
     clips: poolOf('clips', CLIP_NICENESS, 0, config.limits.clips),
   }
   void starter.decoder.then(({ changed }) => {
