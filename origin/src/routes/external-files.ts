@@ -38,7 +38,7 @@ import type { RangeSource } from '../source/bytes/ranges.ts'
 import type { Source } from '../source/bytes/source.ts'
 import type { ExternalFetch } from '../source/external/fetch.ts'
 import type { ExternalResponse } from '../source/external/response.ts'
-import { peek } from '../streams/peek.ts'
+import { peek, resumed } from '../streams/peek.ts'
 import { type Answer, type Exchange, reject } from './exchange.ts'
 import { IS_SVG } from './stored-files.ts'
 
@@ -181,7 +181,7 @@ async function sniffResponse(url: string, response: ExternalResponse): Promise<O
     await discardBody(rest)
     return NO_MEDIA
   }
-  return { kind, validators: await validatorsOf(url, response), response, body: rest }
+  return { kind, validators: await validatorsOf(url, response), response, body: resumed([head], rest) }
 }
 
 async function validatorsOf(url: string, { etag, lastModified }: ExternalResponse): Promise<Validators> {

@@ -19,7 +19,7 @@ import { headResponse, objectResponse } from '@media-proxy/shared/store/object-r
 import type { ObjectInfo, ObjectStore, StoredObject } from '@media-proxy/shared/store/store.ts'
 import { isSvg } from '../media/sniff-svg.ts'
 import { typeOfName } from '../media/type-of-name.ts'
-import { peek } from '../streams/peek.ts'
+import { peek, resumed } from '../streams/peek.ts'
 import { type Answer, type Exchange, reject } from './exchange.ts'
 
 export interface StoredFileOptions {
@@ -124,7 +124,7 @@ async function detectSvg(object: StoredObject, get: GetPart): Promise<StoredObje
   }
   const { head, rest } = await peek(body, SVG_HEAD_BYTES)
   if (!isSvgType(info.contentType) && !isSvg(head.subarray(0, SVG_HEAD_BYTES), false))
-    return { ...object, body: rest }
+    return { ...object, body: resumed([head], rest) }
   await discardBody(rest)
   return IS_SVG
 }

@@ -113,16 +113,13 @@ export function createSourceReader(options: SourceReaderOptions): SourceReader {
   }
 }
 
-/** A source is collected in one buffer, so a chunk exists besides it only until it is copied. */
-const CHUNK_BYTES = 1024 * 1024
-
 async function readFirst(
   { store, bucket, limits, memory }: SourceReaderOptions,
   keys: readonly string[],
   signal: AbortSignal,
 ): Promise<Source | Failure> {
   for (const key of keys) {
-    const object = await store.get(bucket, key, { signal, chunkBytes: CHUNK_BYTES })
+    const object = await store.get(bucket, key, { signal })
     if (!isFailure(object)) {
       const partsBehind = (info: SizedInfo, head: Uint8Array) =>
         objectRanges({ store, bucket, key, info, head, signal })
@@ -174,7 +171,7 @@ async function readObject(
   // Ranges of an object can be combined only when a validator
   // shows that all of them belong to the same version.
   if (sizeBytes === undefined || etag === undefined) {
-    const read = await readUnsized(kind, head, rest, options)
+    const read = await readUnsized(kind, { head, rest }, options)
     if (isFailure(read)) return read
     return {
       key,
@@ -200,7 +197,7 @@ async function readObject(
     await discardBody(rest)
     return memory
   }
-  const bytes = await readAll(rest, sizeBytes)
+  const bytes = await readAll(rest, sizeBytes, head)
   if (isFailure(bytes)) return bytes
   freeWith(signal, bytes)
   return { key, info, kind, bytes, parts: partsBehind(sized, bytes) }

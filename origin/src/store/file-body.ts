@@ -2,18 +2,17 @@
 
 import { closeSync, read as readCallback } from 'node:fs'
 import { promisify } from 'node:util'
+import { byobRequestOf } from '../streams/byob-request.ts'
 
 const readInto = promisify(readCallback)
 
-/** The first chunk, and each further one unless the reader wants larger ones. */
+/** The size of each chunk, unless the reader provides memory of another size. */
 const CHUNK_BYTES = 64 * 1024
 
 export interface FileBodyOptions {
   readonly start: number
   /** The offset after the last byte. */
   readonly end: number
-  /** The size of each chunk but the first one. Default: 64 KiB. */
-  readonly chunkBytes: number | undefined
   /** Runs after the last read. The body errors with what it throws. */
   readonly onLastRead: () => void
   /** Aborts the body. */
@@ -22,14 +21,14 @@ export interface FileBodyOptions {
 
 /**
  * Streams a part of a file. The body closes the descriptor when it ends, errors, or is cancelled or aborted,
- * even if nothing reads it any more. It is shorter than the part when the file ends earlier.
+ * even if nothing reads it any more. It is shorter than the part when the file ends earlier. A reader may
+ * provide the memory ("BYOB"), which is then filled by a thread.
  */
 export function fileBody(
   descriptor: number,
-  { start, end, chunkBytes = CHUNK_BYTES, onLastRead, signal }: FileBodyOptions,
+  { start, end, onLastRead, signal }: FileBodyOptions,
 ): ReadableStream<Uint8Array> {
   let position = start
-  let nextBytes = CHUNK_BYTES
   let isReading = false
   let isOver = false
 
@@ -41,16 +40,15 @@ export function fileBody(
     if (!isReading) closeSync(descriptor)
   }
 
-  /** Returns the next chunk, which is empty at the end of the file. */
-  async function readChunk(): Promise<Uint8Array> {
-    const chunk = Buffer.allocUnsafeSlow(Math.min(nextBytes, end - position))
-    nextBytes = chunkBytes
+  /** Reads the next bytes and returns their number, which is 0 at the end of the file. */
+  async function readNext(memory: Uint8Array): Promise<number> {
     isReading = true
     try {
-      const { bytesRead } = await readInto(descriptor, chunk, 0, chunk.length, position)
+      const length = Math.min(memory.byteLength, end - position)
+      const { bytesRead } = await readInto(descriptor, memory, 0, length, position)
       position = bytesRead === 0 ? end : position + bytesRead
       if (position >= end && !isOver) onLastRead()
-      return chunk.subarray(0, bytesRead)
+      return bytesRead
     } finally {
       isReading = false
       if (isOver) closeSync(descriptor)
@@ -58,8 +56,9 @@ export function fileBody(
   }
 
   let onAbort: () => void
-  return new ReadableStream<Uint8Array>(
+  return new ReadableStream(
     {
+      type: 'bytes',
       start(controller) {
         onAbort = () => {
           finish()
@@ -70,12 +69,20 @@ export function fileBody(
       },
       async pull(controller) {
         try {
-          const chunk = await readChunk()
+          const request = byobRequestOf(controller)
+          const memory = request?.memory ?? chunkFor(end - position)
+          const length = await readNext(memory)
           if (isOver) return
-          if (chunk.length > 0) controller.enqueue(chunk)
-          if (position < end) return
-          finish()
+          const isLast = position >= end
+          if (isLast) finish()
+          if (length > 0) {
+            if (request === undefined) controller.enqueue(memory.subarray(0, length))
+            else request.respond(length)
+          }
+          if (!isLast) return
           controller.close()
+          // A read that meets the end is answered after the end only.
+          if (length === 0) request?.respond(0)
         } catch (error) {
           finish()
           throw error
@@ -85,4 +92,8 @@ export function fileBody(
     },
     { highWaterMark: 0 },
   )
+}
+
+function chunkFor(remainingBytes: number): Uint8Array {
+  return Buffer.allocUnsafeSlow(Math.min(CHUNK_BYTES, remainingBytes))
 }

@@ -1,11 +1,13 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync, readlinkSync } from 'node:fs'
-import { mkdir, mkdtemp, readdir, rm, symlink, utimes, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm, symlink, truncate, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
+import { BodyError } from '@media-proxy/shared/store/body-error.ts'
 import type { GetOptions } from '@media-proxy/shared/store/store.ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { peek } from '../streams/peek.ts'
 import { createFilesystemStore } from './filesystem.ts'
 
 describe('the filesystem store', () => {
@@ -98,13 +100,35 @@ describe('the filesystem store', () => {
         }
       }).length
 
-    it('is the file or the range, and has a small first chunk and then chunks of the preferred size', async () => {
-      expect(Buffer.concat(await chunksOf()).equals(content)).toBe(true)
-      const chunks = await chunksOf({ chunkBytes: 1_000_000 })
-      expect(chunks.map(({ length }) => length)).toEqual([65_536, 1_000_000, 1_000_000, 934_464])
+    it('is the file or the range, in chunks of 64 KiB', async () => {
+      const chunks = await chunksOf()
+      expect(new Set(chunks.map(({ length }) => length))).toEqual(new Set([65_536, 3_000_000 % 65_536]))
       expect(Buffer.concat(chunks).equals(content)).toBe(true)
-      const part = await chunksOf({ range: { start: 5, end: 2_000_004 }, chunkBytes: 1_000_000 })
+      const part = await chunksOf({ range: { start: 5, end: 2_000_004 } })
       expect(Buffer.concat(part).equals(content.subarray(5, 2_000_005))).toBe(true)
+    })
+
+    it('fills memory that its reader provides, after chunks of its own', async () => {
+      const { head, rest } = await peek(await open(), 10)
+      const reader = rest.getReader({ mode: 'byob' })
+      const { value } = await reader.read(new Uint8Array(5_000_000))
+      expect(head.length).toBe(65_536)
+      expect(value?.buffer.byteLength).toBe(5_000_000)
+      expect(Buffer.concat([head, value ?? head]).equals(content)).toBe(true)
+      expect(await reader.read(new Uint8Array(1))).toMatchObject({ done: true })
+      expect(openDescriptors()).toBe(0)
+    })
+
+    it('ends early, and does not fill the memory, when the file has become shorter', async () => {
+      const path = join(directory, 'cdn/shortened')
+      await writeFile(path, content)
+      const object = await store().get('cdn', 'shortened')
+      if (isFailure(object)) throw new Error(object.code)
+      await truncate(path, 2_000_000)
+      const reader = object.body.getReader({ mode: 'byob' })
+      const { value } = await reader.read(new Uint8Array(3_000_000))
+      expect(value?.length).toBe(2_000_000)
+      await expect(reader.read(new Uint8Array(1))).rejects.toBeInstanceOf(BodyError)
     })
 
     it.skipIf(!existsSync('/proc/self/fd'))(
@@ -120,6 +144,7 @@ describe('the filesystem store', () => {
         await (await open()).cancel()
         expect(openDescriptors()).toBe(0)
         const controller = new AbortController()
+        const filling = new AbortController()
         const aborted = (await open({ signal: controller.signal })).getReader()
         await aborted.read()
         const unread = await open({ signal: controller.signal })
@@ -127,6 +152,10 @@ describe('the filesystem store', () => {
         controller.abort(new Error('gone'))
         await expect(reading).rejects.toThrow('gone')
         await expect(unread.getReader().read()).rejects.toThrow('gone')
+        const filled = (await open({ signal: filling.signal })).getReader({ mode: 'byob' })
+        const filledRead = filled.read(new Uint8Array(3_000_000))
+        filling.abort(new Error('gone'))
+        await expect(filledRead).rejects.toThrow('gone')
         const late = await open({ signal: controller.signal })
         await expect(late.getReader().read()).rejects.toThrow('gone')
         await expect.poll(openDescriptors).toBe(0)

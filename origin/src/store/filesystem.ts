@@ -268,7 +268,7 @@ async function read(
   { descriptor, info }: OpenedFile,
   start: number,
   length: number,
-  { signal, chunkBytes }: GetOptions,
+  { signal }: GetOptions,
 ): Promise<ReadableStream<Uint8Array> | Failure> {
   const isUnchanged = () => validatorsOf(fstatSync(descriptor, { bigint: true })) === info.etag
   if (length <= SMALL_FILE_BYTES) {
@@ -283,7 +283,6 @@ async function read(
   return fileBody(descriptor, {
     start,
     end: start + length,
-    chunkBytes,
     onLastRead() {
       if (!isUnchanged()) throw new BodyError(REPLACED)
     },

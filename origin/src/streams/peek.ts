@@ -1,11 +1,11 @@
 export interface HeadAndRest {
   /** The first bytes: at least as many as requested, or the whole body when it is shorter. */
   readonly head: Uint8Array
-  /** The whole body including the head, not read yet. */
+  /** What follows the head, not read yet. */
   readonly rest: ReadableStream<Uint8Array>
 }
 
-/** Reads the first bytes of a body without consuming it. */
+/** Reads the first bytes of a body. */
 export async function peek(body: ReadableStream<Uint8Array>, bytes: number): Promise<HeadAndRest> {
   const reader = body.getReader()
   const chunks: Uint8Array[] = []
@@ -16,17 +16,19 @@ export async function peek(body: ReadableStream<Uint8Array>, bytes: number): Pro
     chunks.push(value)
     length += value.length
   }
+  reader.releaseLock()
   const [first] = chunks
   const head = chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks)
-  return { head, rest: resumed(chunks, reader) }
+  return { head, rest: body }
 }
 
-/** Returns a body whose start was read already: the chunks that were read, then the rest. */
+/** Returns a whole body again: the chunks that were read, then the rest. */
 export function resumed(
   chunks: readonly Uint8Array[],
-  reader: ReadableStreamDefaultReader<Uint8Array>,
+  rest: ReadableStream<Uint8Array>,
 ): ReadableStream<Uint8Array> {
-  const pending = chunks[Symbol.iterator]()
+  const pending = chunks.filter(({ length }) => length > 0).values()
+  const reader = rest.getReader()
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {

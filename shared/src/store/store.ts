@@ -25,11 +25,6 @@ export interface GetOptions {
   readonly range?: RangeRequest
   /** Aborts the request and the body. */
   readonly signal?: AbortSignal
-  /**
-   * The preferred size of each chunk but the first one, for a reader that collects the body: large chunks cost
-   * less CPU time, but hold more memory while a slow reader waits. A store may ignore it.
-   */
-  readonly chunkBytes?: number
 }
 
 /** An upload from a stream. */

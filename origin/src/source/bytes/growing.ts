@@ -46,7 +46,10 @@ export async function readGrowing(
     if (value === undefined) return { complete: true, bytes: joined(chunks) }
     chunks.push(value)
     length += value.length
-    if (length > maxBytes) return { complete: false, body: resumed(chunks, reader) }
+    if (length > maxBytes) {
+      reader.releaseLock()
+      return { complete: false, body: resumed(chunks, body) }
+    }
     while (charged < length) {
       const slot = memory.tryAcquire(STEP_BYTES)
       if (slot === undefined) {

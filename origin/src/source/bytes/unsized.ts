@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto'
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { MediaKind } from '../../media/kinds.ts'
 import type { SourceLimits } from '../../media/limits.ts'
+import { type HeadAndRest, resumed } from '../../streams/peek.ts'
 import { type GrowingMemory, readGrowing } from './growing.ts'
 import { memoryRanges } from './memory-ranges.ts'
 import type { RangeSource } from './ranges.ts'
@@ -30,11 +31,10 @@ export interface UnsizedBody {
 /** Reads a body to its end. Fails with `overloaded`, `source-too-large`, or the failure of the body. */
 export async function readUnsized(
   kind: MediaKind,
-  head: Uint8Array,
-  body: ReadableStream<Uint8Array>,
+  { head, rest }: HeadAndRest,
   { limits, memory, signal }: UnsizedOptions,
 ): Promise<UnsizedBody | Failure> {
-  let rest = body
+  let body = resumed([head], rest)
   if (kind.kind === 'image') {
     const read = await readGrowing(body, { maxBytes: WHOLE_BYTES, memory, signal })
     if (isFailure(read)) return read
@@ -43,9 +43,9 @@ export async function readUnsized(
       const etag = `"${createHash('sha256').update(read.bytes).digest('hex')}"`
       return { bytes: read.bytes, parts: memoryRanges(read.bytes), etag }
     }
-    rest = read.body
+    body = read.body
   }
   const maxBytes = limits.temporaryFileBytes
-  const spooled = await spool({ body: rest, sizeBytes: undefined, maxBytes, signal })
+  const spooled = await spool({ body, sizeBytes: undefined, maxBytes, signal })
   return isFailure(spooled) ? spooled : { bytes: head, parts: spooled.parts, etag: `"${spooled.sha256}"` }
 }

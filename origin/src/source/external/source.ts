@@ -6,7 +6,7 @@ import { type Failure, fail, isFailure } from '@media-proxy/shared/response/fail
 import { fileNameOfUrl } from '@media-proxy/shared/response/headers.ts'
 import type { SourceLimits } from '../../media/limits.ts'
 import { SNIFF_BYTES, sniff } from '../../media/sniff.ts'
-import { peek } from '../../streams/peek.ts'
+import { peek, resumed } from '../../streams/peek.ts'
 import { readAll } from '../../streams/read-all.ts'
 import type { GrowingMemory } from '../bytes/growing.ts'
 import { memoryRanges } from '../bytes/memory-ranges.ts'
@@ -44,7 +44,7 @@ export async function readExternalSource(
     return sourceOf(known, head, await etagOf(response), memoryRanges(head))
   }
   if (kind.kind === 'image' && (response.sizeBytes ?? 0) <= WHOLE_BYTES) {
-    const read = await readUnsized(kind, head, rest, { limits, memory, signal })
+    const read = await readUnsized(kind, { head, rest }, { limits, memory, signal })
     return isFailure(read) ? read : sourceOf(known, read.bytes, read.etag, read.parts)
   }
   if (response.sizeBytes !== undefined && response.offersRanges && !readsWhole) {
@@ -53,7 +53,12 @@ export async function readExternalSource(
     return { ...sourceOf(known, head, await etagOf(response), parts), isFar: true }
   }
   const { sizeBytes } = response
-  const spooled = await spool({ body: rest, sizeBytes, maxBytes: limits.temporaryFileBytes, signal })
+  const spooled = await spool({
+    body: resumed([head], rest),
+    sizeBytes,
+    maxBytes: limits.temporaryFileBytes,
+    signal,
+  })
   return isFailure(spooled) ? spooled : sourceOf(known, head, `"${spooled.sha256}"`, spooled.parts)
 }
 
