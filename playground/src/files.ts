@@ -9,8 +9,8 @@ interface Folder {
 }
 
 export interface Files {
-  /** Sets the listed paths. `most` is the maximum number that the service lists. */
-  list(paths: readonly string[], most: number): void
+  /** Sets the listed paths. `max` is the largest number that the service lists. */
+  list(paths: readonly string[], max: number): void
 }
 
 export function createFiles(onChoose: (path: string) => void): Files {
@@ -22,12 +22,12 @@ export function createFiles(onChoose: (path: string) => void): Files {
     if (panel.open) tree.replaceChildren(...render(folderOf(paths), onChoose))
   })
   return {
-    list(listed, most) {
+    list(listed, max) {
       paths = listed
       // The panel keeps its place while it is hidden, so that nothing moves once the list is loaded.
       panel.toggleAttribute('data-locked', listed.length === 0)
       byId('file-count', HTMLElement).textContent =
-        listed.length >= most ? `the first ${most}` : String(listed.length)
+        listed.length >= max ? `the first ${max}` : String(listed.length)
       if (panel.open) tree.replaceChildren(...render(folderOf(paths), onChoose))
     },
   }

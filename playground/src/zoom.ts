@@ -30,8 +30,8 @@ export function createZoom(canvas: HTMLElement): Zoom {
   let centre: Point = { x: 0, y: 0 }
 
   function apply(): void {
-    const most = (scale - 1) / 2
-    const within = (value: number) => Math.min(most, Math.max(-most, value))
+    const max = (scale - 1) / 2
+    const within = (value: number) => Math.min(max, Math.max(-max, value))
     centre = { x: within(centre.x), y: within(centre.y) }
     canvas.style.setProperty('--zoom', String(scale))
     canvas.style.setProperty('--pan-x', `${centre.x * 100}%`)

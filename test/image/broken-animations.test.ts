@@ -104,7 +104,7 @@ describe.each(FORMATS)('%s with a broken frame', (format) => {
     const info = await readInfo(bytes, format)
     if (isFailure(info)) throw new Error(info.detail)
     const times = await animationTimes(bytes, info)
-    const seen = await decodeScanFrames(bytes, info, times, { most: 5, limits: LIMITS })
+    const seen = await decodeScanFrames(bytes, info, times, { maxFrames: 5, limits: LIMITS })
     expect(seen.some(({ data }) => (data[1] ?? 0) > 200)).toBe(true)
   })
 })

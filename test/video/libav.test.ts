@@ -14,7 +14,7 @@ import { openFilesystemOrigin, type Service } from '../services.ts'
 
 const SECRET = 'a-secret-for-tests'
 const [RED, LIME, BLUE] = SECOND_COLOURS
-/** The most that colour conversion, chroma subsampling and coding may be off by together, out of 255. */
+/** The maximum by which colour conversion, chroma subsampling and coding may be off together, out of 255. */
 const TOLERANCE = 12
 
 /** The id of Matroska's track list, found at its last occurrence. The length of the list follows it. */

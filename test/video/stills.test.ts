@@ -18,7 +18,7 @@ const LIME = [0, 255, 0]
 const BLUE = [0, 0, 255]
 const WHITE = [255, 255, 255]
 const H264 = ['-c:v', 'libx264', '-pix_fmt', 'yuv420p', '-preset', 'ultrafast', '-crf', '10']
-/** The most that colour conversion, chroma subsampling and coding may be off by together, out of 255. */
+/** The maximum by which colour conversion, chroma subsampling and coding may be off together, out of 255. */
 const TOLERANCE = 12
 
 describe.skipIf(FFMPEG === undefined)('stills of generated videos (skipped without FFmpeg)', () => {

@@ -52,11 +52,11 @@ export async function openEngine(options: OpenEngineOptions): Promise<OpenedEngi
   const renderQuality = config.render.quality
   const { avifPixels, clipSeconds, clipBytes, clipDeadlineMs } = config.limits
   const starter = await openStarter(options)
-  const poolOf = (role: ProcessRole, niceness: number, warm: number, most: number) =>
+  const poolOf = (role: ProcessRole, niceness: number, warm: number, max: number) =>
     createPool({
       start: () => starter.start(niceness, role),
       warm,
-      most,
+      max,
       renewAfterJobs: config.engine.renewAfterJobs,
       renewAfterBytes: RENEW_AFTER_BYTES,
       idleMs: IDLE_MS,
@@ -93,13 +93,13 @@ export async function openEngine(options: OpenEngineOptions): Promise<OpenedEngi
     memoryBytes: config.limits.renderMemoryBytes,
   })
   const events = engineEvents(observer, log)
-  const mostOfClip = {
+  const maxCostOfClip = {
     memoryBytes: config.engine.memoryBytes,
     cpuSeconds: (clipDeadlineMs / 1000) * CLIP_THREADS,
   }
   const run = createRunner({
-    classes: createJobClasses(lanes, pools, mostOfClip),
-    mostCost: config.engine,
+    classes: createJobClasses(lanes, pools, maxCostOfClip),
+    maxCost: config.engine,
     events,
   })
   return {

@@ -20,15 +20,15 @@ describe('a lane', () => {
   it('runs only as many jobs at a time as allowed, in the order of arrival', async () => {
     const lane = createLane({ concurrency: 2, queue: 10 })
     const order: number[] = []
-    let most = 0
+    let max = 0
     const work = (index: number) =>
       lane.run(never, async () => {
-        most = Math.max(most, lane.running)
+        max = Math.max(max, lane.running)
         order.push(index)
         await new Promise(setImmediate)
       })
     await Promise.all([0, 1, 2, 3, 4, 5].map(work))
-    expect([most, order, lane.running]).toEqual([2, [0, 1, 2, 3, 4, 5], 0])
+    expect([max, order, lane.running]).toEqual([2, [0, 1, 2, 3, 4, 5], 0])
   })
 
   it('prefers jobs with less effort, except over jobs that have waited for a second', async () => {

@@ -61,7 +61,7 @@ const CLIP_CPU_MARGIN = 4
 /** The memory that is admitted for a slow header, in bytes, because its real memory use is unknown. */
 const SLOW_HEADER_BYTES = 384 * 1024 * 1024
 
-export function createJobClasses(lanes: EngineLanes, pools: EnginePools, mostOfClip: Cost): JobClasses {
+export function createJobClasses(lanes: EngineLanes, pools: EnginePools, maxCostOfClip: Cost): JobClasses {
   const quick: JobClass = {
     lane: lanes.small,
     pool: pools.quick,
@@ -95,7 +95,7 @@ export function createJobClasses(lanes: EngineLanes, pools: EnginePools, mostOfC
     ...video,
     lane: lanes.clips,
     pool: pools.clips,
-    allowance: mostOfClip,
+    allowance: maxCostOfClip,
     cpuMargin: CLIP_CPU_MARGIN,
   }
   const slow = heavy(SMALL_JOB, SLOW_HEADER_BYTES)

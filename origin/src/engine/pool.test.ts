@@ -39,7 +39,7 @@ describe('the pool', () => {
     createPool({
       start,
       warm: 3,
-      most: 3,
+      max: 3,
       idleMs: 60_000,
       onEnd: () => undefined,
       renewAfterJobs: 100,
@@ -79,7 +79,7 @@ describe('the pool', () => {
       kill: () => hanging.resolve(undefined),
     }
     const queue = [stuck]
-    const pool = open({ warm: 1, most: 1, start: () => queue.shift() ?? start() })
+    const pool = open({ warm: 1, max: 1, start: () => queue.shift() ?? start() })
     const taken = pool.take(signal)
     await vi.advanceTimersByTimeAsync(60_000)
     expect(pool.fault).toBe('not ready after 60000 ms')
@@ -126,7 +126,7 @@ describe('the pool', () => {
   })
 
   it('starts no process beyond the warm ones for a burst that is over soon', async () => {
-    const pool = open({ warm: 2, most: 4 })
+    const pool = open({ warm: 2, max: 4 })
     await vi.advanceTimersByTimeAsync(0)
     for (let job = 0; job < 20; job += 1) {
       const burst = Promise.all([pool.take(signal), pool.take(signal)])
@@ -142,7 +142,7 @@ describe('the pool', () => {
   })
 
   it('starts a process for each job that waits longer, and one spare', async () => {
-    const pool = open({ warm: 1, most: 5 })
+    const pool = open({ warm: 1, max: 5 })
     await vi.advanceTimersByTimeAsync(0)
     const jobs = [pool.take(signal), pool.take(signal), pool.take(signal)]
     await vi.advanceTimersByTimeAsync(100)
@@ -163,7 +163,7 @@ describe('the pool', () => {
   })
 
   it('replaces a warm process that was killed at once, also while the others have jobs', async () => {
-    const pool = open({ warm: 2, most: 2 })
+    const pool = open({ warm: 2, max: 2 })
     const killed = await pool.take(signal)
     await pool.take(signal)
     killed?.kill('deadline')

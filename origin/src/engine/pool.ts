@@ -11,7 +11,7 @@ export interface PoolOptions {
   /** The number of processes that are kept, busy or idle. */
   readonly warm: number
   /** The largest number of processes at the same time, not counting those that are ending. */
-  readonly most: number
+  readonly max: number
   /** A process is replaced after this many jobs, or bytes, to reclaim what its decoders leak. */
   readonly renewAfterJobs: number
   readonly renewAfterBytes: number
@@ -175,9 +175,9 @@ class ProcessPool implements Pool {
 
   /** One process for each job, running or waiting, and one spare if any are kept warm. */
   get #needed(): number {
-    const { warm, most } = this.#options
+    const { warm, max } = this.#options
     const working = this.#all.size - this.#starting - this.#idle.length
-    return Math.min(most, working + this.#waiters.size + (warm > 0 ? 1 : 0))
+    return Math.min(max, working + this.#waiters.size + (warm > 0 ? 1 : 0))
   }
 
   #startUpTo(count: number): void {

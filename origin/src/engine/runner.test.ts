@@ -142,7 +142,7 @@ function runner(endings: readonly Ending[]) {
   }
   const run = createRunner({
     classes: { first: () => jobClass, clip: jobClass, slow: jobClass, admitted: () => jobClass },
-    mostCost: COST,
+    maxCost: COST,
     events: { onJob: () => undefined, onLost: () => undefined },
   })
   const jobSource = { format: 'mp4', sizeBytes: 1, whole: true }

@@ -34,7 +34,7 @@ export interface EngineEvents {
 export interface RunnerOptions {
   readonly classes: JobClasses
   /** The largest cost of one job. A job that is predicted to cost more is rejected before it starts. */
-  readonly mostCost: Cost
+  readonly maxCost: Cost
   readonly events: EngineEvents
 }
 
@@ -63,7 +63,7 @@ const REMEMBERED_MS = 600_000
  * Creates a runner. It remembers work that ended its process, and rejects it at once for a while. Jobs on a
  * source that took long start in the slow class.
  */
-export function createRunner({ classes, mostCost, events }: RunnerOptions): Runner {
+export function createRunner({ classes, maxCost, events }: RunnerOptions): Runner {
   const crashes = createCrashHistory()
   const slowSources = new LRUCache<string, true>({ max: REMEMBERED_SOURCES, ttl: REMEMBERED_MS })
   const waiting = createWaitingJobs()
@@ -96,7 +96,7 @@ export function createRunner({ classes, mostCost, events }: RunnerOptions): Runn
       const { result } = ended.output
       if (!isDeferred(result)) return ended.output
       const { cost } = result
-      if (cost.memoryBytes > mostCost.memoryBytes || cost.cpuSeconds > mostCost.cpuSeconds)
+      if (cost.memoryBytes > maxCost.memoryBytes || cost.cpuSeconds > maxCost.cpuSeconds)
         return fail('too-large-dimensions', `predicted ${describeCost(cost)}`)
       jobClass = classes.admitted(cost, source)
     }

@@ -18,7 +18,7 @@ export interface IsoBox extends Span {
   readonly isWhole: boolean
 }
 
-/** The most boxes of one span that are read: a phone's image of 200 megapixels has some 800 tiles. */
+/** The maximum number of boxes of one span that are read: a phone's image of 200 megapixels has some 800 tiles. */
 const MAX_BOXES = 4096
 const HEADER_BYTES = 8
 /** The bytes of the header of a box whose size does not fit into 32 bits. */

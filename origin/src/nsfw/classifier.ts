@@ -80,7 +80,7 @@ class BatchingClassifier implements Classifier {
     this.#pool = createPool({
       start: options.start,
       warm: 1,
-      most: 1,
+      max: 1,
       renewAfterJobs: RENEW_AFTER_JOBS,
       renewAfterBytes: Number.POSITIVE_INFINITY,
       onReady: () => this.#setReady(),

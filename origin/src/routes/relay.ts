@@ -113,9 +113,9 @@ async function authorize(
 async function upload(
   { grant, target }: AllowedUpload,
   exchange: Exchange,
-  { store, bucket, maxBytes: most, spool, pace, collector }: RelayOptions,
+  { store, bucket, maxBytes: maxUploadBytes, spool, pace, collector }: RelayOptions,
 ): Promise<StoredUpload | Failure> {
-  const maxBytes = Math.min(grant.maxBytes, most)
+  const maxBytes = Math.min(grant.maxBytes, maxUploadBytes)
   const declared = declaredBytes(exchange.headers)
   if (declared !== undefined && declared > maxBytes)
     return failWithHint('source-too-large', `${declared} bytes of upload, ${maxBytes} allowed`)

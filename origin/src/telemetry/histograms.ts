@@ -30,8 +30,8 @@ interface Series {
   readonly labels: Labels
   readonly counts: number[]
   sum: number
-  least: number
-  most: number
+  min: number
+  max: number
 }
 
 interface Histogram {
@@ -65,8 +65,8 @@ export function createHistograms({ resource, scope, boundsOf }: HistogramOptions
           labels: { ...labels },
           counts: new Array<number>(bounds.length + 1).fill(0),
           sum: 0,
-          least: Number.POSITIVE_INFINITY,
-          most: Number.NEGATIVE_INFINITY,
+          min: Number.POSITIVE_INFINITY,
+          max: Number.NEGATIVE_INFINITY,
         }
         series.set(key, found)
       }
@@ -74,8 +74,8 @@ export function createHistograms({ resource, scope, boundsOf }: HistogramOptions
       while (bucket < bounds.length && value > (bounds[bucket] ?? 0)) bucket += 1
       found.counts[bucket] = (found.counts[bucket] ?? 0) + 1
       found.sum += value
-      found.least = Math.min(found.least, value)
-      found.most = Math.max(found.most, value)
+      found.min = Math.min(found.min, value)
+      found.max = Math.max(found.max, value)
     },
 
     async collect() {
@@ -90,7 +90,7 @@ export function createHistograms({ resource, scope, boundsOf }: HistogramOptions
           },
           aggregationTemporality: AggregationTemporality.CUMULATIVE,
           dataPointType: DataPointType.HISTOGRAM,
-          dataPoints: [...series.values()].map(({ labels, counts, sum, least, most }) => ({
+          dataPoints: [...series.values()].map(({ labels, counts, sum, min, max }) => ({
             startTime,
             endTime,
             attributes: labels,
@@ -98,8 +98,8 @@ export function createHistograms({ resource, scope, boundsOf }: HistogramOptions
               buckets: { boundaries: [...bounds], counts: [...counts] },
               sum,
               count: counts.reduce((all, count) => all + count, 0),
-              min: least,
-              max: most,
+              min,
+              max,
             },
           })),
         }),

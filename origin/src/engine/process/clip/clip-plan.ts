@@ -7,13 +7,13 @@ import type { Plan } from '../image/plan.ts'
 import { timestampOf } from '../video/video.ts'
 import type { Span } from './read-video.ts'
 
-/** The most pixels of a clip without a requested size: 1080p. */
+/** The maximum number of pixels of a clip without a requested size: 1080p. */
 const DEFAULT_PIXELS = 1920 * 1080
 /** The highest frame rate. A chat application shows no more. */
 const MAX_FRAME_RATE = 60
 
 export interface ClipLimits {
-  /** The most pixels of a clip without a requested size. */
+  /** The maximum number of pixels of a clip without a requested size. */
   readonly pixels: number
   /** The highest frame rate of a clip without a requested one. */
   readonly frameRate: number
@@ -36,7 +36,7 @@ export function clipSize(size: Size, geometry: Geometry, pixels = DEFAULT_PIXELS
   return { width: even(width), height: even(height) }
 }
 
-/** The most pixels of a preview without a requested size. */
+/** The maximum number of pixels of a preview without a requested size. */
 const DEFAULT_PREVIEW_PIXELS = 480 * 270
 
 /** Returns the plan of a preview, reduced when no size was requested. */

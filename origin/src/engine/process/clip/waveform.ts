@@ -216,7 +216,7 @@ function createPeaks() {
       return Uint8Array.from({ length: WAVEFORM_BYTES }, (_, part) => {
         const start = Math.floor((part * count) / WAVEFORM_BYTES)
         const end = Math.max(start + 1, Math.floor(((part + 1) * count) / WAVEFORM_BYTES))
-        return peaks.subarray(start, end).reduce((most, peak) => Math.max(most, peak), 0)
+        return peaks.subarray(start, end).reduce((max, peak) => Math.max(max, peak), 0)
       })
     },
   }

@@ -54,7 +54,7 @@ const INPUT_FORMATS: Readonly<Partial<Record<MediaFormat, readonly InputFormat[]
 }
 
 /**
- * The most bytes that the demuxer may read for one file: the index of ten hours, or a group of pictures in
+ * The maximum number of bytes that the demuxer may read for one file: the index of ten hours, or a group of pictures in
  * 4K.
  */
 const MAX_DEMUXED_BYTES = 64 * 1024 * 1024

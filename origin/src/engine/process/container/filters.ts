@@ -93,8 +93,8 @@ function fittedSize({ codedWidth, codedHeight }: VideoInfo, stored: Size, coded:
 /** Shapes that differ by less are one shape: codecs round sides up to whole blocks. */
 const SAME_SHAPE = 0.02
 
-function evenWithin(pixels: number, most: number): number {
-  return Math.min(most, Math.max(2, 2 * Math.round(pixels / 2)))
+function evenWithin(pixels: number, max: number): number {
+  return Math.min(max, Math.max(2, 2 * Math.round(pixels / 2)))
 }
 
 /** Returns the filters that add the border around a fitted frame: black, or transparent. */

@@ -70,6 +70,6 @@ function largestOf(parts: readonly Part[]): Part {
   return parts.reduce((largest, part) => (part.width > largest.width ? part : largest))
 }
 
-function clamp(value: number, least: number, most: number): number {
-  return Math.min(most, Math.max(least, value))
+function clamp(value: number, min: number, max: number): number {
+  return Math.min(max, Math.max(min, value))
 }

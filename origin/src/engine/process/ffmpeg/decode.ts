@@ -16,7 +16,7 @@ import { joinRuns } from './join-runs.ts'
 /** FFmpeg probes little, because the stream is already known. */
 const STREAM_PROBING = ['-probesize', '65536', '-fpsprobesize', '0', '-analyzeduration', '0']
 
-/** The most bytes of frames that may be in memory together. */
+/** The maximum number of bytes of frames that may be in memory together. */
 const MAX_JOINED_BYTES = 64 * 1024 * 1024
 
 /**

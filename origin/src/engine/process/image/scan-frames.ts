@@ -22,10 +22,10 @@ const USUAL_COUNT = 5
  * Returns the number of frames that are decoded for a scan of an animation, including those before the wanted
  * ones. It assumes the duration of most animations, a minute or less.
  */
-export function scanDecodes(info: ImageInfo, most: number, limits: MediaLimits): number {
+export function scanDecodes(info: ImageInfo, maxFrames: number, limits: MediaLimits): number {
   const { format, frames, hidesDefault } = info
   if (frames === 1) return hidesDefault === true ? 2 : 1
-  const decodes = format === 'png' ? frames + 1 : (Math.min(most, USUAL_COUNT) / 2 + 1) * frames
+  const decodes = format === 'png' ? frames + 1 : (Math.min(maxFrames, USUAL_COUNT) / 2 + 1) * frames
   return 1 + Math.min(decodes, affordableDecodes(info, limits))
 }
 
@@ -39,13 +39,13 @@ export async function decodeScanFrames(
   bytes: Uint8Array,
   info: ImageInfo,
   times: readonly number[],
-  { most, limits }: { readonly most: number; readonly limits: MediaLimits },
+  { maxFrames, limits }: { readonly maxFrames: number; readonly limits: MediaLimits },
 ): Promise<readonly RawImage[]> {
   const still = info.hidesDefault === true ? (await pagedFrames(bytes, info, [0])).decodedFrames : []
   if (info.frames === 1) return still
   const decodes = affordableDecodes(info, limits)
   const decodeFrames = (frames: number) => {
-    const selected = framesToScan(times.slice(0, frames + 1), frames, most)
+    const selected = framesToScan(times.slice(0, frames + 1), frames, maxFrames)
     return info.format === 'png'
       ? playedFrames(
           bytes,
@@ -63,7 +63,7 @@ export async function decodeScanFrames(
       ? broken
       : await countWholeFrames(decodesFrame, { from: whole, to: broken, decodes })
   const played = frames > 1 ? (await decodeFrames(frames)).decodedFrames : []
-  return [...still, ...coarseFirst([...played, ...decodedFrames].slice(0, most + 1))]
+  return [...still, ...coarseFirst([...played, ...decodedFrames].slice(0, maxFrames + 1))]
 }
 
 interface DecodedFrames {
@@ -78,9 +78,9 @@ interface DecodedFrames {
  * Returns the sorted indices of the frames to scan, without the first. `times` are the start times of the
  * frames, and the end.
  */
-function framesToScan(times: readonly number[], frames: number, most: number): readonly number[] {
+function framesToScan(times: readonly number[], frames: number, maxFrames: number): readonly number[] {
   const seconds = times.at(-1) ?? 0
-  const count = scanCount(seconds, most)
+  const count = scanCount(seconds, maxFrames)
   const byTime = evenTimestamps(seconds, count).map((timestamp) => frameAt(times, timestamp))
   // A frame that is shown for long takes several of the evenly spaced times. Frames that are evenly spaced by
   // index are scanned instead.

@@ -176,7 +176,7 @@ async function examineImage(
           first,
           ...parts,
           ...others,
-          ...(await decodeScanFrames(bytes, info, times, { most: scanFrames, limits })),
+          ...(await decodeScanFrames(bytes, info, times, { maxFrames: scanFrames, limits })),
         ]
       : [],
   }
@@ -198,7 +198,7 @@ async function examineSequence(
     const first = await video.readFrame(undefined, sizeWithin(video.info.video, ANALYSIS_SIDE_PIXELS))
     const frames = isFailure(first)
       ? first
-      : await readScanFrames(video, first, { most: scanFrames, poster: false })
+      : await readScanFrames(video, first, { maxFrames: scanFrames, poster: false })
     return isFailure(frames) ? frames : { durationSeconds, frames }
   } finally {
     await video.close()
@@ -279,7 +279,7 @@ async function examineOpenedVideo(
   if (deferred !== undefined) return deferred
   const first = await video.readFrame(undefined, shownAt)
   if (isFailure(first)) return first
-  const shown = scan ? await readScanFrames(video, first, { most: scanFrames, poster: true }) : []
+  const shown = scan ? await readScanFrames(video, first, { maxFrames: scanFrames, poster: true }) : []
   if (isFailure(shown)) return shown
   const others = scan ? await readOtherTracks(video, openOther) : []
   if (isFailure(others)) return others

@@ -49,13 +49,13 @@ export async function renderVideo(
     const layout = layoutOf(options, info.video)
     if (isFailure(layout)) return layout
     const isCut = options.crop !== undefined || options.trim === true || seeksFaces(layout)
-    const most = options.trim ? untrimmed(layout, options, info.video) : layout
+    const largest = options.trim ? untrimmed(layout, options, info.video) : layout
     const own = writtenFormat(options.format, 'video')
-    const format = outputFormat(own, { frames: 1 }, options, most, {
+    const format = outputFormat(own, { frames: 1 }, options, largest, {
       limits: tools.limits,
       canAnimateAvif: false,
     })
-    const target = renderOf(job, format, most)
+    const target = renderOf(job, format, largest)
     const samples = options.time === 'best' ? POSTER_CANDIDATES : 0
     const ended =
       validateSize(sizeOf(target), tools.limits) ??

@@ -37,11 +37,11 @@ export function readIndex(file: SyncRanges): IsoIndex | Failure {
     return seen ?? 'seen'
   })
   if (failed !== undefined && failed !== 'seen') return failed
-  const most = (some: readonly Track[]) => Math.max(0, ...some.map(({ edits }) => edits))
+  const maxEdits = (some: readonly Track[]) => Math.max(0, ...some.map(({ edits }) => edits))
   const encrypted = tracks.filter(({ codec }) => ENCRYPTED.has(codec))
   return {
-    edits: most(tracks),
-    videoEdits: most(tracks.filter(({ handler }) => handler === VIDEO_HANDLER)),
+    edits: maxEdits(tracks),
+    videoEdits: maxEdits(tracks.filter(({ handler }) => handler === VIDEO_HANDLER)),
     isFragmented,
     encryptedTracks: new Set(encrypted.map(({ number }) => number)),
   }

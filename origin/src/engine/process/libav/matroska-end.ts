@@ -13,7 +13,7 @@ import type { SyncRanges } from './range-io.ts'
  * timestamps of a cluster span at most 32 seconds (RFC 9559, section 10.2): 16 MiB is four megabits per second.
  */
 const SEARCHED_BYTES = [256 * 1024, 2 * 1024 * 1024, 16 * 1024 * 1024] as const
-/** The most bytes at the end of a file that are searched. */
+/** The maximum number of bytes at the end of a file that are searched. */
 export const MAX_MATROSKA_END_BYTES = SEARCHED_BYTES[2]
 
 /**

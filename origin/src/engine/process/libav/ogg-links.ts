@@ -98,10 +98,10 @@ const BEGINNING_OF_STREAM = 2
 const PAYLOAD_BYTES = 64
 
 function readPage(file: SyncRanges, at: number): Page | undefined {
-  const most = Math.min(file.sizeBytes, at + HEADER_BYTES + MAX_SEGMENTS + PAYLOAD_BYTES)
-  const bytes = file.read(at, most)
+  const end = Math.min(file.sizeBytes, at + HEADER_BYTES + MAX_SEGMENTS + PAYLOAD_BYTES)
+  const bytes = file.read(at, end)
   if (isFailure(bytes) || bytes.length < HEADER_BYTES) return undefined
-  const head = Buffer.from(bytes.buffer, bytes.byteOffset, most - at)
+  const head = Buffer.from(bytes.buffer, bytes.byteOffset, end - at)
   if (head.toString('latin1', 0, 4) !== 'OggS') return undefined
   const start = HEADER_BYTES + (head[26] ?? 0)
   const payloadBytes = head.subarray(HEADER_BYTES, start).reduce((sum, segment) => sum + segment, 0)

@@ -10,9 +10,9 @@ const MINUTE_SECONDS = 60
  * Returns the number of evenly spaced frames to scan: five for up to a minute, one more for each further
  * minute, at most `most`.
  */
-export function scanCount(durationSeconds: number, most: number): number {
+export function scanCount(durationSeconds: number, maxFrames: number): number {
   const minutesBeyond = Math.max(0, Math.ceil(durationSeconds / MINUTE_SECONDS) - 1)
-  return Math.min(most, FRAMES_OF_A_MINUTE + minutesBeyond)
+  return Math.min(maxFrames, FRAMES_OF_A_MINUTE + minutesBeyond)
 }
 
 /** Reorders frames so that any first few of them are far apart: the middle one first, then those between. */

@@ -10,11 +10,11 @@ import { PAST_THE_END_SECONDS, type Video } from './video.ts'
  * Returns how many frames a scan reads in addition to the first one when it looks at `most` evenly spaced
  * frames.
  */
-export const scanSamples = (most: number) => POSTER_CANDIDATES + most + 1
+export const scanSamples = (maxFrames: number) => POSTER_CANDIDATES + maxFrames + 1
 
 export interface ScanFramesOptions {
   /** The largest number of evenly spaced frames. */
-  readonly most: number
+  readonly maxFrames: number
   /** Whether it has a poster; animated images have none. */
   readonly poster: boolean
 }
@@ -61,11 +61,11 @@ interface EvenFrames {
 async function readEvenly(
   video: Video,
   seconds: number,
-  { most, poster }: ScanFramesOptions,
+  { maxFrames, poster }: ScanFramesOptions,
 ): Promise<EvenFrames | Failure> {
   const { timestamps, toleranceSeconds } = posterTimestamps(seconds)
   const candidates = poster ? timestamps : []
-  const even = evenTimestamps(seconds, scanCount(seconds, most))
+  const even = evenTimestamps(seconds, scanCount(seconds, maxFrames))
   const read = await video.readFrames(
     [...candidates, ...even, PAST_THE_END_SECONDS],
     sampleSize(video.info.video),
@@ -121,7 +121,7 @@ export async function readOtherTracks(
       const first = await track.readFrame(undefined, sampleSize(track.info.video))
       const read = isFailure(first)
         ? first
-        : await readScanFrames(track, first, { most: OTHER_FRAMES, poster: false })
+        : await readScanFrames(track, first, { maxFrames: OTHER_FRAMES, poster: false })
       if (!isFailure(read)) frames.push(...read)
       else if (read.code !== 'undecodable') return read
     } finally {

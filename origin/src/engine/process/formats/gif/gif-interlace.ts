@@ -28,7 +28,7 @@ export function withRowsInOrder(bytes: Uint8Array): Uint8Array | undefined {
   return parts.length === 0 ? undefined : Buffer.concat([...parts, bytes.subarray(at)])
 }
 
-/** The most pixels of all such frames together. Such files are rare and small. */
+/** The maximum number of pixels of all such frames together. Such files are rare and small. */
 const MAX_PIXELS = 4 * 1024 * 1024
 
 function isInside(gif: GifFrames, { left, top, width, height }: GifFrame): boolean {

@@ -10,7 +10,7 @@ export interface LzwReach {
 
 const MAX_CODE_BITS = 12
 const MAX_CODES = 1 << MAX_CODE_BITS
-/** The most pixels of one code. */
+/** The maximum number of pixels of one code. */
 export const MAX_RUN = MAX_CODES
 const NONE = -1
 
