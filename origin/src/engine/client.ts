@@ -5,7 +5,7 @@ import { type Failure, fail, isFailure } from '@media-proxy/shared/response/fail
 import type { Lane } from '../concurrency/lane.ts'
 import type { MediaKind } from '../media/kinds.ts'
 import type { SourceLimits } from '../media/limits.ts'
-import type { Source } from '../source/bytes/source.ts'
+import { isWhole, type Source } from '../source/bytes/source.ts'
 import type { ExtraName, JobSource, ResultOf, Sharing } from './jobs.ts'
 import type { EngineLanes } from './lanes.ts'
 import type { RenderOptions, RenderQuality } from './render-options.ts'
@@ -145,11 +145,11 @@ export function createEngine({ run, lanes, limits, renderQuality, scanFrames }: 
   }
 }
 
-function jobSource({ kind, bytes, parts }: Source, sharing: Sharing): JobSource {
+function jobSource(source: Source, sharing: Sharing): JobSource {
   return {
-    format: kind?.format ?? null,
-    sizeBytes: parts.sizeBytes,
-    whole: bytes.length === parts.sizeBytes,
+    format: source.kind?.format ?? null,
+    sizeBytes: source.parts.sizeBytes,
+    whole: isWhole(source),
     ...sharing,
   }
 }
@@ -157,12 +157,12 @@ function jobSource({ kind, bytes, parts }: Source, sharing: Sharing): JobSource 
 /** Returns all bytes of a source. A large source is read in the given lane, which bounds memory. */
 async function readWhole(
   lane: Lane,
-  { bytes, parts }: Source,
+  source: Source,
   { signal, timeLeftMs }: JobTime,
 ): Promise<Uint8Array | Failure> {
-  if (bytes.length === parts.sizeBytes) return bytes
-  const weightBytes = parts.sizeBytes
-  return lane.run(signal, () => parts.read(0, parts.sizeBytes), { timeLeftMs, weightBytes })
+  if (isWhole(source)) return source.bytes
+  const weightBytes = source.parts.sizeBytes
+  return lane.run(signal, () => source.parts.read(0, weightBytes), { timeLeftMs, weightBytes })
 }
 
 /** Splits a body into its files, which are concatenated. */

@@ -6,7 +6,7 @@
 import type { Lane } from '../concurrency/lane.ts'
 import { shareOf } from '../concurrency/share.ts'
 import { mayBeExpensive } from '../media/expensive-svg.ts'
-import type { Source } from '../source/bytes/source.ts'
+import { isWhole, type Source } from '../source/bytes/source.ts'
 import type { Cost } from './jobs.ts'
 import { type EngineLanes, SMALL_JOB, VIDEO_JOB } from './lanes.ts'
 import type { Pool } from './pool.ts'
@@ -108,9 +108,7 @@ export function createJobClasses(lanes: EngineLanes, pools: EnginePools, maxCost
       if (kind?.kind === 'video' || kind?.kind === 'audio') return isFar ? externalVideo : video
       if (isSlow || (kind?.format === 'svg' && mayBeExpensive(bytes))) return slow
       // A source that is not in memory is read first, which may take long.
-      return bytes.length === parts.sizeBytes
-        ? quick
-        : heavy(SMALL_JOB, SMALL_JOB.memoryBytes + parts.sizeBytes, source)
+      return isWhole(source) ? quick : heavy(SMALL_JOB, SMALL_JOB.memoryBytes + parts.sizeBytes, source)
     },
   }
 }
@@ -119,6 +117,6 @@ export function createJobClasses(lanes: EngineLanes, pools: EnginePools, maxCost
  * Returns the bytes that a process reads into its own memory: all of a large image, which its predicted cost
  * does not include.
  */
-function readBytes({ kind, bytes, parts }: Source): number {
-  return kind?.kind === 'image' && bytes.length !== parts.sizeBytes ? parts.sizeBytes : 0
+function readBytes(source: Source): number {
+  return source.kind?.kind === 'image' && !isWhole(source) ? source.parts.sizeBytes : 0
 }

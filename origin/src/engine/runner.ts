@@ -3,7 +3,7 @@
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { LRUCache } from 'lru-cache'
 import { abortFailure } from '../concurrency/wait.ts'
-import type { Source } from '../source/bytes/source.ts'
+import { isWhole, type Source } from '../source/bytes/source.ts'
 import { type Crash, createCrashHistory } from './crash-history.ts'
 import type { EngineProcess, JobInput, JobOutput, ProcessEnd } from './engine-process.ts'
 import type { JobClass, JobClasses } from './job-classes.ts'
@@ -251,13 +251,13 @@ function isDeferred(result: ResultOf<Job['kind']>): result is Extract<typeof res
   return !isFailure(result) && result.kind === 'deferred'
 }
 
-function inputOf({ bytes, parts }: Source, signal: AbortSignal): JobInput {
-  if (bytes.length === parts.sizeBytes) return { body: bytes }
+function inputOf(source: Source, signal: AbortSignal): JobInput {
+  if (isWhole(source)) return { body: source.bytes }
   return {
     body: NOTHING,
     async read(start, end) {
       try {
-        return await parts.read(start, end)
+        return await source.parts.read(start, end)
       } catch (error) {
         if (signal.aborted) return abortFailure(signal)
         return fail('store-unreachable', error instanceof Error ? error.message : String(error))

@@ -8,7 +8,7 @@ import type { Engine } from '../engine/client.ts'
 import type { ModelOptions } from '../engine/scan-model.ts'
 import { type MediaKind, videoKindOf } from '../media/kinds.ts'
 import { contentHash } from '../source/bytes/content-hash.ts'
-import type { Source } from '../source/bytes/source.ts'
+import { isWhole, type Source } from '../source/bytes/source.ts'
 import type { Scanner } from './scanner.ts'
 import type { ScoreOptions, Verdict } from './score.ts'
 
@@ -127,6 +127,5 @@ async function scan(
  * whole for one frame, so its key and ETag are used.
  */
 async function contentName(source: Source): Promise<string | Failure> {
-  const inMemory = source.bytes.length === source.parts.sizeBytes
-  return inMemory ? contentHash(source) : `${source.key}\n${source.info.etag}`
+  return isWhole(source) ? contentHash(source) : `${source.key}\n${source.info.etag}`
 }

@@ -5,7 +5,7 @@
 
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import { BodyError } from '@media-proxy/shared/store/body-error.ts'
-import type { Source } from '../source/bytes/source.ts'
+import { isWhole, type Source } from '../source/bytes/source.ts'
 import type { Exchange } from './exchange.ts'
 
 /**
@@ -77,12 +77,13 @@ function streamOf(chunks: AsyncGenerator<Uint8Array>, close: () => void): Readab
   )
 }
 
-async function* bytesOf({ bytes, parts }: Source): AsyncGenerator<Uint8Array> {
-  if (bytes.length === parts.sizeBytes) {
+async function* bytesOf(source: Source): AsyncGenerator<Uint8Array> {
+  if (isWhole(source)) {
+    const { bytes } = source
     for (let at = 0; at < bytes.length; at += PIECE_BYTES) yield bytes.subarray(at, at + PIECE_BYTES)
     return
   }
-  const body = await parts.stream()
+  const body = await source.parts.stream()
   if (isFailure(body)) throw new BodyError(body)
   yield* body
 }

@@ -40,6 +40,11 @@ export interface SourceInfo {
  */
 export const WHOLE_BYTES = 16 * 1024 * 1024
 
+/** Whether all bytes of a source are in memory. */
+export function isWhole({ bytes, parts }: Pick<Source, 'bytes' | 'parts'>): boolean {
+  return bytes.length === parts.sizeBytes
+}
+
 /** Waits for the memory of a source and holds it while the source is open. Returns the failure, if any. */
 export async function reserveMemory(
   bytes: number,
