@@ -24,6 +24,8 @@ export interface Channel {
    */
   receiveJob(): Message | undefined
   send(kind: MessageKind, value: unknown, body?: Uint8Array): void
+  /** Called when no job is pending: releases the memory for large bodies. */
+  rest(): void
   /**
    * Requests the bytes from `start` (inclusive) to `end` (exclusive) of the job's source, and waits for them.
    */
@@ -41,12 +43,15 @@ export function openChannel(descriptor: number): Channel {
   let reportedAt = 0
 
   /**
-   * Returns memory for the body of a job. Small bodies share one buffer, because a new one for each job would
-   * have to be mapped, cleared and collected.
+   * Returns memory for the body of a job. Bodies share one buffer, because a new one for each job would have to
+   * be mapped, cleared and collected.
    */
   function roomForJob(bytes: number): Buffer {
-    if (bytes > REUSED_BYTES) return Buffer.allocUnsafeSlow(bytes)
-    jobBody ??= Buffer.alloc(REUSED_BYTES)
+    if (bytes > MAX_REUSED_BYTES) return Buffer.allocUnsafeSlow(bytes)
+    if (jobBody === undefined || jobBody.length < bytes) {
+      jobBody = Buffer.alloc(Math.max(MIN_REUSED_BYTES, 2 ** Math.ceil(Math.log2(bytes))))
+      usedBytes = 0
+    }
     // A read beyond the end of a body must not reveal bytes of another one.
     if (usedBytes > bytes) jobBody.fill(0, bytes, usedBytes)
     usedBytes = bytes
@@ -57,7 +62,8 @@ export function openChannel(descriptor: number): Channel {
     if (!fill(descriptor, head)) return undefined
     const { kind, textBytes, bodyBytes } = decodeHead(head)
     const text = Buffer.allocUnsafeSlow(textBytes)
-    const body = roomFor(bodyBytes)
+    // A message without a body must not refer to the buffer of another one.
+    const body = bodyBytes === 0 ? Buffer.alloc(0) : roomFor(bodyBytes)
     if (!fill(descriptor, text) || !fill(descriptor, body)) return undefined
     return { kind, text: text.toString('utf8'), body }
   }
@@ -70,6 +76,9 @@ export function openChannel(descriptor: number): Channel {
   return {
     receiveJob: () => receive(roomForJob),
     send,
+    rest() {
+      if (jobBody !== undefined && jobBody.length > MIN_REUSED_BYTES) jobBody = undefined
+    },
     readRange: (start, end) => readInParts(start, end, readPart),
     reportCost: (cost) => send(MESSAGE.inspected, { cost }),
     reportProgress(share) {
@@ -114,8 +123,10 @@ function readInParts(
 const PROGRESS_MS = 250
 
 const NOTHING = new Uint8Array()
-/** Most images are smaller. */
-const REUSED_BYTES = 1024 * 1024
+/** The size of the reused buffer that is kept for good. Most images are smaller. */
+const MIN_REUSED_BYTES = 1024 * 1024
+/** The largest size of the reused buffer. Most photographs of phones are smaller. */
+export const MAX_REUSED_BYTES = 8 * 1024 * 1024
 
 /** Reads until a buffer is full. Returns false at the end of the stream. */
 function fill(descriptor: number, buffer: Buffer): boolean {
