@@ -15,6 +15,7 @@ export default defineConfig({
     hookTimeout: scaleTimeout(120_000),
     // A browser takes more than the second that is the default.
     expect: { poll: { timeout: scaleTimeout(10_000) } },
-    maxWorkers: 2,
+    // One more than the processors of a small machine, because many tests wait.
+    maxWorkers: 3,
   },
 })
