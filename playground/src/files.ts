@@ -11,25 +11,37 @@ interface Folder {
 export interface Files {
   /** Sets the listed paths. `max` is the largest number that the service lists. */
   list(paths: readonly string[], max: number): void
+  /** Puts a new path before the listed ones. */
+  add(path: string): void
 }
 
 export function createFiles(onChoose: (path: string) => void): Files {
   const panel = byId('files', HTMLDetailsElement)
   const tree = byId('file-tree', HTMLDivElement)
   let paths: readonly string[] = []
+  let maxPaths = Number.POSITIVE_INFINITY
+
   // Hundreds of buttons are created only when the panel is open.
   panel.addEventListener('toggle', () => {
     if (panel.open) tree.replaceChildren(...render(folderOf(paths), onChoose))
   })
+
+  function show(listed: readonly string[]): void {
+    paths = listed
+    byId('objects', HTMLDataListElement).replaceChildren(...paths.map((value) => h('option', { value })))
+    // The panel keeps its place while it is hidden, so that nothing moves once the list is loaded.
+    panel.toggleAttribute('data-locked', paths.length === 0)
+    byId('file-count', HTMLElement).textContent =
+      paths.length >= maxPaths ? `the first ${maxPaths}` : String(paths.length)
+    if (panel.open) tree.replaceChildren(...render(folderOf(paths), onChoose))
+  }
+
   return {
     list(listed, max) {
-      paths = listed
-      // The panel keeps its place while it is hidden, so that nothing moves once the list is loaded.
-      panel.toggleAttribute('data-locked', listed.length === 0)
-      byId('file-count', HTMLElement).textContent =
-        listed.length >= max ? `the first ${max}` : String(listed.length)
-      if (panel.open) tree.replaceChildren(...render(folderOf(paths), onChoose))
+      maxPaths = max
+      show(listed)
     },
+    add: (path) => show([path, ...paths]),
   }
 }
 

@@ -4,7 +4,8 @@ import type { Metadata } from '@media-proxy/shared/client/client-answers.ts'
 import { isClientFailure } from '@media-proxy/shared/client/client-failure.ts'
 import { isClipFormat } from '@media-proxy/shared/formats.ts'
 import { PARAMETER_GUIDE } from '@media-proxy/shared/request/parameter-guide.ts'
-import { framesOf, locationOf, metadataOf, openSession, type Session, signUrl, useSecret } from './api.ts'
+import { createAccess } from './access.ts'
+import { framesOf, locationOf, metadataOf, signUrl } from './api.ts'
 import { watchClip } from './clip-progress.ts'
 import { createCode } from './code.ts'
 import { createControls } from './controls.ts'
@@ -39,12 +40,10 @@ import { createZoom } from './zoom.ts'
 const RENDER_DELAY_MS = 120
 
 let state: State = readHash(location.hash) ?? FIRST_STATE
-let session: Session | undefined
 /** The path of the source, signed if it is external. Undefined until it is known. */
 let base: string | undefined
 let original: Shown | undefined
 let rendition: Shown | undefined
-let objects: readonly string[] = []
 let durationSeconds: number | undefined
 let ofRendition = new AbortController()
 let ofSource = new AbortController()
@@ -62,13 +61,13 @@ const stage = createStage(({ seconds, width, height }) => {
 })
 const videoControls = createVideoControls({
   onTime: (time) => setParameter('time', time),
-  readFrames: () => framesOf(locationOf(state.source, session?.buckets.cdn ?? 'cdn')),
+  readFrames: () => framesOf(locationOf(state.source, access.session?.buckets.cdn ?? 'cdn')),
 })
 const controls = createControls(byId('control-list', HTMLDivElement), PARAMETER_GUIDE, setParameter)
 const files = createFiles(chooseSource)
 const uploading = createUploading({
   onKept({ path }) {
-    listObjects([path, ...objects])
+    files.add(path)
     chooseSource(path)
   },
   onRefused: (status, phrase) => stage.reject(status, phrase),
@@ -81,8 +80,15 @@ const renderSoon = debounce(RENDER_DELAY_MS, () => void renderRendition())
 createTheme(byId('theme', HTMLButtonElement))
 const firstImage = Promise.withResolvers<void>()
 renderSamples(byId('samples', HTMLUListElement), firstImage.promise, chooseSource)
+const access = createAccess({
+  onOpened(session) {
+    renderControls()
+    uploading.allow(session)
+    files.list(session.objects, session.maxObjects)
+  },
+  onSecret: renderAll,
+})
 wire()
-let opened = startSession()
 renderAll()
 
 function setParameter(name: string, value: string | undefined): void {
@@ -152,7 +158,7 @@ async function signed(url: string, signal: AbortSignal): Promise<string | undefi
   if (!isClientFailure(answer)) return answer.path
   if (signal.aborted) return undefined
   stage.reject(answer.status, answer.message)
-  if (answer.failure === 'unauthorized') show(byId('secret-field', HTMLDivElement), true)
+  if (answer.failure === 'unauthorized') access.askForSecret()
   return undefined
 }
 
@@ -191,8 +197,8 @@ async function renderRendition(): Promise<void> {
  * be signed, an unsigned one is answered like a missing one.
  */
 async function reasonOf({ status, phrase }: { readonly status: number; readonly phrase: string }) {
-  await opened
-  return status === 404 && session?.attachmentsSigned && state.source.startsWith('/attachments/')
+  await access.opened
+  return status === 404 && access.session?.attachmentsSigned && state.source.startsWith('/attachments/')
     ? `${phrase}: Attachments have to be signed here (attachmentSignatures), and this page signs none.`
     : phrase
 }
@@ -240,13 +246,13 @@ function originalUrl(path: string, metadata: Metadata | undefined): string {
 
 async function renderDescription(signal: AbortSignal): Promise<Metadata | undefined> {
   metadataPanel.replaceChildren(h('p', { class: 'hint' }, 'Looking …'))
-  await opened
+  await access.opened
   if (signal.aborted) return undefined
-  if (session?.trusted !== true) {
+  if (access.session?.trusted !== true) {
     metadataPanel.replaceChildren(h('p', { class: 'hint' }, LOCKED))
     return undefined
   }
-  const location = locationOf(state.source, session?.buckets.cdn ?? 'cdn')
+  const location = locationOf(state.source, access.session?.buckets.cdn ?? 'cdn')
   const answer = await metadataOf(location)
   if (signal.aborted) return undefined
   renderMetadata(metadataPanel, answer)
@@ -259,7 +265,7 @@ function renderControls(): void {
   const sides = [original?.width ?? 0, original?.height ?? 0]
   const sidePixels = Math.max(...sides) || undefined
   const shown = parametersOf(familyOf(state.source))
-  const presets = session?.presets ?? []
+  const presets = access.session?.presets ?? []
   controls.update(shown, state.parameters, { sidePixels, isVideo: videoControls.isVideo, presets })
   videoControls.setTime(state.parameters.time, durationSeconds)
 }
@@ -276,28 +282,6 @@ function renderUrl(): void {
   if (base === undefined) return
   byId('url', HTMLElement).textContent = urlOf(base, state)
   code.update(location.origin + base, state)
-}
-
-function listObjects(paths: readonly string[]): void {
-  objects = paths
-  byId('objects', HTMLDataListElement).replaceChildren(...paths.map((value) => h('option', { value })))
-  files.list(paths, session?.maxObjects ?? paths.length)
-}
-
-async function startSession(): Promise<void> {
-  const answer = await openSession()
-  const badge = byId('access', HTMLParagraphElement)
-  if (isClientFailure(answer)) {
-    badge.textContent = 'read only'
-    return
-  }
-  session = answer
-  renderControls()
-  badge.textContent = answer.trusted ? (answer.uploads ? 'local' : 'unlocked') : 'read only'
-  byId('upload-button', HTMLLabelElement).toggleAttribute('data-locked', !answer.uploads)
-  show(byId('secret-field', HTMLDivElement), !answer.trusted)
-  uploading.allow(answer)
-  listObjects(answer.objects)
 }
 
 function wire(): void {
@@ -317,11 +301,6 @@ function wire(): void {
     renderControls()
     renderUrl()
     renderSoon()
-  })
-  byId('secret-use', HTMLButtonElement).addEventListener('click', async () => {
-    useSecret(byId('secret', HTMLInputElement).value)
-    opened = startSession()
-    renderAll()
   })
   byId('sheet-button', HTMLButtonElement).addEventListener('click', () => {
     if (base === undefined) return
