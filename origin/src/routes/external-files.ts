@@ -37,7 +37,7 @@ import { SNIFF_BYTES, sniff } from '../media/sniff.ts'
 import type { RangeSource } from '../source/bytes/ranges.ts'
 import type { Source } from '../source/bytes/source.ts'
 import type { ExternalFetch } from '../source/external/fetch.ts'
-import type { ExternalResponse } from '../source/external/response.ts'
+import { type ExternalResponse, isSameFile } from '../source/external/response.ts'
 import { peek, resumed } from '../streams/peek.ts'
 import { type Answer, type Exchange, reject } from './exchange.ts'
 import { IS_SVG } from './stored-files.ts'
@@ -162,14 +162,6 @@ async function openPart(
   if (!headers.has('if-range')) return { ...opened, validators: NO_VALIDATORS, response, body }
   await discardBody(body)
   return fail('external-unreachable', 'the external server sent another file than before')
-}
-
-function isSameFile(one: ExternalResponse, other: ExternalResponse): boolean {
-  return (
-    one.etag === other.etag &&
-    one.sizeBytes === other.sizeBytes &&
-    one.lastModified?.getTime() === other.lastModified?.getTime()
-  )
 }
 
 const NO_VALIDATORS: Validators = { etag: undefined, lastModified: undefined }

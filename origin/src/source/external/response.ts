@@ -34,6 +34,15 @@ export interface ExternalResponse {
   readonly body: ReadableStream<Uint8Array>
 }
 
+/**
+ * Whether two responses are of the same version of a file: they have the same size and ETag, or without an ETag
+ * the same date. Several servers may store the same bytes with different dates.
+ */
+export function isSameFile(one: ExternalResponse, other: ExternalResponse): boolean {
+  if (one.sizeBytes !== other.sizeBytes || one.etag !== other.etag) return false
+  return one.etag !== undefined || one.lastModified?.getTime() === other.lastModified?.getTime()
+}
+
 export interface ReadOptions {
   /** The timeout of the whole exchange, in milliseconds. Only named in failures; the deadline ends the body. */
   readonly timeoutMs: number

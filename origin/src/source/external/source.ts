@@ -15,7 +15,7 @@ import { type Source, WHOLE_BYTES } from '../bytes/source.ts'
 import { spool } from '../bytes/spool.ts'
 import { readUnsized } from '../bytes/unsized.ts'
 import type { ExternalFetch } from './fetch.ts'
-import type { ExternalResponse } from './response.ts'
+import { type ExternalResponse, isSameFile } from './response.ts'
 
 export interface ExternalSourceOptions {
   readonly external: ExternalFetch
@@ -157,9 +157,4 @@ async function readRange(
   if (isRequestedRange && isSameFile(part, known)) return readAll(part.body, end - start)
   await discardBody(part.body)
   return fail('external-unreachable', 'the external server sent another range or another file')
-}
-
-/** Whether two responses declare the same size and the same ETag. */
-function isSameFile(one: ExternalResponse, other: ExternalResponse): boolean {
-  return one.sizeBytes === other.sizeBytes && one.etag === other.etag
 }
