@@ -1,21 +1,13 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { engineArguments } from '@media-proxy/origin/assembly/starter.ts'
 import { startEngineProcess } from '@media-proxy/origin/engine/engine-process.ts'
-import { FULL_SIZE } from '@media-proxy/origin/engine/render-options.ts'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import sharp from 'sharp'
 import { expect, it } from 'vitest'
 import { videoTools } from '../video-tools.ts'
+import { FULL_SIZE_WEBP } from './render-options.ts'
 
 const MIB = 1024 * 1024
-const OPTIONS = {
-  geometry: FULL_SIZE,
-  imagesOnly: true,
-  format: 'webp',
-  quality: 80,
-  qualityAsked: true,
-  animated: false,
-} as const
 
 it.skipIf(!existsSync('/proc/self/smaps_rollup'))(
   'an engine process gives the memory of large sources back (needs /proc)',
@@ -42,7 +34,7 @@ it.skipIf(!existsSync('/proc/self/smaps_rollup'))(
             kind: 'render',
             source: { format: 'png', sizeBytes: body.length, whole: true, id: 1, shared: false },
             limits: videoTools.limits,
-            options: OPTIONS,
+            options: FULL_SIZE_WEBP,
             renderQuality: 'fine',
             allowance: { memoryBytes: 1, cpuSeconds: 0 },
           },

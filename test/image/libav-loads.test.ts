@@ -1,11 +1,12 @@
 import { renderImageJob } from '@media-proxy/origin/engine/process/jobs/render-image-job.ts'
 import { memorySource } from '@media-proxy/origin/engine/process/source/media-source.ts'
-import { FULL_SIZE, type RenderOptions } from '@media-proxy/origin/engine/render-options.ts'
+import type { RenderOptions } from '@media-proxy/origin/engine/render-options.ts'
 import { loadConfig } from '@media-proxy/shared/config/load.ts'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import sharp from 'sharp'
 import { expect, it } from 'vitest'
 import { animatedGif, GIF_DELAYS_MS } from '../fixtures.ts'
+import { FULL_SIZE_WEBP } from './render-options.ts'
 
 const COST = { memoryBytes: 1e9, cpuSeconds: 60 }
 
@@ -23,14 +24,7 @@ async function renderGif(format: RenderOptions['format']) {
       return undefined
     },
   }
-  const options: RenderOptions = {
-    geometry: FULL_SIZE,
-    imagesOnly: true,
-    format,
-    quality: 80,
-    qualityAsked: true,
-    animated: true,
-  }
+  const options = { ...FULL_SIZE_WEBP, format, animated: true }
   const gif = { kind: 'image', format: 'gif', mime: 'image/gif', extensions: ['gif'] } as const
   const rendered = await renderImageJob(
     memorySource(await animatedGif(64, 48), gif),

@@ -1,7 +1,7 @@
 import { createPixelCache, type SharedPixels } from '@media-proxy/origin/engine/process/image/pixel-cache.ts'
 import { renderImageJob } from '@media-proxy/origin/engine/process/jobs/render-image-job.ts'
 import { memorySource } from '@media-proxy/origin/engine/process/source/media-source.ts'
-import { FULL_SIZE, type RenderOptions } from '@media-proxy/origin/engine/render-options.ts'
+import type { RenderOptions } from '@media-proxy/origin/engine/render-options.ts'
 import { sniff } from '@media-proxy/origin/media/sniff.ts'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import sharp, { type Sharp } from 'sharp'
@@ -9,6 +9,7 @@ import { describe, expect, it } from 'vitest'
 import { corpusFiles, corpusFolders, readCorpus } from '../corpus/corpus.ts'
 import { seededRandom } from '../seeded-random.ts'
 import { ANY_COST, ignoreReport, videoTools } from '../video-tools.ts'
+import { FULL_SIZE_WEBP } from './render-options.ts'
 
 /** Builds a substitute for a photograph: all rows and columns differ, and the sides are odd. */
 function gradient(width: number, height: number, channels: 1 | 2 | 3 | 4): Sharp {
@@ -60,35 +61,26 @@ const SOURCES: Readonly<Record<string, () => Promise<Buffer>>> = {
   'a GIF': () => gradient(201, 177, 3).gif().toBuffer(),
 }
 
-const OPTIONS = {
-  geometry: FULL_SIZE,
-  imagesOnly: true,
-  format: 'webp',
-  quality: 80,
-  qualityAsked: true,
-  animated: false,
-} as const satisfies RenderOptions
-
 const within = (width: number, height: number, fit: 'cover' | 'contain' | 'inside' = 'cover') =>
   ({ kind: 'transformation', width, height, fit, gravity: 'centre' }) as const
 
 /** The renditions requested of each source, in order. */
 const WANTED: readonly RenderOptions[] = [
-  { ...OPTIONS, geometry: { kind: 'transformation', width: 128, fit: 'cover', gravity: 'centre' } },
-  { ...OPTIONS, geometry: { kind: 'asset', route: 'avatars', size: 64 }, format: 'png' },
-  { ...OPTIONS, geometry: within(300, 300), format: 'jpeg' },
-  { ...OPTIONS, geometry: within(200, 90, 'contain'), format: 'jpeg' },
-  { ...OPTIONS, geometry: within(90, 200, 'inside'), blur: 3 },
-  { ...OPTIONS, geometry: { kind: 'transformation', width: 333, fit: 'cover', gravity: 'attention' } },
-  { ...OPTIONS, format: 'avif' },
-  { ...OPTIONS, format: 'png', quality: 'lossless' },
-  { ...OPTIONS, geometry: within(100, 80), rotate: 90, flip: 'h', sharpen: 2 },
+  { ...FULL_SIZE_WEBP, geometry: { kind: 'transformation', width: 128, fit: 'cover', gravity: 'centre' } },
+  { ...FULL_SIZE_WEBP, geometry: { kind: 'asset', route: 'avatars', size: 64 }, format: 'png' },
+  { ...FULL_SIZE_WEBP, geometry: within(300, 300), format: 'jpeg' },
+  { ...FULL_SIZE_WEBP, geometry: within(200, 90, 'contain'), format: 'jpeg' },
+  { ...FULL_SIZE_WEBP, geometry: within(90, 200, 'inside'), blur: 3 },
+  { ...FULL_SIZE_WEBP, geometry: { kind: 'transformation', width: 333, fit: 'cover', gravity: 'attention' } },
+  { ...FULL_SIZE_WEBP, format: 'avif' },
+  { ...FULL_SIZE_WEBP, format: 'png', quality: 'lossless' },
+  { ...FULL_SIZE_WEBP, geometry: within(100, 80), rotate: 90, flip: 'h', sharpen: 2 },
   {
-    ...OPTIONS,
+    ...FULL_SIZE_WEBP,
     geometry: within(100, 80),
     crop: { x: 1000, y: 2000, width: 5000, height: 5000, unit: 'ten-thousandth' },
   },
-  { ...OPTIONS, geometry: within(100, 80), trim: true, background: 'ff8800' },
+  { ...FULL_SIZE_WEBP, geometry: within(100, 80), trim: true, background: 'ff8800' },
 ]
 
 describe('a rendition from kept pixels is the same as one from the file', () => {
