@@ -23,8 +23,3 @@ it('the weight of a source in memory, or read in ranges, does not include its by
   expect(classes.admitted(COST, sourceOf('png', 16, 16)).weightBytes).toBe(10)
   expect(classes.admitted(COST, sourceOf('mp4', 400_000_000, 16)).weightBytes).toBe(10)
 })
-
-it('a photograph in memory does not start among the quick jobs', () => {
-  const quick = (bytes: number) => classes.first(sourceOf('png', bytes, bytes), false).isQuick
-  expect([100_000, 2_000_000, 2_200_000, 16_000_000].map(quick)).toEqual([true, true, false, false])
-})

@@ -52,11 +52,6 @@ export interface JobClasses {
 const HEADER_CPU_SECONDS = 2
 /** A job that takes longer starts again in the slow class, where it does not delay quick jobs. */
 const QUICK_CPU_SECONDS = 0.15
-/**
- * The largest source of a quick job, in bytes. Avatars and emojis are smaller, photographs of phones larger. Those
- * take 50 ms and more, and with the lower priority of the other processes they do not delay avatars.
- */
-const QUICK_SOURCE_BYTES = 2 * 1024 * 1024
 const CPU_MARGIN = 2
 /**
  * Clips are long, so a slow or busy machine exceeds a prediction by seconds: the same clip took 1.6 times the
@@ -113,8 +108,7 @@ export function createJobClasses(lanes: EngineLanes, pools: EnginePools, maxCost
       if (kind?.kind === 'video' || kind?.kind === 'audio') return isFar ? externalVideo : video
       if (isSlow || (kind?.format === 'svg' && mayBeExpensive(bytes))) return slow
       // A source that is not in memory is read first, which may take long.
-      if (!isWhole(source)) return heavy(SMALL_JOB, SMALL_JOB.memoryBytes + parts.sizeBytes, source)
-      return bytes.length > QUICK_SOURCE_BYTES ? heavy(SMALL_JOB, SMALL_JOB.memoryBytes, source) : quick
+      return isWhole(source) ? quick : heavy(SMALL_JOB, SMALL_JOB.memoryBytes + parts.sizeBytes, source)
     },
   }
 }
