@@ -23,7 +23,7 @@ it.each([
     kind: 'examine',
     limits: LIMITS,
     allowance: ANY_COST,
-    source: { format: 'png', sizeBytes: bytes.length, whole: true, id: 1, shared: false },
+    source: { format: 'png', sizeBytes: bytes.length, location: 'body', id: 1, shared: false },
     scan,
     scanFrames: 1,
     acceptAnyAudio: false,

@@ -32,7 +32,7 @@ it.skipIf(!existsSync('/proc/self/smaps_rollup'))(
         const ended = await engine.run(
           {
             kind: 'render',
-            source: { format: 'png', sizeBytes: body.length, whole: true, id: 1, shared: false },
+            source: { format: 'png', sizeBytes: body.length, location: 'body', id: 1, shared: false },
             limits: videoTools.limits,
             options: FULL_SIZE_WEBP,
             renderQuality: 'fine',

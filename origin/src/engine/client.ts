@@ -6,7 +6,7 @@ import type { Lane } from '../concurrency/lane.ts'
 import type { MediaKind } from '../media/kinds.ts'
 import type { SourceLimits } from '../media/limits.ts'
 import { isWhole, type Source } from '../source/bytes/source.ts'
-import type { ExtraName, JobSource, ResultOf, Sharing } from './jobs.ts'
+import type { ExtraName, JobSource, ResultOf, Sharing, SourceLocation } from './jobs.ts'
 import type { EngineLanes } from './lanes.ts'
 import type { RenderOptions, RenderQuality } from './render-options.ts'
 import type { JobTime, Runner } from './runner.ts'
@@ -149,9 +149,20 @@ function jobSource(source: Source, sharing: Sharing): JobSource {
   return {
     format: source.kind?.format ?? null,
     sizeBytes: source.parts.sizeBytes,
-    whole: isWhole(source),
+    location: locationOf(source),
     ...sharing,
   }
+}
+
+/**
+ * The largest source that is sent together with its job, in bytes. The header of a larger one is read first,
+ * because a job that is rejected or that waits for its turn does not need the rest.
+ */
+const MAX_SENT_BYTES = 1024 * 1024
+
+function locationOf(source: Source): SourceLocation {
+  if (!isWhole(source)) return 'store'
+  return source.bytes.length > MAX_SENT_BYTES ? 'memory' : 'body'
 }
 
 /** Returns all bytes of a source. A large source is read in the given lane, which bounds memory. */

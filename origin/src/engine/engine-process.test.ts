@@ -137,7 +137,7 @@ it.each([
     ],
     sandbox: SANDBOX,
   })
-  const source = { id: 1, shared: false, format: 'mp4', sizeBytes: 2 ** 30, whole: false }
+  const source = { id: 1, shared: false, format: 'mp4', sizeBytes: 2 ** 30, location: 'store' }
   const job = { kind: 'frames', source, limits: {}, allowance: { memoryBytes: 0, cpuSeconds: 0 } }
   const never = new Promise<Uint8Array>(() => undefined)
   const ended = await greedy.run(job as Job, { body: new Uint8Array(), read: () => never })

@@ -100,7 +100,7 @@ async function renderOn(
   { format, bytes, shared = false }: MeteredSource,
   options: JobOptions,
 ) {
-  const source = { format, sizeBytes: bytes.length, whole: true, id: 1, shared }
+  const source = { format, sizeBytes: bytes.length, location: 'body' as const, id: 1, shared }
   const ended = await process.run(
     { kind: 'render', source, renderQuality: 'fine', ...options },
     { body: bytes },

@@ -15,13 +15,18 @@ export interface Sharing {
   readonly shared: boolean
 }
 
+/**
+ * Where the bytes of a source are: in the body of the job, or in the memory of the server or in its store, from
+ * which the process requests ranges.
+ */
+export type SourceLocation = 'body' | 'memory' | 'store'
+
 /** The description of a source that its job receives. */
 export interface JobSource extends Sharing {
   /** The format detected from its first bytes. Null when it is none of the accepted formats. */
   readonly format: string | null
   readonly sizeBytes: number
-  /** Whether the body of the job is the whole source. Otherwise the process requests ranges. */
-  readonly whole: boolean
+  readonly location: SourceLocation
 }
 
 /** The cost of a job, predicted before anything is decoded. */

@@ -145,7 +145,7 @@ function runner(endings: readonly Ending[]) {
     maxCost: COST,
     events: { onJob: () => undefined, onLost: () => undefined },
   })
-  const jobSource = { format: 'mp4', sizeBytes: 1, whole: true }
+  const jobSource = { format: 'mp4', sizeBytes: 1, location: 'body' } as const
   const limits = {} as SourceLimits
   const time = { signal: new AbortController().signal, timeLeftMs: 1000 }
   const source = {

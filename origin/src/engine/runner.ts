@@ -3,12 +3,12 @@
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { LRUCache } from 'lru-cache'
 import { abortFailure } from '../concurrency/wait.ts'
-import { isWhole, type Source } from '../source/bytes/source.ts'
+import type { Source } from '../source/bytes/source.ts'
 import { type Crash, createCrashHistory } from './crash-history.ts'
 import type { EngineProcess, JobInput, JobOutput, ProcessEnd } from './engine-process.ts'
 import type { JobClass, JobClasses } from './job-classes.ts'
 import { fingerprintOf } from './job-fingerprint.ts'
-import type { Cost, Job, ResultOf, Sharing } from './jobs.ts'
+import type { Cost, Job, ResultOf, Sharing, SourceLocation } from './jobs.ts'
 import { watchOver } from './watch.ts'
 
 export interface JobTime {
@@ -135,7 +135,7 @@ async function runInLane<J extends SourceJob>(
       return { rejected: signal.aborted ? abortFailure(signal) : fail('not-ready', 'the engine is closed') }
     try {
       const job = jobOf(jobClass.allowance, { id, shared: isFollowed || waiting.has(id) })
-      return await runOn(process, jobClass, job, inputOf(source, signal), signal, events)
+      return await runOn(process, jobClass, job, inputOf(source, job.source.location, signal), signal, events)
     } finally {
       pool.release(process)
     }
@@ -251,8 +251,11 @@ function isDeferred(result: ResultOf<Job['kind']>): result is Extract<typeof res
   return !isFailure(result) && result.kind === 'deferred'
 }
 
-function inputOf(source: Source, signal: AbortSignal): JobInput {
-  if (isWhole(source)) return { body: source.bytes }
+function inputOf(source: Source, location: SourceLocation, signal: AbortSignal): JobInput {
+  const { bytes } = source
+  if (location === 'body') return { body: bytes }
+  if (location === 'memory')
+    return { body: NOTHING, read: (start, end) => Promise.resolve(bytes.subarray(start, end)) }
   return {
     body: NOTHING,
     async read(start, end) {

@@ -20,7 +20,7 @@ import {
 export interface Channel {
   /**
    * Waits for the next job, or for the message that no job is pending. Undefined when the server is gone.
-   * Overwrites the body of the previous job.
+   * Overwrites the source of the previous job.
    */
   receiveJob(): Message | undefined
   send(kind: MessageKind, value: unknown, body?: Uint8Array): void
@@ -30,6 +30,13 @@ export interface Channel {
    * Requests the bytes from `start` (inclusive) to `end` (exclusive) of the job's source, and waits for them.
    */
   readRange(start: number, end: number): Uint8Array | Failure
+  /**
+   * Requests all bytes of the job's source in parts of at most `partBytes`, and waits for them. The next job
+   * overwrites them.
+   */
+  readAll(sizeBytes: number, partBytes: number): Uint8Array | Failure
+  /** The size of the buffers for the source of the last job that are not used again, in bytes. */
+  readonly garbageBytes: number
   /** Reports the predicted cost of a job that takes longer than usual. */
   reportCost(cost: Cost): void
   /** Reports the progress of the job, from 0 to 1. Sends at most one report per `PROGRESS_MS`. */
@@ -40,19 +47,23 @@ export function openChannel(descriptor: number): Channel {
   const head = Buffer.alloc(HEAD_BYTES)
   let jobBody: Buffer | undefined
   let usedBytes = 0
+  let garbageBytes = 0
   let reportedAt = 0
 
   /**
-   * Returns memory for the body of a job. Bodies share one buffer, because a new one for each job would have to
-   * be mapped, cleared and collected.
+   * Returns memory for the source of a job. Sources share one buffer, because a new one for each job would have
+   * to be mapped, cleared and collected.
    */
   function roomForJob(bytes: number): Buffer {
-    if (bytes > MAX_REUSED_BYTES) return Buffer.allocUnsafeSlow(bytes)
+    if (bytes > MAX_REUSED_BYTES) {
+      garbageBytes += bytes
+      return Buffer.allocUnsafeSlow(bytes)
+    }
     if (jobBody === undefined || jobBody.length < bytes) {
       jobBody = Buffer.alloc(Math.max(MIN_REUSED_BYTES, 2 ** Math.ceil(Math.log2(bytes))))
       usedBytes = 0
     }
-    // A read beyond the end of a body must not reveal bytes of another one.
+    // A read beyond the end of a source must not reveal bytes of another one.
     if (usedBytes > bytes) jobBody.fill(0, bytes, usedBytes)
     usedBytes = bytes
     return jobBody.subarray(0, bytes)
@@ -74,12 +85,19 @@ export function openChannel(descriptor: number): Channel {
   }
 
   return {
-    receiveJob: () => receive(roomForJob),
+    receiveJob() {
+      garbageBytes = 0
+      return receive(roomForJob)
+    },
+    get garbageBytes() {
+      return garbageBytes
+    },
     send,
     rest() {
       if (jobBody !== undefined && jobBody.length > MIN_REUSED_BYTES) jobBody = undefined
     },
-    readRange: (start, end) => readInParts(start, end, readPart),
+    readRange: (start, end) => readInto(Buffer.allocUnsafeSlow(end - start), start, MAX_PART_BYTES),
+    readAll: (sizeBytes, partBytes) => readInto(roomForJob(sizeBytes), 0, partBytes),
     reportCost: (cost) => send(MESSAGE.inspected, { cost }),
     reportProgress(share) {
       const now = performance.now()
@@ -89,34 +107,25 @@ export function openChannel(descriptor: number): Channel {
     },
   }
 
-  function readPart(start: number, end: number): Uint8Array | Failure {
-    send(MESSAGE.read, { start, end })
-    const message = receive()
+  /** Fills a buffer with the range of the source that begins at `start`, in parts. */
+  function readInto(buffer: Buffer, start: number, partBytes: number): Uint8Array | Failure {
+    for (let at = 0; at < buffer.length; at += partBytes) {
+      const failure = readPart(buffer.subarray(at, at + partBytes), start + at)
+      if (failure !== undefined) return failure
+    }
+    return buffer
+  }
+
+  function readPart(buffer: Buffer, start: number): Failure | undefined {
+    send(MESSAGE.read, { start, end: start + buffer.length })
+    const message = receive((bytes) => (bytes === buffer.length ? buffer : Buffer.allocUnsafeSlow(bytes)))
     // The server is gone, so nothing waits for a result.
     if (message === undefined) process.exit(0)
     if (message.kind !== MESSAGE.part) throw new Error(`message ${message.kind} instead of a range`)
     const { failure }: { failure?: unknown } = JSON.parse(message.text)
     if (isFailure(failure)) return failure
-    return message.body.length === end - start
-      ? message.body
-      : fail('store-unreachable', 'a range of another length')
+    return message.body === buffer ? undefined : fail('store-unreachable', 'a range of another length')
   }
-}
-
-/** Reads a range in parts, because the server sends no larger part at once. */
-function readInParts(
-  start: number,
-  end: number,
-  readPart: (start: number, end: number) => Uint8Array | Failure,
-): Uint8Array | Failure {
-  if (end - start <= MAX_PART_BYTES) return readPart(start, end)
-  const whole = Buffer.allocUnsafeSlow(end - start)
-  for (let at = start; at < end; at += MAX_PART_BYTES) {
-    const part = readPart(at, Math.min(end, at + MAX_PART_BYTES))
-    if (isFailure(part)) return part
-    whole.set(part, at - start)
-  }
-  return whole
 }
 
 /** The shortest time between two progress reports, in milliseconds. */
@@ -126,7 +135,7 @@ const NOTHING = new Uint8Array()
 /** The size of the reused buffer that is kept for good. Most images are smaller. */
 const MIN_REUSED_BYTES = 1024 * 1024
 /** The largest size of the reused buffer. Most photographs of phones are smaller. */
-export const MAX_REUSED_BYTES = 8 * 1024 * 1024
+const MAX_REUSED_BYTES = 8 * 1024 * 1024
 
 /** Reads until a buffer is full. Returns false at the end of the stream. */
 function fill(descriptor: number, buffer: Buffer): boolean {

@@ -6,7 +6,7 @@ import { runInNewContext } from 'node:vm'
 import type { Job } from '../jobs.ts'
 import { MESSAGE } from '../protocol.ts'
 import { decodeSetup } from '../setup.ts'
-import { MAX_REUSED_BYTES, openChannel } from './channel.ts'
+import { openChannel } from './channel.ts'
 import type { JobHandler } from './job-handler.ts'
 
 /** The descriptor of the socket. The process has no others except the three standard streams. */
@@ -63,8 +63,7 @@ async function workOnNext(): Promise<number | undefined> {
   const { result, body } = await handler.work(job, message.body)
   channel.send(MESSAGE.done, { cpuSeconds: cpuSeconds(), restCpuSeconds, result }, body)
   restCpuSeconds = 0
-  const sourceBytes = message.body.length > MAX_REUSED_BYTES ? message.body.length : 0
-  return sourceBytes + (body?.length ?? 0)
+  return channel.garbageBytes + (body?.length ?? 0)
 }
 
 /** Releases memory. The CPU time of this is not part of a job. */

@@ -3,6 +3,7 @@ import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import { MEDIA_KINDS, type MediaKind } from '../../media/kinds.ts'
 import { fingerprintOf } from '../job-fingerprint.ts'
 import type { Job, JobSource } from '../jobs.ts'
+import { MAX_PART_BYTES } from '../protocol.ts'
 import type { MediaSetup } from '../setup.ts'
 import type { Channel } from './channel.ts'
 import { createPixelCache, type SharedPixels } from './image/pixel-cache.ts'
@@ -140,12 +141,24 @@ async function workOnExamination(
   }
 }
 
+/**
+ * The size of the parts in which a source is read from the store, in bytes. The server holds one part in its
+ * memory for each job.
+ */
+const STORE_PART_BYTES = 1024 * 1024
+
 function sourceOf(
-  { format, sizeBytes, whole }: JobSource,
+  { format, sizeBytes, location }: JobSource,
   body: Uint8Array,
   kept: SharedPixels,
   channel: Channel,
 ): MediaSource {
   const kind: MediaKind | undefined = MEDIA_KINDS.find((known) => known.format === format)
-  return whole ? memorySource(body, kind, kept) : rangedSource(sizeBytes, kind, channel.readRange)
+  if (location === 'body') return memorySource(body, kind, kept)
+  const partBytes = location === 'memory' ? MAX_PART_BYTES : STORE_PART_BYTES
+  return rangedSource(sizeBytes, kind, {
+    kept,
+    readRange: channel.readRange,
+    readAll: () => channel.readAll(sizeBytes, partBytes),
+  })
 }

@@ -3,7 +3,6 @@ import { join } from 'node:path'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { makeTemporaryFolder, writeFailure } from '../../../streams/temporary-folder.ts'
 import type { ByRange } from '../container/video-decoder.ts'
-import { parts } from '../source/media-source.ts'
 
 export interface TemporaryFile {
   readonly path: string
@@ -27,13 +26,17 @@ export async function openTemporaryFile(source: ByRange, maxBytes: number): Prom
   return failure
 }
 
+/** The size of the parts in which a source is read, in bytes. */
+const PART_BYTES = 1024 * 1024
+
 function write(source: ByRange, path: string): Failure | undefined {
   try {
     const file = openSync(path, 'wx', 0o600)
     try {
-      for (const part of parts(source.sizeBytes, source.read)) {
+      for (let start = 0; start < source.sizeBytes; start += PART_BYTES) {
+        const part = source.read(start, Math.min(source.sizeBytes, start + PART_BYTES))
         if (isFailure(part)) return part
-        for (let at = 0; at < part.bytes.length; ) at += writeSync(file, part.bytes, at)
+        for (let at = 0; at < part.length; ) at += writeSync(file, part, at)
       }
     } finally {
       closeSync(file)

@@ -34,47 +34,31 @@ export function memorySource(
   }
 }
 
+/** How a source that is not in memory is read. */
+export interface SourceReads {
+  readRange(start: number, end: number): Uint8Array | Failure
+  readAll(): Uint8Array | Failure
+  readonly kept: SharedPixels
+}
+
 /** Creates a source that is read by ranges. */
 export function rangedSource(
   sizeBytes: number,
   kind: MediaKind | undefined,
-  readRange: (start: number, end: number) => Uint8Array | Failure,
+  { readRange, readAll, kept }: SourceReads,
 ): MediaSource {
+  let all: Uint8Array | undefined
   return {
     kind,
+    kept,
     isRanged: true,
     sizeBytes,
     read: readRange,
     whole(maxBytes) {
       if (sizeBytes > maxBytes) return fail('source-too-large', `${sizeBytes} bytes`)
-      const whole = Buffer.allocUnsafeSlow(sizeBytes)
-      for (const part of parts(sizeBytes, readRange)) {
-        if (isFailure(part)) return part
-        whole.set(part.bytes, part.start)
-      }
-      return whole
+      const bytes = all ?? readAll()
+      if (!isFailure(bytes)) all = bytes
+      return bytes
     },
-  }
-}
-
-const PART_BYTES = 1024 * 1024
-
-export interface Part {
-  readonly start: number
-  readonly bytes: Uint8Array
-}
-
-/** Reads a source in parts from its start to its end. Ends after the first failure. */
-export function* parts(
-  sizeBytes: number,
-  readRange: (start: number, end: number) => Uint8Array | Failure,
-): Generator<Part | Failure> {
-  for (let start = 0; start < sizeBytes; start += PART_BYTES) {
-    const bytes = readRange(start, Math.min(sizeBytes, start + PART_BYTES))
-    if (isFailure(bytes)) {
-      yield bytes
-      return
-    }
-    yield { start, bytes }
   }
 }
