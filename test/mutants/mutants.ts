@@ -57,18 +57,18 @@ const ENCODERS: readonly Mutant[] = [
   ),
   mutant('AVIF is 25 instead of 54', 'image/encode.ts', '[80, 54],', '[80, 25],'),
   mutant('AVIF halves chroma', 'image/encode.ts', "keepsChroma(options) ? '4:4:4' : '4:2:0'", "'4:2:0'"),
-  mutant('PNG has level 1', 'image/encode.ts', 'compressionLevel: 9', 'compressionLevel: 1'),
+  mutant('PNG has level 1', 'formats/png/png-filters.ts', 'compressionLevel: 9', 'compressionLevel: 1'),
   mutant(
     'PNG filters its rows',
-    'image/encode.ts',
+    'formats/png/png-filters.ts',
     'compressionLevel: 9',
     'compressionLevel: 9, adaptiveFiltering: true',
   ),
   mutant(
     'a PNG of a photograph has no filters',
-    'image/encode.ts',
-    'grainy ? PNG_GRAINY',
-    'false ? PNG_GRAINY',
+    'formats/png/png-filters.ts',
+    'filtered ? FILTERED',
+    'false ? FILTERED',
   ),
   mutant(
     'every PNG is a palette',

@@ -27,6 +27,7 @@ function gif(frames: number): Promise<Buffer> {
     frames,
     hasAlpha: false,
     grainy: false,
+    filtered: false,
   }
   return encode(gradients(), options).toBuffer()
 }

@@ -22,6 +22,7 @@ import type { Quality } from '@media-proxy/shared/request/media-request.ts'
 import type { Sharp } from 'sharp'
 import type { Size } from '../../../media/size.ts'
 import { choosesPalettesQuickly } from '../../gif-effort.ts'
+import { pngCompression } from '../formats/png/png-filters.ts'
 import type { AnimationTiming } from '../pixels/strip.ts'
 import { inHundredths } from './gif-delays.ts'
 
@@ -41,8 +42,10 @@ export interface EncodeOptions {
   readonly size: Size
   readonly frames: number
   readonly hasAlpha: boolean
-  /** Whether most neighbouring pixels differ, as in a photograph and unlike in a drawing. */
+  /** Whether most neighbouring pixels differ, as in a photograph and unlike in a drawing. For AVIF. */
   readonly grainy: boolean
+  /** Whether the rows of a PNG are filtered before they are compressed. */
+  readonly filtered: boolean
   /** The timing of an animation. Undefined when that of the source is kept. */
   readonly timing?: AnimationTiming | undefined
 }
@@ -62,12 +65,6 @@ const AVIF_EFFORT = 0
  * more bytes.
  */
 const AVIF_DRAWN_EFFORT = 1
-/**
- * Without filters a drawing is a quarter smaller at level 9 than at level 8. With filters the last levels
- * take six times as long.
- */
-const PNG_PLAIN = { compressionLevel: 9 }
-const PNG_GRAINY = { compressionLevel: 6, adaptiveFiltering: true }
 
 /**
  * The effort in choosing palettes. Frames of film and drawings at 256x256, per megapixel: 1 takes 0.2 to 0.55
@@ -78,7 +75,7 @@ const GIF_QUICK_EFFORT = 1
 
 /** Adds the encoder to a pipeline. */
 export function encode(pipeline: Sharp, options: EncodeOptions): Sharp {
-  const { format, quality, sourceLossless, sourcePalette, isFlattened, grainy, timing } = options
+  const { format, quality, sourceLossless, sourcePalette, isFlattened, filtered, timing } = options
   const exact = quality === 'lossless' && sourceLossless
   const level = quality === 'lossless' ? NEAR_LOSSLESS_QUALITY : quality
   switch (format) {
@@ -87,7 +84,7 @@ export function encode(pipeline: Sharp, options: EncodeOptions): Sharp {
     case 'png':
       // No `quality` is set, because Sharp would then write a palette.
       return pipeline.png({
-        ...(grainy ? PNG_GRAINY : PNG_PLAIN),
+        ...pngCompression(filtered),
         palette: sourcePalette && quality !== 'lossless',
       })
     case 'webp':

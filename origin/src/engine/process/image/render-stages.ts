@@ -6,14 +6,15 @@
 import type { Quality } from '@media-proxy/shared/request/media-request.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { FitEnum, Sharp } from 'sharp'
+import { isSmallerFiltered } from '../formats/png/png-filters.ts'
 import { setTransparencyFlag } from '../formats/webp/webp-transparency.ts'
 import { decodingFailure } from '../pixels/decoding-failure.ts'
+import { isGrainy, type SampledPixels } from '../pixels/grain.ts'
 import type { RawImage } from '../pixels/raw-image.ts'
 import { sharp, UNLIMITED_PIXELS } from '../pixels/sharp.ts'
 import type { AnimationTiming } from '../pixels/strip.ts'
-import { encode } from './encode.ts'
+import { type EncodeOptions, encode } from './encode.ts'
 import { fitBytes } from './fit-bytes.ts'
-import { isGrainy } from './grain.ts'
 import type { ImageInfo } from './inspect.ts'
 import { isRightAngle, sizeOf } from './layout.ts'
 import { keepsSize, type Plan } from './plan.ts'
@@ -158,7 +159,7 @@ export async function run(
   const { frames = 1, timing, pageHeight } = animation ?? {}
   const flattened = flatten(pipeline, info, render)
   const sourcePalette = info.palette && render.blur === undefined && render.sharpen === undefined
-  const encodeAt = async ({ ready, grainy }: MeasuredImage, level: Quality) => {
+  const encodeAt = async ({ ready, texture }: MeasuredImage, level: Quality) => {
     const encoder = encode(ready, {
       format,
       quality: level,
@@ -166,7 +167,7 @@ export async function run(
       sourcePalette,
       hasAlpha: info.hasAlpha,
       isFlattened: render.background !== undefined,
-      grainy,
+      ...texture,
       size: sizeOf(render),
       frames,
       timing,
@@ -174,43 +175,53 @@ export async function run(
     const encoded = await encoder.toBuffer()
     return format === 'webp' ? setTransparencyFlag(encoded) : encoded
   }
-  const measuresGrain = pageHeight === undefined && grainCounts(render, info, sourcePalette)
+  const measured = pageHeight === undefined && isTextureMeasured(render, info, sourcePalette)
+  const unmeasured: Texture = { grainy: !sourcePalette, filtered: !sourcePalette }
   try {
     if (maxBytes === undefined)
       return await encodeAt(
-        measuresGrain ? await measureGrain(flattened) : { ready: flattened, grainy: !sourcePalette },
+        measured ? await measureTexture(flattened, format) : { ready: flattened, texture: unmeasured },
         quality,
       )
     const pixels = await pixelsOf(flattened)
     if (isFailure(pixels)) return pixels
     const { data, ...size } = pixels
     const raw = { ...size, ...(pageHeight === undefined ? {} : { pageHeight }) }
-    const grainy = measuresGrain ? isGrainy(pixels) : !sourcePalette
-    const open = () => ({ ready: sharp(data, { ...UNLIMITED_PIXELS, raw }), grainy })
+    const texture = measured ? textureOf(pixels, format) : unmeasured
+    const open = () => ({ ready: sharp(data, { ...UNLIMITED_PIXELS, raw }), texture })
     return await fitBytes((level) => encodeAt(open(), level), quality, maxBytes)
   } catch (error) {
     return decodingFailure(error)
   }
 }
 
-/** An image whose graininess is known. */
+/** What the pixels of an image tell about the best settings of the encoder. */
+type Texture = Pick<EncodeOptions, 'grainy' | 'filtered'>
+
 interface MeasuredImage {
   readonly ready: Sharp
-  readonly grainy: boolean
+  readonly texture: Texture
 }
 
 /**
- * Whether graininess affects the encoder settings. A lossy source is usually a photograph. In a PNG even
- * smooth areas may need no filters.
+ * Whether the pixels affect the encoder settings. A lossy source is usually a photograph. In a PNG even smooth
+ * areas may need no filters.
  */
-function grainCounts({ format }: Render, { lossless }: SourceImageInfo, palette: boolean): boolean {
+function isTextureMeasured({ format }: Render, { lossless }: SourceImageInfo, palette: boolean): boolean {
   return (format === 'png' && !palette) || (format === 'avif' && lossless)
 }
 
-/** Runs a pipeline and determines whether its pixels are grainy. */
-async function measureGrain(pipeline: Sharp): Promise<MeasuredImage> {
+/** Runs a pipeline and measures its pixels. */
+async function measureTexture(pipeline: Sharp, format: Render['format']): Promise<MeasuredImage> {
   const { data, info } = await pipeline.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true })
   const { width, height, channels } = info
   const ready = sharp(data, { ...UNLIMITED_PIXELS, raw: { width, height, channels } })
-  return { ready, grainy: isGrainy({ data, width, height, channels }) }
+  return { ready, texture: textureOf({ data, width, height, channels }, format) }
+}
+
+function textureOf(pixels: SampledPixels, format: Render['format']): Texture {
+  return {
+    grainy: format === 'avif' && isGrainy(pixels),
+    filtered: format === 'png' && isSmallerFiltered(pixels),
+  }
 }

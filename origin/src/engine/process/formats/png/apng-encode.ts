@@ -1,6 +1,7 @@
 import { sharp, UNLIMITED_PIXELS } from '../../pixels/sharp.ts'
 import { framesOf, type Strip } from '../../pixels/strip.ts'
 import { encodePngChunk, PNG_SIGNATURE, pngChunks } from './png-chunks.ts'
+import { isSmallerFiltered, pngCompression } from './png-filters.ts'
 
 /**
  * Encodes a strip as an animated PNG. Each frame replaces only the area that changed since the previous one,
@@ -9,13 +10,15 @@ import { encodePngChunk, PNG_SIGNATURE, pngChunks } from './png-chunks.ts'
 export async function encodeApng(strip: Strip): Promise<Uint8Array> {
   const frames = framesOf(strip)
   const opaque = frames.every(isOpaque)
+  const [first] = frames
+  const filtered = first !== undefined && isSmallerFiltered({ ...strip, data: first, channels: 4 })
   const { loop, delay = [] } = strip.timing
   const chunks: Uint8Array[] = []
   let sequence = 0
   let before: Uint8Array | undefined
   for (const [index, frame] of frames.entries()) {
     const part = before === undefined ? wholeOf(strip) : changedPart(before, frame, strip)
-    const png = await encodePart(frame, part, strip, opaque)
+    const png = await encodePart(frame, part, strip, { opaque, filtered })
     const data = png.filter(({ id }) => id === 'IDAT').map((chunk) => chunk.data)
     if (before === undefined) {
       chunks.push(
@@ -86,11 +89,16 @@ function isOpaque(frame: Uint8Array): boolean {
  * Encodes a part of a frame as a PNG and returns its chunks. All frames share one header apart from the size,
  * so either all have alpha or none has.
  */
-async function encodePart(frame: Uint8Array, part: Part, { width, height }: Strip, opaque: boolean) {
+async function encodePart(
+  frame: Uint8Array,
+  part: Part,
+  { width, height }: Strip,
+  { opaque, filtered }: { readonly opaque: boolean; readonly filtered: boolean },
+) {
   const raw = { width, height, channels: 4 } as const
   const pipeline = sharp(frame, { ...UNLIMITED_PIXELS, raw })
     .extract(part)
-    .png({ compressionLevel: 9 })
+    .png(pngCompression(filtered))
   return [...pngChunks(await (opaque ? pipeline.removeAlpha() : pipeline).toBuffer())]
 }
 

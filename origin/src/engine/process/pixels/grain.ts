@@ -1,4 +1,8 @@
-import type { RawImage } from '../pixels/raw-image.ts'
+import type { RawImage } from './raw-image.ts'
+
+export interface SampledPixels extends Pick<RawImage, 'data' | 'width' | 'height'> {
+  readonly channels: number
+}
 
 /** The number of rows that are sampled. */
 const SAMPLED_ROWS = 64
@@ -9,12 +13,12 @@ const SAMPLED_ROWS = 64
 const GRAINY_BELOW = 0.4
 
 /** Whether most pixels differ from their left neighbour. */
-export function isGrainy({
-  data,
-  width,
-  height,
-  channels,
-}: Pick<RawImage, 'data' | 'width' | 'height'> & { readonly channels: number }): boolean {
+export function isGrainy(pixels: SampledPixels): boolean {
+  return shareOfEqualNeighbours(pixels) < GRAINY_BELOW
+}
+
+/** Returns the share of pixels that are equal to their left neighbour, 0..1; 1 when there are no neighbours. */
+export function shareOfEqualNeighbours({ data, width, height, channels }: SampledPixels): number {
   const step = Math.max(1, Math.floor(height / SAMPLED_ROWS))
   let equal = 0
   let seen = 0
@@ -25,7 +29,7 @@ export function isGrainy({
       if (isEqual(data, at, at - channels, channels)) equal += 1
     }
   }
-  return seen > 0 && equal / seen < GRAINY_BELOW
+  return seen === 0 ? 1 : equal / seen
 }
 
 function isEqual(data: Uint8Array, one: number, other: number, channels: number): boolean {
