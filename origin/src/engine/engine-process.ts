@@ -20,6 +20,7 @@ import {
   parseReady,
   type Ready,
 } from './jobs.ts'
+import { causeOf, type KillReason, type ProcessEnd } from './process-end.ts'
 import { createMessageReader, encodeHead, MAX_PART_BYTES, MESSAGE, type Message } from './protocol.ts'
 import { ENGINE_ENVIRONMENT, type SandboxOptions, sandboxed } from './sandbox.ts'
 
@@ -30,24 +31,6 @@ export interface EngineProcessOptions {
   /** Environment variables in addition to the fixed ones. */
   readonly environment?: Readonly<Record<string, string>>
 }
-
-/** How a process ended. */
-export interface ProcessEnd {
-  /** The CPU seconds since its last job ended. Undefined when the system does not report CPU time. */
-  readonly cpuSeconds: number | undefined
-  readonly cause: /** The server killed it, for the given reason. */
-    | { readonly kind: 'killed'; readonly reason: KillReason }
-    /** Something else killed it: an operator, or the kernel when memory ran out. */
-    | { readonly kind: 'killed-from-outside' }
-    /** A decoder crashed, ran out of memory, or the process sent an invalid message. */
-    | {
-        readonly kind: 'crashed'
-        readonly detail: string /** Whether it ended by an uncaught JavaScript error. */
-        readonly threw?: true
-      }
-}
-
-export type KillReason = 'cpu' | 'deadline' | 'start' | 'abandoned' | 'closed' | 'renewed' | 'protocol'
 
 /** The bytes of a job's source. */
 export interface JobInput {
@@ -327,7 +310,7 @@ class ChildEngine implements EngineProcess {
     const output = (await stderr).trim().slice(-500)
     const end: ProcessEnd = {
       cpuSeconds: this.#cpuSecondsAtKill,
-      cause: causeOf(code, signal, this.#killedFor, this.#broken, output),
+      cause: causeOf({ code, signal, killedFor: this.#killedFor, broken: this.#broken, stderr: output }),
     }
     this.#socket.destroy()
     this.#resolveReady(undefined)
@@ -352,8 +335,6 @@ interface CurrentJob {
 }
 
 const NOTHING = new Uint8Array()
-/** Node's exit status after an uncaught error. */
-const UNCAUGHT_ERROR = 1
 
 function send(
   socket: Socket,
@@ -371,18 +352,4 @@ function send(
   socket.write(head)
   socket.write(body, onSent)
   socket.uncork()
-}
-
-function causeOf(
-  code: number | null,
-  signal: NodeJS.Signals | null,
-  killedFor: KillReason | undefined,
-  broken: string | undefined,
-  stderr: string,
-): ProcessEnd['cause'] {
-  if (broken !== undefined) return { kind: 'crashed', detail: broken }
-  if (killedFor !== undefined) return { kind: 'killed', reason: killedFor }
-  if (signal === 'SIGKILL' || signal === 'SIGTERM') return { kind: 'killed-from-outside' }
-  const detail = `${signal ?? `status ${code}`} ${stderr}`.trim()
-  return { kind: 'crashed', detail, ...(code === UNCAUGHT_ERROR ? { threw: true } : {}) }
 }

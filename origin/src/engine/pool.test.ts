@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import type { EngineProcess, ProcessEnd } from './engine-process.ts'
+import type { EngineProcess } from './engine-process.ts'
 import type { Ready } from './jobs.ts'
 import { createPool, type PoolOptions } from './pool.ts'
+import type { ProcessEnd } from './process-end.ts'
 
 const READY: Ready = { renderer: '', libav: null, cpuSeconds: 0 }
 

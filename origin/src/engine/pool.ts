@@ -4,7 +4,8 @@
  * when they are idle.
  */
 
-import type { EngineProcess, ProcessEnd } from './engine-process.ts'
+import type { EngineProcess } from './engine-process.ts'
+import type { ProcessEnd } from './process-end.ts'
 
 export interface PoolOptions {
   readonly start: () => EngineProcess

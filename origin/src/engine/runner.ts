@@ -5,10 +5,11 @@ import { LRUCache } from 'lru-cache'
 import { abortFailure } from '../concurrency/wait.ts'
 import type { Source } from '../source/bytes/source.ts'
 import { type Crash, createCrashHistory } from './crash-history.ts'
-import type { EngineProcess, JobInput, JobOutput, ProcessEnd } from './engine-process.ts'
+import type { EngineProcess, JobInput, JobOutput } from './engine-process.ts'
 import type { JobClass, JobClasses } from './job-classes.ts'
 import { fingerprintOf } from './job-fingerprint.ts'
 import type { Cost, Job, ResultOf, Sharing, SourceLocation } from './jobs.ts'
+import type { ProcessEnd } from './process-end.ts'
 import { watchOver } from './watch.ts'
 
 export interface JobTime {
@@ -135,7 +136,7 @@ async function runInLane<J extends SourceJob>(
       return { rejected: signal.aborted ? abortFailure(signal) : fail('not-ready', 'the engine is closed') }
     try {
       const job = jobOf(jobClass.allowance, { id, shared: isFollowed || waiting.has(id) })
-      return await runOn(process, jobClass, job, inputOf(source, job.source.location, signal), signal, events)
+      return await runOn(process, job, { jobClass, source, signal, events })
     } finally {
       pool.release(process)
     }
@@ -166,13 +167,17 @@ function createWaitingJobs(): WaitingJobs {
   }
 }
 
+interface RunOptions {
+  readonly jobClass: JobClass
+  readonly source: Source
+  readonly signal: AbortSignal
+  readonly events: EngineEvents
+}
+
 async function runOn<J extends SourceJob>(
   process: EngineProcess,
-  jobClass: JobClass,
   job: J,
-  input: JobInput,
-  signal: AbortSignal,
-  events: EngineEvents,
+  { jobClass, source, signal, events }: RunOptions,
 ): Promise<Ended<J['kind']>> {
   const startedAt = performance.now()
   const watch = watchOver(process, signal, jobClass)
@@ -184,6 +189,7 @@ async function runOn<J extends SourceJob>(
     watch.extend(cost)
   }
   try {
+    const input = inputOf(source, job.source.location, signal)
     const ended = await process.run(job, input, onInspected)
     if ('cause' in ended) {
       cpuSeconds = ended.cpuSeconds ?? 0

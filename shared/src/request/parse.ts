@@ -156,7 +156,7 @@ function parseAsset(
   const { extension } = file
   const marked = file.name.startsWith(ANIMATED_HASH_PREFIX)
   const hash = marked ? file.name.slice(ANIMATED_HASH_PREFIX.length) : file.name
-  return assetRequest(route, [...folder, hash].join('/'), extension, query, negotiation, {
+  return assetRequest({ route, path: [...folder, hash].join('/'), extension }, query, negotiation, {
     animated: () => marked && ANIMATED_EXTENSIONS.includes(extension),
     formats: IMAGE_FORMATS,
     negotiates: extension === 'webp',
@@ -189,7 +189,7 @@ function parseExpression(
       'the file name is an id, a dot, and png, apng, jpg, webp, gif, avif, svg, heic or jxl',
     )
   const { extension } = file
-  return assetRequest(route, `${route}/${file.name}`, extension, query, negotiation, {
+  return assetRequest({ route, path: `${route}/${file.name}`, extension }, query, negotiation, {
     // A request for a GIF implies animation, because clients have no other way to request it.
     animated: (asked) =>
       asked === undefined
@@ -200,10 +200,15 @@ function parseExpression(
   })
 }
 
+interface AssetName {
+  readonly route: AssetRoute
+  /** The key in the store, not yet validated. */
+  readonly path: string
+  readonly extension: AssetExtension
+}
+
 function assetRequest(
-  route: AssetRoute,
-  path: string,
-  extension: AssetExtension,
+  { route, path, extension }: AssetName,
   query: URLSearchParams,
   negotiation: Negotiation,
   rules: Omit<AssetDefaults, 'format'>,

@@ -75,7 +75,7 @@ export function createExternalFetch(options: ExternalFetchOptions): ExternalFetc
             return fail('external-unreachable', codings.detail)
           }
           if (codings.length === 0 || requestedRange === undefined)
-            return readResponse(url, answer, options, requestedRange, deadline, codings)
+            return readResponse({ url, range: requestedRange }, answer, { ...options, codings }, deadline)
           // A part of encoded bytes is not a part of the file, so the whole file is requested instead.
           discard(answer)
           requestedRange = undefined

@@ -49,17 +49,22 @@ export interface ReadOptions {
   readonly maxBytes: number
 }
 
+/** The request of a response. */
+export interface SentRequest {
+  readonly url: URL
+  /** Undefined when the whole file was requested. */
+  readonly range: RangeRequest | undefined
+}
+
 /**
  * Turns a response that is not a redirect into an `ExternalResponse` or a failure. `codings` are decoded,
  * within the size limit.
  */
 export async function readResponse(
-  url: URL,
+  { url, range }: SentRequest,
   answer: HttpResponse,
-  { maxBytes, timeoutMs }: ReadOptions,
-  range: RangeRequest | undefined,
+  { codings, maxBytes, timeoutMs }: ReadOptions & { readonly codings: readonly Coding[] },
   deadline: AbortSignal,
-  codings: readonly Coding[],
 ): Promise<ExternalResponse | Failure> {
   const { statusCode } = answer
   const part = range !== undefined && declaresPart(answer) ? partOf(answer, range) : undefined
