@@ -74,6 +74,12 @@ export function parseAssetExtension(value: string): AssetExtension | undefined {
 /** Extensions of stored files whose response has another format. An SVG is never passed through. */
 const READ_ONLY_EXTENSIONS = { apng: 'png', svg: 'webp', heic: 'webp', jxl: 'webp' } as const
 
+/** The extensions of assets in URLs, in lower case. */
+export const ASSET_EXTENSIONS: readonly string[] = [
+  ...IMAGE_FORMAT_NAMES,
+  ...Object.keys(READ_ONLY_EXTENSIONS),
+]
+
 /** Returns the format that an extension requests. */
 export function formatOfExtension(extension: AssetExtension): ImageFormat {
   if (extension === 'jpg') return 'jpeg'

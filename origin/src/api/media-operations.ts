@@ -1,6 +1,13 @@
 /** The operations that answer media (contract, sections 1 to 5). */
 
+import { ASSET_EXTENSIONS } from '@media-proxy/shared/formats.ts'
 import { OBJECT_KEY_PATTERN } from '@media-proxy/shared/request/body-schemas.ts'
+import {
+  HASH_PATTERN,
+  ID_PATTERN,
+  SOUND_EXTENSION_PATTERN,
+  THEME_FILE_PATTERN,
+} from '@media-proxy/shared/request/file-names.ts'
 import { IMAGE_ROUTES } from '@media-proxy/shared/request/media-request.ts'
 import type { FailureCode } from '@media-proxy/shared/response/failure.ts'
 import { type Parameter, queryParameters } from './parameters.ts'
@@ -17,9 +24,7 @@ export interface Operation {
   readonly responses: Readonly<Record<string, object>>
 }
 
-const ID = '[A-Za-z0-9_-]{1,64}'
-const HASH = '[A-Za-z0-9_]{1,100}'
-const EXTENSIONS = '(png|apng|jpg|jpeg|webp|gif|avif|svg|heic|jxl)'
+const EXTENSIONS = `(${ASSET_EXTENSIONS.join('|')})`
 
 /** Failures of any operation that reads from a store. */
 const STORED: readonly FailureCode[] = [
@@ -53,7 +58,7 @@ export function mediaOperations(presets: Presets): Readonly<Record<string, Opera
   })
   const hashFile = path(
     'file',
-    `^${HASH}\\.${EXTENSIONS}$`,
+    `^${HASH_PATTERN}\\.${EXTENSIONS}$`,
     'abc.webp',
     'A hash and an extension, in any case. A hash that starts with a_ keeps its animation.',
   )
@@ -72,10 +77,10 @@ export function mediaOperations(presets: Presets): Readonly<Record<string, Opera
   return {
     ...Object.fromEntries([...folders, ...members]),
     '/emojis/{file}': asset('get-emoji', 'An emoji, bounded in width.', [
-      path('file', `^${ID}\\.${EXTENSIONS}$`, '1.webp', 'An id and an extension.'),
+      path('file', `^${ID_PATTERN}\\.${EXTENSIONS}$`, '1.webp', 'An id and an extension.'),
     ]),
     '/stickers/{file}': asset('get-sticker', 'A sticker, scaled to fit its box and padded.', [
-      path('file', `^${ID}(\\.${EXTENSIONS})?$`, '1', 'An id, with or without an extension.'),
+      path('file', `^${ID_PATTERN}(\\.${EXTENSIONS})?$`, '1', 'An id, with or without an extension.'),
     ]),
     '/attachments/{path}': attachment(presets),
     '/external/{signature}/{target}': external(presets),
@@ -163,7 +168,7 @@ function signed(name: string, pattern: string, description: string): Parameter {
 }
 
 function id(name: string): Parameter {
-  return path(name, `^${ID}$`, '1')
+  return path(name, `^${ID_PATTERN}$`, '1')
 }
 
 /** Describes an object key in a path. */
@@ -187,7 +192,7 @@ const FILES: Readonly<Record<string, Operation>> = {
     operationId: 'get-theme',
     summary: 'The style sheet of a theme.',
     tags: ['media'],
-    parameters: [path('file', '^[0-9a-f]{16}\\.css$', '0123456789abcdef.css', 'An id and `.css`.')],
+    parameters: [path('file', `^${THEME_FILE_PATTERN}$`, '0123456789abcdef.css', 'An id and `.css`.')],
     responses: { ...media('The style sheet.', ['text/css']), ...failures(STORED) },
   },
   '/entrance-sounds/{userId}/{file}': {
@@ -196,7 +201,7 @@ const FILES: Readonly<Record<string, Operation>> = {
     tags: ['media'],
     parameters: [
       id('userId'),
-      path('file', `^${HASH}\\.(mp3|ogg|m4a|wav)$`, 'abc.mp3', 'A hash and an extension.'),
+      path('file', `^${HASH_PATTERN}\\.${SOUND_EXTENSION_PATTERN}$`, 'abc.mp3', 'A hash and an extension.'),
     ],
     responses: { ...media('The sound.', ['audio/*']), ...failures(STORED) },
   },

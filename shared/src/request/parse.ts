@@ -12,6 +12,13 @@ import { readAttachmentSignature } from '../signing/attachment-url.ts'
 import { parametersToSign } from '../signing/external-url.ts'
 import { coversParameters } from './external-target.ts'
 import {
+  ASSET_EXTENSIONS_PHRASE,
+  HASH_PATTERN,
+  ID_PATTERN,
+  SOUND_EXTENSION_PATTERN,
+  THEME_FILE_PATTERN,
+} from './file-names.ts'
+import {
   type AssetRequest,
   type AssetRoute,
   type Endpoint,
@@ -130,8 +137,10 @@ function isImageRoute(segment: string): segment is ImageRoute {
 const EXPRESSION_FORMATS: readonly ImageFormat[] = ['webp', 'gif', 'png', 'avif']
 const EXPRESSION_DEFAULT_EXTENSION: AssetExtension = 'webp'
 
-const ID = /^[A-Za-z0-9_-]{1,64}$/
-const HASH = /^[A-Za-z0-9_]{1,100}$/
+const ID = new RegExp(`^${ID_PATTERN}$`)
+const HASH = new RegExp(`^${HASH_PATTERN}$`)
+const THEME_FILE = new RegExp(`^${THEME_FILE_PATTERN}$`)
+const SOUND_FILE = new RegExp(`^(.*)\\.${SOUND_EXTENSION_PATTERN}$`)
 const ANIMATED_HASH_PREFIX = 'a_'
 /** The extensions that keep the animation. A PNG or JPEG of an animated avatar is a still. */
 const ANIMATED_EXTENSIONS: readonly AssetExtension[] = ['gif', 'webp', 'avif', 'apng']
@@ -149,7 +158,7 @@ function parseAsset(
   if (file === undefined || !HASH.test(file.name))
     return badRequest(
       'asset file name',
-      'the file name of an asset is a hash of letters, digits and _, a dot, and png, apng, jpg, webp, gif, avif, svg, heic or jxl',
+      `the file name of an asset is a hash of letters, digits and _, a dot, and ${ASSET_EXTENSIONS_PHRASE}`,
     )
   if (!folder.every((segment) => segment !== undefined && ID.test(segment)))
     return badRequest('id', 'an id has 1 to 64 letters, digits, _ or -')
@@ -184,10 +193,7 @@ function parseExpression(
   const bare = route === 'stickers' && decoded !== undefined && !decoded.includes('.')
   const file = bare ? { name: decoded, extension: EXPRESSION_DEFAULT_EXTENSION } : splitFileName(decoded)
   if (file === undefined || !ID.test(file.name))
-    return badRequest(
-      `${route} file name`,
-      'the file name is an id, a dot, and png, apng, jpg, webp, gif, avif, svg, heic or jxl',
-    )
+    return badRequest(`${route} file name`, `the file name is an id, a dot, and ${ASSET_EXTENSIONS_PHRASE}`)
   const { extension } = file
   return assetRequest({ route, path: `${route}/${file.name}`, extension }, query, negotiation, {
     // A request for a GIF implies animation, because clients have no other way to request it.
@@ -241,14 +247,14 @@ function parseAttachment(
 }
 
 function parseTheme(file: string): MediaRequest | Failure {
-  return /^[0-9a-f]{16}\.css$/.test(file)
+  return THEME_FILE.test(file)
     ? { kind: 'file', route: 'themes', key: `themes/${file}` as ObjectKey }
     : fail('not-found', 'theme id')
 }
 
 function parseSound(encodedPath: readonly string[]): MediaRequest | Failure {
   const [id, file] = encodedPath.map(decodeSegment)
-  const match = /^(.*)\.(mp3|ogg|m4a|wav)$/.exec(file ?? '')
+  const match = SOUND_FILE.exec(file ?? '')
   if (match === null) return file === undefined ? fail('bad-request', 'path is not valid UTF-8') : noRoute()
   if (id === undefined || !ID.test(id) || !HASH.test(match[1] ?? ''))
     return fail('bad-request', 'audio file name')
