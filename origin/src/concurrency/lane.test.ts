@@ -31,30 +31,30 @@ describe('a lane', () => {
     expect([max, order, lane.running]).toEqual([2, [0, 1, 2, 3, 4, 5], 0])
   })
 
-  it('prefers jobs with less effort, except over jobs that have waited for a second', async () => {
+  it('lets short jobs overtake long ones that arrived up to `yieldMs` earlier', async () => {
     let nowMs = 0
     const lane = createLane({ concurrency: 1, queue: 10, now: () => nowMs })
     const order: string[] = []
     let held = await take(lane)
-    const wait = (name: string, effort: number) =>
-      lane.acquire(never, { effort }).then((got) => {
+    const wait = (name: string, yieldMs: number) =>
+      lane.acquire(never, { yieldMs }).then((got) => {
         if (isFailure(got)) throw new Error(got.code)
         order.push(name)
         held = got
       })
-    const waits = [wait('large', 9), wait('small', 1), wait('middle', 5), wait('small too', 1)]
-    for (const _ of [1, 2]) {
-      held.release()
-      await new Promise(setImmediate)
-    }
-    nowMs = 1000
-    waits.push(wait('late', 0))
-    for (const _ of [1, 2, 3]) {
+    const waits = [wait('long', 500), wait('short', 10), wait('as short', 10), wait('longest', 1000)]
+    nowMs = 5
+    waits.push(wait('shorter', 2))
+    nowMs = 400
+    waits.push(wait('late', 10))
+    nowMs = 600
+    waits.push(wait('too late', 10))
+    for (const _ of waits) {
       held.release()
       await new Promise(setImmediate)
     }
     await Promise.all(waits)
-    expect(order).toEqual(['small', 'small too', 'large', 'middle', 'late'])
+    expect(order).toEqual(['shorter', 'short', 'as short', 'late', 'long', 'too late', 'longest'])
   })
 
   it('rejects a job at once, with Retry-After, when the queue is full', async () => {

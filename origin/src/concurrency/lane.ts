@@ -24,10 +24,10 @@ export interface AcquireOptions {
   /** The weight of the job, in bytes. Default 0. */
   readonly weightBytes?: number
   /**
-   * The expected amount of work, on a scale of the lane. Waiting jobs with less effort go first, up to a
-   * maximum wait of the others. Default 0.
+   * The job waits as if it had arrived this much later, in milliseconds, so that short jobs overtake long
+   * ones, and none waits for ever. Default 0.
    */
-  readonly effort?: number
+  readonly yieldMs?: number
   /**
    * The job is rejected at once if it would still be waiting
    * after this time, in milliseconds. Unlimited by default.
@@ -36,10 +36,9 @@ export interface AcquireOptions {
 }
 
 /**
- * Runs a bounded number of jobs. Of the waiting ones, the smallest effort goes first, except that jobs that
- * have waited for a second precede all others. When the queue is full, or so long that the job could not
- * start in time, it is rejected with `overloaded` and a `Retry-After` computed from the queue. A job whose
- * signal fires while it waits leaves the queue.
+ * Runs a bounded number of jobs, in the order of their arrival, each of them moved back by its `yieldMs`. When
+ * the queue is full, or so long that the job could not start in time, it is rejected with `overloaded` and a
+ * `Retry-After` computed from the queue. A job whose signal fires while it waits leaves the queue.
  */
 export interface Lane {
   run<T>(signal: AbortSignal, work: () => Promise<T>, options?: AcquireOptions): Promise<T | Failure>
@@ -79,13 +78,10 @@ export async function runIn<T>(
 /** The share of the latest duration in the running average. */
 const SMOOTHING = 0.1
 
-/** Once a job has waited for this time, in milliseconds, no other job overtakes it. */
-const MAX_HEAD_WAIT_MS = 1000
-
 interface Waiter {
   readonly weightBytes: number
-  readonly effort: number
-  readonly since: number
+  /** The time that decides its turn: its arrival and `yieldMs`, in milliseconds. */
+  readonly turnMs: number
   readonly admit: () => void
 }
 
@@ -111,14 +107,14 @@ class BoundedLane implements Lane {
   }
 
   async acquire(signal: AbortSignal, options: AcquireOptions = {}): Promise<Slot | Failure> {
-    const { weightBytes = 0, effort = 0, timeLeftMs = Number.POSITIVE_INFINITY } = options
+    const { weightBytes = 0, yieldMs = 0, timeLeftMs = Number.POSITIVE_INFINITY } = options
     if (signal.aborted) return abortFailure(signal)
     if (!this.#fits(weightBytes) || this.#waiters.size > 0) {
       if (this.#waiters.size >= this.#queue) return this.#full()
       const waitMs = this.#expectedWaitMs()
       if (waitMs > timeLeftMs) return this.#overloaded(`a wait of ${Math.round(waitMs)} ms`)
     }
-    if (!(await this.#enter(signal, weightBytes, effort))) return abortFailure(signal)
+    if (!(await this.#enter(signal, weightBytes, yieldMs))) return abortFailure(signal)
     return this.#slotOf(weightBytes)
   }
 
@@ -152,7 +148,7 @@ class BoundedLane implements Lane {
   }
 
   /** Resolves to whether a slot was acquired. False when the signal fired first. */
-  #enter(signal: AbortSignal, weightBytes: number, effort: number): Promise<boolean> {
+  #enter(signal: AbortSignal, weightBytes: number, yieldMs: number): Promise<boolean> {
     // A new job never takes a slot ahead of the waiting ones. Their order decides.
     if (this.#waiters.size === 0 && this.#fits(weightBytes)) {
       this.#take(weightBytes)
@@ -161,8 +157,7 @@ class BoundedLane implements Lane {
     const { promise, resolve } = Promise.withResolvers<boolean>()
     const waiter: Waiter = {
       weightBytes,
-      effort,
-      since: this.#now(),
+      turnMs: this.#now() + yieldMs,
       admit() {
         signal.removeEventListener('abort', onAbort)
         resolve(true)
@@ -192,11 +187,11 @@ class BoundedLane implements Lane {
     }
   }
 
-  /** Returns the waiter whose turn it is. The oldest one among those of equal effort. */
+  /** Returns the waiter whose turn it is. */
   #next(): Waiter | undefined {
     let [next] = this.#waiters
-    if (next === undefined || this.#now() - next.since >= MAX_HEAD_WAIT_MS) return next
-    for (const waiter of this.#waiters) if (waiter.effort < next.effort) next = waiter
+    if (next === undefined) return undefined
+    for (const waiter of this.#waiters) if (waiter.turnMs < next.turnMs) next = waiter
     return next
   }
 
