@@ -231,6 +231,22 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
       expect(await ask('/_sniff', 'zeros.mp3')).toEqual({ content_type: 'audio/mpeg' })
       expect(await ask('/_metadata', 'zeros.mp3')).toMatchObject({ format: 'mp3', duration: 4 })
     })
+
+    it.each([
+      ['mp3', 'audio/mpeg', ['-c:a', 'libmp3lame', '-id3v2_version', '0']],
+      ['flac', 'audio/flac', ['-c:a', 'flac']],
+      ['aac', 'audio/aac', ['-c:a', 'aac']],
+    ] as const)('recognises %s behind a long ID3 tag, whatever its name', async (extension, mime, codec) => {
+      // A tag with a cover hides the audio from the first bytes.
+      const tag = Buffer.concat([Buffer.from('ID3\x03\0\0\0\x06\0\0', 'latin1'), Buffer.alloc(6 << 14)])
+      const audio = await makeVideo(extension, SECONDS, [...AUDIO, ...codec])
+      await put('1', audio)
+      await put('2', Buffer.concat([tag, audio]))
+      const plain = await ask('/_metadata', '1')
+      expect(plain).toMatchObject({ format: extension, content_type: mime, duration: expect.any(Number) })
+      const { size, content_hash, ...facts } = plain as Record<string, unknown>
+      expect(await ask('/_metadata', '2')).toMatchObject(facts)
+    })
   },
 )
 

@@ -43,7 +43,7 @@ interface KindOf<Kind extends string, Format extends MediaFormat> {
 
 type ImageKind = KindOf<'image', ImageFormat>
 type VideoKind = KindOf<'video', VideoFormat>
-type AudioKind = KindOf<'audio', AudioFormat>
+export type AudioKind = KindOf<'audio', AudioFormat>
 export type MediaKind = ImageKind | VideoKind | AudioKind
 
 const KINDS: Readonly<
@@ -93,7 +93,7 @@ const KINDS: Readonly<
 export const MEDIA_KINDS: readonly MediaKind[] = Object.values(KINDS)
 
 /** Returns the kind of a format. */
-export const mediaKind = (format: MediaFormat): MediaKind => KINDS[format]
+export const mediaKind = <Format extends MediaFormat>(format: Format) => KINDS[format]
 
 /** Returns whether files of a format are HEIF, which can hold a sequence of images besides a still one. */
 export const isHeif = (format: MediaFormat | undefined): format is 'avif' | 'heic' =>

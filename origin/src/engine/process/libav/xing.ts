@@ -3,7 +3,7 @@
  * and bytes. libav computes the duration from the frames, but does not check whether they are there.
  */
 
-import { isFailure } from '@media-proxy/shared/response/failure.ts'
+import { endOfTags, readBytes } from './id3.ts'
 import type { SyncRanges } from './range-io.ts'
 
 /**
@@ -36,23 +36,6 @@ function headerOffset(frame: Buffer): number | undefined {
   return 4 + (isMpeg1 ? (isMono ? 17 : 32) : isMono ? 9 : 17)
 }
 
-const MAX_TAGS = 4
-const TAG_HEAD_BYTES = 10
-
-/** Returns where the audio starts: after the ID3 tags (version 2) at the start of the file. */
-function endOfTags(file: SyncRanges): number | undefined {
-  let at = 0
-  for (let tags = 0; tags <= MAX_TAGS; tags += 1) {
-    const head = readBytes(file, at, at + TAG_HEAD_BYTES)
-    if (head === undefined) return undefined
-    if (head.toString('latin1', 0, 3) !== 'ID3') return at
-    const size = head.subarray(6).reduce((sum, byte) => sum * 128 + (byte & 0x7f), 0)
-    const hasFooter = ((head[5] ?? 0) & 0x10) !== 0
-    at += TAG_HEAD_BYTES + size + (hasFooter ? TAG_HEAD_BYTES : 0)
-  }
-  return undefined
-}
-
 /** The tags that may follow the audio: ID3 of both versions, APE and Lyrics3. */
 const LAST_TAGS = ['TAG', 'ID3', 'APETAGEX', 'LYRICSBEGIN']
 
@@ -60,10 +43,4 @@ function endsAt(file: SyncRanges, end: number): boolean {
   if (end === file.sizeBytes) return true
   const after = readBytes(file, end, Math.min(file.sizeBytes, end + 16))
   return after !== undefined && LAST_TAGS.some((tag) => after.toString('latin1').startsWith(tag))
-}
-
-function readBytes(file: SyncRanges, start: number, end: number): Buffer | undefined {
-  if (end > file.sizeBytes || start >= end) return undefined
-  const bytes = file.read(start, end)
-  return isFailure(bytes) ? undefined : Buffer.from(bytes.buffer, bytes.byteOffset, end - start)
 }
