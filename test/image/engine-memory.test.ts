@@ -1,31 +1,17 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { engineArguments } from '@media-proxy/origin/assembly/starter.ts'
-import { startEngineProcess } from '@media-proxy/origin/engine/engine-process.ts'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import sharp from 'sharp'
 import { expect, it } from 'vitest'
 import { videoTools } from '../video-tools.ts'
 import { FULL_SIZE_WEBP } from './render-options.ts'
+import { startEngine } from './start-engine.ts'
 
 const MIB = 1024 * 1024
 
 it.skipIf(!existsSync('/proc/self/smaps_rollup'))(
   'an engine process gives the memory of large sources back (needs /proc)',
   async () => {
-    const engine = startEngineProcess({
-      args: engineArguments({
-        role: 'media',
-        libav: 'off',
-        decoderMemoryBytes: 512 * MIB,
-        temporaryFileBytes: 0,
-      }),
-      sandbox: {
-        jobMemoryBytes: 2 ** 30,
-        fileBytes: 0,
-        niceness: 0,
-        isolation: { network: 'shared', command: [] },
-      },
-    })
+    const engine = startEngine()
     try {
       /** Runs a job that ends once the header has been read, so nothing but the source takes memory. */
       const inspect = async (body: Buffer) => {

@@ -1,13 +1,13 @@
 /** Tests that a large source is rendered the same wherever its bytes are, and that a rejected one is not read. */
 
-import { engineArguments } from '@media-proxy/origin/assembly/starter.ts'
-import { type EngineProcess, startEngineProcess } from '@media-proxy/origin/engine/engine-process.ts'
+import type { EngineProcess } from '@media-proxy/origin/engine/engine-process.ts'
 import type { Cost, SourceLocation } from '@media-proxy/origin/engine/jobs.ts'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { noisePng } from '../fixtures.ts'
 import { ANY_COST, videoTools } from '../video-tools.ts'
 import { FULL_SIZE_WEBP } from './render-options.ts'
+import { startEngine } from './start-engine.ts'
 
 const NOTHING = new Uint8Array()
 /** Reading the header takes one request of this size. */
@@ -19,20 +19,7 @@ describe('a large PNG', () => {
 
   beforeAll(async () => {
     png = await noisePng(1200, 1000)
-    engine = startEngineProcess({
-      args: engineArguments({
-        role: 'media',
-        libav: 'off',
-        decoderMemoryBytes: 2 ** 29,
-        temporaryFileBytes: 0,
-      }),
-      sandbox: {
-        jobMemoryBytes: 2 ** 30,
-        fileBytes: 0,
-        niceness: 0,
-        isolation: { network: 'shared', command: [] },
-      },
-    })
+    engine = startEngine()
   })
 
   afterAll(async () => {
