@@ -34,9 +34,10 @@ export function memorySource(
   }
 }
 
-/** How a source that is not in memory is read. */
+/** How a source that is not in the memory of the process is read. */
 export interface SourceReads {
   readRange(start: number, end: number): Uint8Array | Failure
+  /** Returns all bytes. It is called once. */
   readAll(): Uint8Array | Failure
   readonly kept: SharedPixels
 }
