@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { expect, it } from 'vitest'
-import { startEngineProcess } from './engine-process.ts'
+import { type JobInput, startEngineProcess } from './engine-process.ts'
 import type { Job } from './jobs.ts'
 import { MESSAGE } from './protocol.ts'
 
@@ -73,75 +73,117 @@ it('a job is not charged for the start of its process, nor for work between two 
   }
 })
 
-it('a job is not finished before all of its source is read, whatever its process reports', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'media-proxy-test-'))
-  const [said, mayRead] = [join(folder, 'said'), join(folder, 'may-read')]
-  const result = JSON.stringify({
-    cpuSeconds: 0,
-    restCpuSeconds: 0,
-    result: { kind: 'scanned', predictions: [1] },
-  })
-  // Answers after the first bytes of its job, and reads the rest later.
-  const faultyProcess = startEngineProcess({
-    args: [
-      '-e',
-      `const fs = require('node:fs')
-      const wait = () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10)
-      const read = (bytes) => { for (;;) try { return fs.readSync(3, bytes) } catch { wait() } }
-      read(Buffer.alloc(12))
-      const head = Buffer.alloc(12)
-      head.writeUInt32LE(${MESSAGE.done}, 0)
-      head.writeUInt32LE(${result.length}, 4)
-      fs.writeSync(3, Buffer.concat([head, Buffer.from(${JSON.stringify(result)})]))
+/** The start of a script that reads from its socket, and sends messages without a body. */
+const TALKING = `const fs = require('node:fs')
+  const wait = () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10)
+  const read = (bytes) => { for (;;) try { return fs.readSync(3, bytes) } catch { wait() } }
+  const say = (kind, value) => {
+    const text = JSON.stringify(value)
+    const head = Buffer.alloc(12)
+    head.writeUInt32LE(kind, 0)
+    head.writeUInt32LE(text.length, 4)
+    fs.writeSync(3, Buffer.concat([head, Buffer.from(text)]))
+  }`
+
+const NO_COST = { memoryBytes: 0, cpuSeconds: 0 }
+/** More than the system buffers. */
+const LARGE = new Uint8Array(20_000_000)
+
+/** Describes a job whose process requests its source, which is in the memory of the server. */
+function rangedJob(sizeBytes: number): Job {
+  const source = { id: 1, shared: false, format: 'mp4', sizeBytes, location: 'memory' }
+  return { kind: 'frames', source, limits: {}, allowance: NO_COST } as unknown as Job
+}
+
+it.each<[string, Job, JobInput, object, readonly object[]]>([
+  ['sent with it', { kind: 'scan' }, { body: LARGE }, { kind: 'scanned', predictions: [1] }, []],
+  [
+    'requested by its process',
+    rangedJob(LARGE.length),
+    { body: new Uint8Array(), read: () => Promise.resolve(LARGE) },
+    { kind: 'frames', frames: [] },
+    [{ start: 0, end: LARGE.length }],
+  ],
+])(
+  'a job is not finished before all of its source that was %s is read',
+  async (_, job, input, result, ranges) => {
+    const folder = await mkdtemp(join(tmpdir(), 'media-proxy-test-'))
+    const [said, mayRead] = [join(folder, 'said'), join(folder, 'may-read')]
+    // Answers after the first bytes of its source, and reads the rest later.
+    const faultyProcess = startEngineProcess({
+      args: [
+        '-e',
+        `${TALKING}
+      const job = Buffer.alloc(12)
+      read(job)
+      read(Buffer.alloc(job.readUInt32LE(4)))
+      for (const range of ${JSON.stringify(ranges)}) {
+        say(${MESSAGE.read}, range)
+        read(Buffer.alloc(12))
+      }
+      say(${MESSAGE.done}, ${JSON.stringify({ cpuSeconds: 0, restCpuSeconds: 0, result })})
       fs.writeFileSync(${JSON.stringify(said)}, '')
       while (!fs.existsSync(${JSON.stringify(mayRead)})) wait()
       while (read(Buffer.alloc(1_000_000)) > 0);`,
-    ],
-    sandbox: { ...SANDBOX, fileBytes: 1024 },
-  })
-  try {
-    let over = false
-    const job = faultyProcess.run({ kind: 'scan' }, { body: new Uint8Array(20_000_000) })
-    void job.then(() => {
-      over = true
+      ],
+      sandbox: { ...SANDBOX, fileBytes: 1024 },
     })
-    await expect.poll(() => existsSync(said), { timeout: 20_000 }).toBe(true)
-    await pause(100)
-    expect(over).toBe(false)
-    await writeFile(mayRead, '')
-    expect(await job).toMatchObject({ result: { kind: 'scanned', predictions: [1] } })
-  } finally {
-    faultyProcess.kill('closed')
-    await faultyProcess.ended
-    await rm(folder, { recursive: true })
-  }
-})
+    try {
+      let over = false
+      const ended = faultyProcess.run(job, input)
+      void ended.then(() => {
+        over = true
+      })
+      await expect.poll(() => existsSync(said), { timeout: 20_000 }).toBe(true)
+      await pause(100)
+      expect(over).toBe(false)
+      await writeFile(mayRead, '')
+      expect(await ended).toMatchObject({ result })
+    } finally {
+      faultyProcess.kill('closed')
+      await faultyProcess.ended
+      await rm(folder, { recursive: true })
+    }
+  },
+)
 
-it.each([
-  ['two ranges at once', { start: 0, end: 10 }, 2],
-  ['too large a range', { start: 0, end: 33 * 1024 * 1024 }, 1],
-])('a process that requests %s is killed', async (_, range, times) => {
-  const text = JSON.stringify(range)
+it.each<[string, { readonly start: number; readonly end: number }, number, JobInput['read']]>([
+  ['requests two ranges at once', { start: 0, end: 10 }, 2, () => new Promise(() => undefined)],
+  ['requests too large a range', { start: 0, end: 33 * 1024 * 1024 }, 1, () => Promise.resolve(LARGE)],
+  ['requests ranges without reading them', { start: 0, end: LARGE.length }, 3, () => Promise.resolve(LARGE)],
+])('a process that %s is killed', async (_, range, times, read = () => Promise.resolve(LARGE)) => {
   const greedy = startEngineProcess({
     args: [
       '-e',
-      `const fs = require('node:fs')
-      const read = (bytes) => { for (;;) try { return fs.readSync(3, bytes) } catch { Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10) } }
+      `${TALKING}
       read(Buffer.alloc(12))
-      const head = Buffer.alloc(12)
-      head.writeUInt32LE(${MESSAGE.read}, 0)
-      head.writeUInt32LE(${text.length}, 4)
-      const asked = Buffer.concat([head, Buffer.from('${text}')])
-      for (let time = 0; time < ${times}; time += 1) fs.writeSync(3, asked)
-      for (;;) read(Buffer.alloc(1_000_000))`,
+      for (let time = 0; time < ${times}; time += 1) {
+        say(${MESSAGE.read}, ${JSON.stringify(range)})
+        wait()
+      }
+      setInterval(() => undefined, 1000)`,
     ],
     sandbox: SANDBOX,
   })
-  const source = { id: 1, shared: false, format: 'mp4', sizeBytes: 2 ** 30, location: 'store' }
-  const job = { kind: 'frames', source, limits: {}, allowance: { memoryBytes: 0, cpuSeconds: 0 } }
-  const never = new Promise<Uint8Array>(() => undefined)
-  const ended = await greedy.run(job as Job, { body: new Uint8Array(), read: () => never })
+  const ended = await greedy.run(rangedJob(2 ** 30), { body: new Uint8Array(), read })
   expect(ended).toMatchObject({ cause: { kind: 'crashed', detail: expect.stringContaining('range') } })
+})
+
+it('a process that reports a result while it waits for a range is killed', async () => {
+  const hasty = startEngineProcess({
+    args: [
+      '-e',
+      `${TALKING}
+      read(Buffer.alloc(12))
+      say(${MESSAGE.read}, { start: 0, end: 10 })
+      say(${MESSAGE.done}, ${JSON.stringify({ cpuSeconds: 0, restCpuSeconds: 0, result: { kind: 'frames', frames: [] } })})
+      setInterval(() => undefined, 1000)`,
+    ],
+    sandbox: SANDBOX,
+  })
+  const never = new Promise<Uint8Array>(() => undefined)
+  const ended = await hasty.run(rangedJob(10), { body: new Uint8Array(), read: () => never })
+  expect(ended).toMatchObject({ cause: { kind: 'crashed', detail: 'a result while it waits for a range' } })
 })
 
 it('the end of a process that is killed while it becomes ready can be waited for', () => {

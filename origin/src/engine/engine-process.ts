@@ -249,10 +249,11 @@ class ChildEngine implements EngineProcess {
       }
       case MESSAGE.read:
         if (current === undefined) this.#breakOff('a range without a job')
-        else this.#answerRange(text, current)
+        else this.#onRange(text, current)
         break
       case MESSAGE.done:
         if (current === undefined) this.#breakOff('a result without a job')
+        else if (current.isReading) this.#breakOff('a result while it waits for a range')
         else this.#finish(current, text, body)
         break
       default:
@@ -260,7 +261,7 @@ class ChildEngine implements EngineProcess {
     }
   }
 
-  #answerRange(text: string, current: CurrentJob): void {
+  #onRange(text: string, current: CurrentJob): void {
     const { read, sizeBytes, fail } = current
     const range = parseRange(text)
     if (range === undefined || range.end <= range.start || range.end > sizeBytes || read === undefined) {
@@ -274,13 +275,19 @@ class ChildEngine implements EngineProcess {
       return
     }
     current.isReading = true
-    read(range.start, range.end).then((part) => {
-      current.isReading = false
-      if (!this.#running) return
-      const isBytes = part instanceof Uint8Array
-      if (isBytes) this.#bytes += part.length
-      send(this.#socket, MESSAGE.part, isBytes ? {} : { failure: part }, isBytes ? part : NOTHING)
-    }, fail)
+    // A process that requests ranges without reading them gets no second one.
+    current.sent.then(() => read(range.start, range.end)).then((part) => this.#sendPart(part, current), fail)
+  }
+
+  #sendPart(part: Uint8Array | Failure, current: CurrentJob): void {
+    current.isReading = false
+    if (!this.#running) return
+    const sent = Promise.withResolvers<void>()
+    current.sent = sent.promise
+    const isBytes = part instanceof Uint8Array
+    if (isBytes) this.#bytes += part.length
+    const body = isBytes ? part : NOTHING
+    send(this.#socket, MESSAGE.part, isBytes ? {} : { failure: part }, body, sent.resolve)
   }
 
   #finish(job: CurrentJob, text: string, body: Uint8Array): void {
@@ -294,7 +301,8 @@ class ChildEngine implements EngineProcess {
     const used = Math.max(0, done.cpuSeconds - this.#usedCpuSeconds - done.restCpuSeconds)
     this.#usedCpuSeconds = Math.max(this.#usedCpuSeconds, done.cpuSeconds)
     this.#bytes += body.length
-    // Until the system has taken the whole source, its bytes occupy memory, whatever the process reports.
+    // Until the system has taken all bytes of the source that were sent, they must not be freed, whatever the
+    // process reports.
     void job.sent.then(() => job.done({ result: done.result, body, usedCpuSeconds: used }))
   }
 
@@ -328,8 +336,8 @@ interface CurrentJob {
   isReading?: boolean
   readonly read?: JobInput['read']
   readonly onInspected?: (cost: Cost) => void
-  /** Resolves when the system has taken the whole message of the job. */
-  readonly sent: Promise<void>
+  /** Resolves when the system has taken the latest message to the process, and with it all earlier ones. */
+  sent: Promise<void>
   readonly done: (result: JobOutput<Job['kind']> | ProcessEnd) => void
   readonly fail: (error: unknown) => void
 }

@@ -155,7 +155,7 @@ function yieldOf({ parts }: Source): number {
 const MAX_YIELD_MS = 1000
 /**
  * A photograph of 2.5 MB yields for a second, an avatar of 50 KB for a fiftieth of it. Strictly by size, half of
- * all requests waited a third as long, but one in a hundred six times as long.
+ * all requests waited half as long, but one in a hundred six times as long.
  */
 const BYTES_PER_YIELDED_MS = 2500
 
