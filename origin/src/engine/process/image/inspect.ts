@@ -5,7 +5,7 @@ import { type MediaLimits, validateDeclaredSize } from '../../../media/limits.ts
 import type { Size } from '../../../media/size.ts'
 import { hasDeepProfile, hasUselessProfile } from '../colours/deep-profile.ts'
 import { isProfileOf, spaceOfProfile } from '../colours/icc-header.ts'
-import { bmpSize } from '../formats/bmp/bmp.ts'
+import { bmpSize } from '../formats/bmp/bmp-header.ts'
 import { isBeyondSharp } from '../formats/heif/avif-colours.ts'
 import { codedItem, readHeif, shownItem } from '../formats/heif/heif-items.ts'
 import { isDeepHevc, sizeOfItem } from '../formats/heif/heif-properties.ts'

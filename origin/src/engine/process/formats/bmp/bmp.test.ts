@@ -1,6 +1,7 @@
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import { describe, expect, it } from 'vitest'
-import { bmpSize, decodeBmp } from './bmp.ts'
+import { decodeBmp } from './bmp.ts'
+import { bmpSize } from './bmp-header.ts'
 
 interface Made {
   readonly width: number

@@ -2,7 +2,7 @@
 
 import { type IconEntry, iconEntries, iconImageFormat } from '../../../../media/icon-directory.ts'
 import type { Size } from '../../../../media/size.ts'
-import { BMP_FILE_HEADER_BYTES, bmpSize } from '../bmp/bmp.ts'
+import { BMP_FILE_HEADER_BYTES, bmpSize } from '../bmp/bmp-header.ts'
 import { pngChunks } from '../png/png-chunks.ts'
 
 export interface IconImage {

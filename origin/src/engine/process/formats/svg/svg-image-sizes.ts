@@ -4,7 +4,7 @@
  */
 
 import type { Size } from '../../../../media/size.ts'
-import { bmpSize } from '../bmp/bmp.ts'
+import { bmpSize } from '../bmp/bmp-header.ts'
 import { icoSize } from '../ico/ico.ts'
 import { jpegFrame } from '../jpeg/jpeg-frame.ts'
 import { WEBP_HEADER_BYTES } from '../webp/riff.ts'
