@@ -9,7 +9,7 @@ import {
   mediaCacheControl,
 } from '@media-proxy/shared/response/headers.ts'
 import { LIFETIME_HEADER, parseLifetime } from '@media-proxy/shared/response/lifetime.ts'
-import { URL_REFUSED_HEADER } from '@media-proxy/shared/signing/edge-request.ts'
+import { URL_REJECTED_HEADER } from '@media-proxy/shared/signing/edge-request.ts'
 import type { CachedResponse } from './cache.ts'
 import type { EdgeExchange } from './exchange.ts'
 import { HOP_HEADERS, mutable } from './forward.ts'
@@ -45,7 +45,7 @@ export function fromCache(cached: CachedResponse, view: ClientView, exchange: Ed
 /** Passes on a response of the origin, with the headers that depend on the request. */
 export function passThrough(response: Response, view: ClientView): Response {
   const copy = mutable(response)
-  copy.headers.delete(URL_REFUSED_HEADER)
+  copy.headers.delete(URL_REJECTED_HEADER)
   if (!response.ok && response.status !== 304) return copy
   copy.headers.delete('vary')
   const own = clientHeaders(Object.fromEntries(copy.headers), view)

@@ -211,7 +211,7 @@ async function answerExternal(
   if (rejected !== undefined) return rejected
   // A request of the service to itself would wait for its own single flight.
   if (await isOwnRequest(exchange.headers, ring))
-    return fail('address-refused', 'the request comes from this service')
+    return fail('address-rejected', 'the request comes from this service')
   const url = canonicalUrl(verified)
   return serve(
     verified,

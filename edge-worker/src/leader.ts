@@ -13,7 +13,7 @@ import type { Delivered, EdgeExchange } from './exchange.ts'
 import { hasRequestId, type OriginRequest } from './origin.ts'
 import type { LeaderOutcome } from './single-flight.ts'
 import type { StoredRendition } from './stored-renditions.ts'
-import { isUrlRefused, markValidated, shareFailure, store, storeBytes } from './storing.ts'
+import { isUrlRejected, markValidated, shareFailure, store, storeBytes } from './storing.ts'
 import { within } from './within.ts'
 
 /** The timeout for the bucket of renditions, in milliseconds. */
@@ -117,7 +117,7 @@ async function revalidate(
     }
   }
   await discardBody(cached.body)
-  if (response.status !== 200 && !saysNothingOfObject(response) && !isUrlRefused(response))
+  if (response.status !== 200 && !saysNothingOfObject(response) && !isUrlRejected(response))
     exchange.waitUntil(cache.delete(deliveryRequest.url))
   return store(delivery, response, deliveryRequest, exchange, entry)
 }

@@ -1,7 +1,7 @@
 import { discardBody } from '@media-proxy/shared/discard-body.ts'
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
 import {
-  EDGE_REFUSED_HEADER,
+  EDGE_REJECTED_HEADER,
   FOR_EDGE_HEADER,
   signEdgeRequest,
 } from '@media-proxy/shared/signing/edge-request.ts'
@@ -77,11 +77,11 @@ export function createOriginFetch({ originUrl, ring, fetch, timeoutMs, now }: Or
         signal: timeout.signal,
         ...(body == null ? {} : { body }),
       }).finally(timeout.clear)
-      const refusal = response.headers.get(EDGE_REFUSED_HEADER)
-      if (refusal !== null) {
+      const rejection = response.headers.get(EDGE_REJECTED_HEADER)
+      if (rejection !== null) {
         await discardBody(response.body)
         return unreachable(
-          `it rejected the signature of this edge: ${refusal}; do the secrets and the clocks agree?`,
+          `it rejected the signature of this edge: ${rejection}; do the secrets and the clocks agree?`,
         )
       }
       if (isPassedOnToClient(response)) return decoded(response)

@@ -1,5 +1,5 @@
 import type { CanonicalUrl } from '@media-proxy/shared/request/canonical.ts'
-import { URL_REFUSED_HEADER } from '@media-proxy/shared/signing/edge-request.ts'
+import { URL_REJECTED_HEADER } from '@media-proxy/shared/signing/edge-request.ts'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { CachedResponse, EdgeCache } from './cache.ts'
 import type { Delivery, DeliveryRequest } from './delivery-request.ts'
@@ -42,11 +42,14 @@ describe('a rejection by the origin', () => {
 
   it.each([404, 401])('applies only to its own client when it concerns the URL: %i', async (status) => {
     const cache = fakeCache()
-    const refused = new Response('No', { status, headers: { [URL_REFUSED_HEADER]: '1' } })
-    const { outcome, delivered: answer } = await delivered(cache, refused)
+    const rejected = new Response('No', { status, headers: { [URL_REJECTED_HEADER]: '1' } })
+    const { outcome, delivered: answer } = await delivered(cache, rejected)
     expect(await outcome).toEqual({ kind: 'abandoned' })
     expect(cache.putMissing).not.toHaveBeenCalled()
-    expect([answer.response.status, answer.response.headers.has(URL_REFUSED_HEADER)]).toEqual([status, false])
+    expect([answer.response.status, answer.response.headers.has(URL_REJECTED_HEADER)]).toEqual([
+      status,
+      false,
+    ])
   })
 })
 

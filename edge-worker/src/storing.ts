@@ -8,7 +8,7 @@ import type { CanonicalUrl } from '@media-proxy/shared/request/canonical.ts'
 import { fail } from '@media-proxy/shared/response/failure.ts'
 import { finish, type Representation } from '@media-proxy/shared/response/finish.ts'
 import { failureResponse, type HeaderRecord } from '@media-proxy/shared/response/headers.ts'
-import { URL_REFUSED_HEADER } from '@media-proxy/shared/signing/edge-request.ts'
+import { URL_REJECTED_HEADER } from '@media-proxy/shared/signing/edge-request.ts'
 import type { CachedResponse, EntryInfo } from './cache.ts'
 import { describe, passThrough, storedHeaders, viewOf } from './client-answer.ts'
 import type { Delivery, DeliveryRequest } from './delivery-request.ts'
@@ -161,7 +161,7 @@ export async function markValidated(
 /** Returns a short response that is shared with all followers. */
 export async function shareFailure(response: Response): Promise<Fetched> {
   const headers: HeaderRecord = Object.fromEntries(response.headers)
-  for (const name of [...HOP_HEADERS, URL_REFUSED_HEADER]) delete headers[name]
+  for (const name of [...HOP_HEADERS, URL_REJECTED_HEADER]) delete headers[name]
   const text = await textOf(response)
   headers['content-length'] = String(new TextEncoder().encode(text).length)
   const rejection = { status: response.status, text, headers }
@@ -185,14 +185,14 @@ async function shareRejection(
   exchange: EdgeExchange,
   entry: EntryInfo,
 ): Promise<Fetched> {
-  if (isUrlRefused(response)) return { ...(await shareFailure(response)), outcome: { kind: 'abandoned' } }
+  if (isUrlRejected(response)) return { ...(await shareFailure(response)), outcome: { kind: 'abandoned' } }
   if (response.status === 404 && hasRequestId(response)) exchange.waitUntil(cache.putMissing(url, entry))
   return shareFailure(response)
 }
 
 /** Whether the origin rejected the client's URL, which says nothing about the source under other URLs. */
-export function isUrlRefused({ headers }: Response): boolean {
-  return headers.has(URL_REFUSED_HEADER)
+export function isUrlRejected({ headers }: Response): boolean {
+  return headers.has(URL_REJECTED_HEADER)
 }
 
 /** Returns a failure for a body that broke off before anything was sent to the client. */

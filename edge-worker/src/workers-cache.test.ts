@@ -153,7 +153,7 @@ describe('a rendition in Workers Cache', () => {
     ],
     ['never where an ingress has no backend', new Response('Not Found', { status: 404 }), 'no-store'],
     ['never where a login page stands before it', new Response('<p>Log in</p>'), 'no-store'],
-    ['never where it is refused', new Response('Bad Request', { status: 400 }), 'no-store'],
+    ['never where it is rejected', new Response('Bad Request', { status: 400 }), 'no-store'],
     ['never where the origin fails', new Response('', { status: 503 }), 'no-store'],
   ])('is cached %s', async (_, answer, control) => {
     const { options } = inside(answer)
@@ -191,7 +191,7 @@ describe('a rendition in Workers Cache', () => {
     })
     expect(await purge([name])).toBeUndefined()
     expect(order).toEqual([[name], [await cacheTagOf(name)]])
-    const refused = createWorkersCachePurge({ ...inner, purge: async () => false }, async () => undefined)
-    expect(await refused([name])).toMatchObject({ code: 'overloaded' })
+    const rejected = createWorkersCachePurge({ ...inner, purge: async () => false }, async () => undefined)
+    expect(await rejected([name])).toMatchObject({ code: 'overloaded' })
   })
 })

@@ -12,14 +12,14 @@ import { renderAttempts } from '@media-proxy/shared/request/render-attempts.ts'
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { failureResponse, type HeaderRecord } from '@media-proxy/shared/response/headers.ts'
 import { LIFETIME_HEADER, parseLifetime } from '@media-proxy/shared/response/lifetime.ts'
-import { URL_REFUSED_HEADER } from '@media-proxy/shared/signing/edge-request.ts'
+import { URL_REJECTED_HEADER } from '@media-proxy/shared/signing/edge-request.ts'
 import { fromCache, storedHeaders, viewOf } from './client-answer.ts'
 import type { DeliveryRequest } from './delivery-request.ts'
 import type { Delivered, EdgeExchange } from './exchange.ts'
 import { mutable } from './forward.ts'
 import { type FetchOrigin, hasRequestId } from './origin.ts'
 import { cacheTagOf, type Purge, purgeUnavailable } from './purge.ts'
-import { isUrlRefused } from './storing.ts'
+import { isUrlRejected } from './storing.ts'
 
 /** The calls of the outer entrypoint to the inner one. */
 export interface InnerEntrypoint {
@@ -128,11 +128,11 @@ export async function handleMiss(
     ? 0
     : asked.status === 200
       ? Math.min(freshSeconds, parseLifetime(asked.headers.get(LIFETIME_HEADER))?.seconds ?? freshSeconds)
-      : asked.status === 404 && !isUrlRefused(asked)
+      : asked.status === 404 && !isUrlRejected(asked)
         ? notFoundSeconds
         : 0
   const answer = mutable(asked)
-  answer.headers.delete(URL_REFUSED_HEADER)
+  answer.headers.delete(URL_REJECTED_HEADER)
   answer.headers.set('cache-control', life > 0 ? `public, max-age=${life}` : 'no-store')
   answer.headers.set('cache-tag', detail('tag'))
   // Each key has one response, because the negotiated format is part of the key.

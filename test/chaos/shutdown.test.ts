@@ -192,7 +192,7 @@ it('exits at once at a second signal, a second after the first', async () => {
   await service.put('cdn/attachments/1/a.bin', Buffer.alloc(50_000_000))
   const response = await fetch(`${service.url}/attachments/1/a.bin`)
   process.kill(service.pid, 'SIGTERM')
-  // Once connections are refused, the first signal was handled. Two signals at once would arrive as one.
+  // Once no connection is accepted, the first signal was handled. Two signals at once would arrive as one.
   await until(() =>
     send(service.url, '/_health').then(
       () => false,

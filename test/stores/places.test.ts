@@ -9,7 +9,7 @@ import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import { objectUrl, regionOfEndpoint } from '@media-proxy/shared/store/s3/address.ts'
 import { readListing } from '@media-proxy/shared/store/s3/listing.ts'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { type Answer, type AnsweringServer, answering, awsBucket, refuse } from './aws-server.ts'
+import { type Answer, type AnsweringServer, answering, awsBucket, reject } from './aws-server.ts'
 
 const closers: (() => Promise<unknown>)[] = []
 afterEach(async () => {
@@ -119,7 +119,7 @@ describe('removing a folder', () => {
       const url = new URL(request.url ?? '', 'http://aws')
       const key = decodeURIComponent(url.pathname.replace('/renditions/', ''))
       if (request.method === 'DELETE') {
-        if (!mayRemove(key)) return refuse(request, response, { status: 403, code: 'AccessDenied' })
+        if (!mayRemove(key)) return reject(request, response, { status: 403, code: 'AccessDenied' })
         keys.delete(key)
         return response.writeHead(204).end()
       }
@@ -313,7 +313,7 @@ describe('the default credential chain', () => {
     const lasting = await openRoles(3600)
     const strict = await bucketServer((request, response) => {
       if (request.headers.authorization?.includes('ASIAROLE1/') === true) {
-        return refuse(request, response, { status: 400, code: 'ExpiredToken' })
+        return reject(request, response, { status: 400, code: 'ExpiredToken' })
       }
       return response.end('a')
     })

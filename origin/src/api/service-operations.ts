@@ -27,7 +27,7 @@ export const INTERNAL_OPERATIONS: Readonly<Record<string, Operation>> = {
       ...(['unsupported-format', 'unsupported-codec', 'undecodable', 'too-large-dimensions'] as const),
       ...([
         'too-many-frames',
-        'address-refused',
+        'address-rejected',
         'external-unreachable',
         'external-timeout',
         'scan-failed',

@@ -30,7 +30,7 @@ export interface ExternalOptions {
   readonly now: () => number
 }
 
-const NO_OWN_MEDIA = fail('address-refused', 'no stored media of this service')
+const NO_OWN_MEDIA = fail('address-rejected', 'no stored media of this service')
 
 export async function serveExternal(
   options: ExternalOptions,
@@ -84,7 +84,7 @@ async function answerStored(
   const verified = named.kind === 'attachment' ? await verify(named, exchange) : named
   if (isFailure(verified)) return reject(verified, exchange.requestId)
   const stored = storedRequest(verified, outer)
-  if (stored === 'refused') return reject(NO_OWN_MEDIA, exchange.requestId)
+  if (stored === 'rejected') return reject(NO_OWN_MEDIA, exchange.requestId)
   const answer = await serveStored(stored, exchange)
   const expiresAt = verified.kind === 'attachment' ? verified.expiresAt : undefined
   if (expiresAt === undefined || answer.failure !== undefined) return answer
@@ -105,8 +105,8 @@ async function answerStored(
 function storedRequest(
   stored: StoredRequest,
   { transformation, download, negotiable }: VerifiedExternal,
-): StoredRequest | 'refused' {
+): StoredRequest | 'rejected' {
   if (transformation === undefined) return stored.kind === 'file' ? stored : { ...stored, download }
-  if (stored.kind === 'file') return 'refused'
+  if (stored.kind === 'file') return 'rejected'
   return { kind: 'attachment', key: stored.key, transformation, download, negotiable }
 }

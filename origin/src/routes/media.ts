@@ -5,7 +5,7 @@ import type { AttachmentRequest, MediaRequest } from '@media-proxy/shared/reques
 import { ownUrlsOf, type StoredRequest } from '@media-proxy/shared/request/own-url.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { type AttachmentPolicy, verifyAttachment } from '@media-proxy/shared/signing/attachment-url.ts'
-import { URL_REFUSED_HEADER } from '@media-proxy/shared/signing/edge-request.ts'
+import { URL_REJECTED_HEADER } from '@media-proxy/shared/signing/edge-request.ts'
 import { verifyExternal } from '@media-proxy/shared/signing/external-url.ts'
 import type { KeyRing } from '@media-proxy/shared/signing/hmac.ts'
 import { isOwnRequest } from '@media-proxy/shared/signing/own-request.ts'
@@ -82,11 +82,11 @@ async function answerAttachment(
  */
 function rejectUrl(failure: Failure, { requestId, forEdge }: Exchange): Answer {
   const answer = reject(failure, requestId)
-  if (forEdge) answer.response.headers.set(URL_REFUSED_HEADER, '1')
+  if (forEdge) answer.response.headers.set(URL_REJECTED_HEADER, '1')
   return answer
 }
 
-const OWN_REQUEST = fail('address-refused', 'the request comes from this service')
+const OWN_REQUEST = fail('address-rejected', 'the request comes from this service')
 
 function verify(
   request: AttachmentRequest,

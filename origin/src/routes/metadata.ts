@@ -110,7 +110,7 @@ async function inputOf(body: Body, options: MetadataOptions): Promise<MetadataIn
   }
   const externalWork = (url: string): MetadataInput | Failure => {
     const named = readMediaUrl(url, options.ownUrls)
-    if (named === 'no-media') return fail('address-refused', 'no stored media of this service')
+    if (named === 'no-media') return fail('address-rejected', 'no stored media of this service')
     return stored(options.publicBucket, 'stored' in named ? locationOf(named.stored) : named)
   }
   switch (body.type) {

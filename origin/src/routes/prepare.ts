@@ -43,7 +43,7 @@ export async function servePrepare(
   const answer: PreparationAnswer = {
     ready: pathsOf('ready'),
     queued: pathsOf('queued'),
-    refused: pathsOf('full'),
+    rejected: pathsOf('full'),
   }
   return { response: jsonResponse(answer, exchange, 202) }
 }

@@ -40,14 +40,14 @@ export async function serveRelay(
   options: RelayOptions,
 ): Promise<Answer> {
   const { method, requestId } = exchange
-  if (options.ring === undefined) return refuse(fail('no-route'), exchange)
+  if (options.ring === undefined) return rejectUpload(fail('no-route'), exchange)
   if (method === 'OPTIONS') return { response: preflight(requestId) }
   if (method !== 'PUT')
-    return refuse(fail('method-not-allowed', method.slice(0, 20), { allow: RELAY_METHODS }), exchange)
+    return rejectUpload(fail('method-not-allowed', method.slice(0, 20), { allow: RELAY_METHODS }), exchange)
   const allowed = await authorize(request, exchange, options.ring, options)
-  if (isFailure(allowed)) return refuse(allowed, exchange)
+  if (isFailure(allowed)) return rejectUpload(allowed, exchange)
   const stored = await upload(allowed, exchange, options)
-  if (isFailure(stored)) return refuse(stored, exchange)
+  if (isFailure(stored)) return rejectUpload(stored, exchange)
   const headers = {
     ...CORS_HEADERS,
     'cache-control': 'no-store',
@@ -77,7 +77,7 @@ function preflight(requestId: string): Response {
  * Rejects an upload. The rest of the body is discarded first,
  * so that the response reaches a client that is still writing.
  */
-async function refuse(failure: Failure, exchange: Exchange): Promise<Answer> {
+async function rejectUpload(failure: Failure, exchange: Exchange): Promise<Answer> {
   await discard(exchange)
   return reject(failure, exchange.requestId)
 }

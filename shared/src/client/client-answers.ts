@@ -51,7 +51,7 @@ export interface Preparation {
   /** The renditions that will be rendered when the service is idle. */
   readonly queued: readonly string[]
   /** The renditions that were rejected because the queue is full; request them again later. */
-  readonly refused: readonly string[]
+  readonly rejected: readonly string[]
 }
 
 type Check = (value: unknown) => boolean
@@ -96,7 +96,7 @@ const FRAME: Readonly<Record<keyof StillFrame, Check>> = {
 const PREPARATION: Readonly<Record<keyof Preparation, Check>> = {
   ready: isTexts,
   queued: isTexts,
-  refused: isTexts,
+  rejected: isTexts,
 }
 
 /** Returns a response as metadata. Undefined when it has another form. */

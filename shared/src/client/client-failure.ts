@@ -2,7 +2,7 @@
 
 export type ClientFailureCode =
   /** 400: the service rejects the request or the media; `message` is its phrase. */
-  | 'refused'
+  | 'rejected'
   /** 401 or 403. */
   | 'unauthorized'
   /** 404. */
@@ -62,7 +62,7 @@ function codeOf(status: number): ClientFailureCode {
   if (status >= 500) return 'unavailable'
   switch (status) {
     case 400:
-      return 'refused'
+      return 'rejected'
     case 401:
     case 403:
       return 'unauthorized'

@@ -10,7 +10,7 @@
 const FAILURES = {
   'bad-request': [400, 'Bad Request'],
   undecodable: [400, 'Bad Request'],
-  'address-refused': [400, 'Bad Request'],
+  'address-rejected': [400, 'Bad Request'],
   'unsupported-format': [400, 'Unsupported file format'],
   'unsupported-codec': [400, 'File contains unsupported or non-web-compatible codecs'],
   'not-visual': [400, 'Only images and videos can be transformed'],
@@ -25,7 +25,7 @@ const FAILURES = {
   'no-route': [404, 'Not Found'],
   'not-found': [404, 'Not Found'],
   // The same response as for a missing object, so that it does not reveal whether the object exists.
-  'attachment-refused': [404, 'Not Found'],
+  'attachment-rejected': [404, 'Not Found'],
   'method-not-allowed': [405, 'Method Not Allowed'],
   'upload-too-slow': [408, 'Request Timeout'],
   'precondition-failed': [412, 'Precondition Failed'],

@@ -27,7 +27,7 @@ export interface ExternalFetchOptions {
 }
 
 /**
- * Opens an external URL. Fails with `address-refused`, `external-unreachable`, `external-timeout`,
+ * Opens an external URL. Fails with `address-rejected`, `external-unreachable`, `external-timeout`,
  * `source-too-large`, `not-found` or `range-not-satisfiable`. The body errors with a `BodyError` when it
  * breaks off, exceeds the limit or outlasts the deadline. An abort of `signal` ends the exchange.
  */

@@ -43,7 +43,7 @@ it('checks the addresses of a host also when it reads a malformed response', asy
   } as const
   const url = new URL(`http://inside.example:${new URL(far.url).port}/`)
   await expect(requestLeniently(url, { connection }, {}, AbortSignal.timeout(5000))).rejects.toMatchObject({
-    failure: { code: 'address-refused' },
+    failure: { code: 'address-rejected' },
   })
 })
 

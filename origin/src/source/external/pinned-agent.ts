@@ -20,7 +20,7 @@ export interface PinnedAgentOptions {
   readonly connectTimeoutMs: number
 }
 
-/** The error with which a connection is refused. `failure` is the reason. */
+/** The error with which a connection is rejected. `failure` is the reason. */
 export class ConnectionRejection extends Error {
   readonly failure: Failure
 
@@ -173,10 +173,10 @@ function validateAll(
   policy: Pick<AddressPolicy, 'ownAddresses'>,
 ): Failure | undefined {
   if (addresses.length === 0) return fail('external-unreachable', 'the name has no address')
-  if (addresses.length > MAX_ADDRESSES) return fail('address-refused', `${addresses.length} addresses`)
+  if (addresses.length > MAX_ADDRESSES) return fail('address-rejected', `${addresses.length} addresses`)
   return addresses.every(({ address }) => isPublicAddress(address, policy))
     ? undefined
-    : fail('address-refused', 'the name resolves to an address that is not public')
+    : fail('address-rejected', 'the name resolves to an address that is not public')
 }
 
 function unresolved(error: unknown): Failure {

@@ -16,7 +16,7 @@ const REMEMBERED_MS = 60_000
  * Returns the meaning of an error on reading an object: `not-found`, or a fault that the operator has to fix.
  */
 export type ErrorInterpreter = (
-  refusal: ErrorResponse,
+  rejection: ErrorResponse,
   bucket: string,
   signal?: AbortSignal,
 ) => Promise<Failure>
@@ -44,12 +44,12 @@ export function createErrorInterpreter(
     return verdict
   }
 
-  return async (refusal, bucket, signal) => {
-    const { status, code, lacks } = refusal
-    if (status !== 403 || code !== 'AccessDenied' || lacks === 'object') return failureOf(refusal, bucket)
+  return async (rejection, bucket, signal) => {
+    const { status, code, lacks } = rejection
+    if (status !== 403 || code !== 'AccessDenied' || lacks === 'object') return failureOf(rejection, bucket)
     const listed = lacks === 'list' ? false : await mayList(bucket, signal)
     if (isFailure(listed)) return listed
-    return listed ? failureOf(refusal, bucket) : fail('not-found', UNLISTED)
+    return listed ? failureOf(rejection, bucket) : fail('not-found', UNLISTED)
   }
 }
 

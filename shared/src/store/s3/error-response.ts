@@ -3,7 +3,7 @@
 import { type Failure, fail } from '../../response/failure.ts'
 
 export interface ErrorResponse {
-  readonly refused: true
+  readonly rejected: true
   readonly status: number
   /** The S3 error code. Empty when the response has none, as for HEAD. */
   readonly code: string
@@ -17,7 +17,7 @@ export interface ErrorResponse {
 }
 
 export function isErrorResponse(value: unknown): value is ErrorResponse {
-  return typeof value === 'object' && value !== null && 'refused' in value
+  return typeof value === 'object' && value !== null && 'rejected' in value
 }
 
 const MAX_BODY_BYTES = 8192
@@ -35,7 +35,7 @@ export async function readErrorResponse(
   const action = /not authorized to perform: s3:(\w+)/.exec(text)?.[1]
   const total = /^bytes \*\/(\d{1,15})$/.exec(headers.get('content-range') ?? '')?.[1]
   return {
-    refused: true,
+    rejected: true,
     status,
     code: /<Code>([\w.]{1,60})<\/Code>/.exec(text)?.[1] ?? '',
     region: /^[a-z0-9-]{1,40}$/.test(region) ? region : undefined,
@@ -85,16 +85,16 @@ export function isExpired({ code }: ErrorResponse): boolean {
 const MAX_RETRY_AFTER_SECONDS = 60
 
 /** Converts an error response to a failure. Its details are for the operator and not sent to the client. */
-export function failureOf(refusal: ErrorResponse, bucket: string, access: Access = 'read'): Failure {
-  const { status, code, retryAfterMs = 1000 } = refusal
-  if (isBusy(refusal)) {
+export function failureOf(rejection: ErrorResponse, bucket: string, access: Access = 'read'): Failure {
+  const { status, code, retryAfterMs = 1000 } = rejection
+  if (isBusy(rejection)) {
     const seconds = Math.min(MAX_RETRY_AFTER_SECONDS, Math.max(1, Math.ceil(retryAfterMs / 1000)))
     return {
       ...fail('store-busy', `S3 is overloaded (${code || status})`, { 'retry-after': String(seconds) }),
       fix: 'spread the keys over more prefixes, or raise the request rate that the store allows',
     }
   }
-  const known = faultOf(refusal, bucket, access)
+  const known = faultOf(rejection, bucket, access)
   if (known !== undefined) {
     const [failure, found, fix] = known
     return { ...fail(failure, `${found}: ${fix}`), fix }
@@ -118,7 +118,7 @@ const PERMISSIONS = {
 type Access = keyof typeof PERMISSIONS
 
 function faultOf({ status, code, region }: ErrorResponse, bucket: string, access: Access): Fault | undefined {
-  const refused = `S3 refused the credentials (${code || status})`
+  const rejected = `S3 rejected the credentials (${code || status})`
   switch (code) {
     case 'NoSuchBucket':
       return ['store-misconfigured', `the bucket ${bucket} does not exist`, 'create it or name another']
@@ -127,13 +127,13 @@ function faultOf({ status, code, region }: ErrorResponse, bucket: string, access
     case 'InvalidAccessKeyId':
       return [
         'store-denied',
-        `${refused}: it does not know the access key`,
+        `${rejected}: it does not know the access key`,
         'correct MEDIA_PROXY_S3_ACCESS_KEY_ID, or the endpoint that it belongs to',
       ]
     case 'SignatureDoesNotMatch':
       return [
         'store-denied',
-        refused,
+        rejected,
         'check that the secret belongs to the access key (MEDIA_PROXY_S3_SECRET_ACCESS_KEY, ' +
           'MEDIA_PROXY_S3_ACCESS_KEY_ID), that nothing between here and the store rewrites paths or the Host ' +
           'header, and the clock of this machine',
@@ -144,14 +144,14 @@ function faultOf({ status, code, region }: ErrorResponse, bucket: string, access
     case 'InvalidToken':
       return [
         'store-denied',
-        `${refused}: the session token is ${code === 'InvalidToken' ? 'not one of this key' : 'expired'}`,
+        `${rejected}: the session token is ${code === 'InvalidToken' ? 'not one of this key' : 'expired'}`,
         'set new values for MEDIA_PROXY_S3_ACCESS_KEY_ID, MEDIA_PROXY_S3_SECRET_ACCESS_KEY and ' +
           'MEDIA_PROXY_S3_SESSION_TOKEN, or have them renewed by themselves: MEDIA_PROXY_S3_CREDENTIALS=chain',
       ]
     case 'RequestTimeTooSkewed':
       return [
         'store-denied',
-        `${refused}: the clock of this machine differs from the store's`,
+        `${rejected}: the clock of this machine differs from the store's`,
         'set the clock: timedatectl set-ntp true',
       ]
     case 'AuthorizationHeaderMalformed':
@@ -164,7 +164,7 @@ function faultOf({ status, code, region }: ErrorResponse, bucket: string, access
       return ['broken-source', 'the object is archived', 'restore it, or move it to another storage class']
     default:
       return (
-        redirectFault(status, region, bucket) ?? deniedFault(status, refused, PERMISSIONS[access](bucket))
+        redirectFault(status, region, bucket) ?? deniedFault(status, rejected, PERMISSIONS[access](bucket))
       )
   }
 }
@@ -185,11 +185,11 @@ function redirectFault(status: number, region: string | undefined, bucket: strin
       ]
 }
 
-function deniedFault(status: number, refused: string, permission: string): Fault | undefined {
+function deniedFault(status: number, rejected: string, permission: string): Fault | undefined {
   if (status !== 401 && status !== 403) return undefined
   return [
     'store-denied',
-    refused,
+    rejected,
     `let the key ${permission}, and check ` +
       'MEDIA_PROXY_S3_ACCESS_KEY_ID and MEDIA_PROXY_S3_SECRET_ACCESS_KEY',
   ]
