@@ -25,7 +25,7 @@ it('answers every accepted request, and exits with 0', async () => {
   )
   await client.get('/_health')
   // All places in the lane are taken.
-  await until(async () => (await send(service.url, '/_metrics')).body.toString().includes('lane="small"} 2'))
+  await until(async () => (await send(service.url, '/_metrics')).body.toString().includes('lane="quick"} 2'))
   process.kill(service.pid, 'SIGTERM')
   expect((await Promise.all(running)).map(({ status }) => status)).toEqual(new Array(20).fill(200))
   await client.close()

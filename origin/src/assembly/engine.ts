@@ -10,7 +10,7 @@ import { createPool } from '../engine/pool.ts'
 import { createRunner } from '../engine/runner.ts'
 import type { Observer } from '../telemetry/observer.ts'
 import { engineEvents, observeEngine } from './instrument.ts'
-import { openStarter, type ProcessRole, type StarterOptions } from './starter.ts'
+import { openStarter, type PoolName, type StarterOptions } from './starter.ts'
 
 export interface OpenEngineOptions extends StarterOptions {
   readonly observer: Observer
@@ -52,9 +52,9 @@ export async function openEngine(options: OpenEngineOptions): Promise<OpenedEngi
   const renderQuality = config.render.quality
   const { avifPixels, clipSeconds, clipBytes, clipDeadlineMs } = config.limits
   const starter = await openStarter(options)
-  const poolOf = (role: ProcessRole, niceness: number, warm: number, max: number) =>
+  const poolOf = (name: PoolName, niceness: number, warm: number, max: number) =>
     createPool({
-      start: () => starter.start(niceness, role),
+      start: () => starter.start(name, niceness),
       warm,
       max,
       renewAfterJobs: config.engine.renewAfterJobs,
@@ -68,9 +68,9 @@ export async function openEngine(options: OpenEngineOptions): Promise<OpenedEngi
   const pools = {
     // Keeps one spare process ready until all lanes are busy. After that, when a process ends, one job waits
     // for the start of another.
-    quick: poolOf('images', ENGINE_NICENESS, processors, images),
+    quick: poolOf('quick', ENGINE_NICENESS, processors, images),
     // This pool opens videos. Each process holds about 60 MiB, so by default there are no more than CPUs.
-    heavy: poolOf('videos', HEAVY_NICENESS, 1, Math.max(processors, ...asked)),
+    heavy: poolOf('heavy', HEAVY_NICENESS, 1, Math.max(processors, ...asked)),
     clips: poolOf('clips', CLIP_NICENESS, 0, config.limits.clips),
   }
   void starter.decoder.then(({ changed }) => {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import type { Config } from '@media-proxy/shared/config/schema.ts'
 import { type EngineProcess, startEngineProcess } from '../engine/engine-process.ts'
 import { type FfmpegBinary, inspectFfmpeg } from '../engine/ffmpeg-binary.ts'
+import type { EnginePools } from '../engine/job-classes.ts'
 import type { Ready } from '../engine/jobs.ts'
 import { findIsolation, type Isolation } from '../engine/sandbox.ts'
 import { type EngineSetup, encodeSetup } from '../engine/setup.ts'
@@ -21,7 +22,7 @@ export interface StarterOptions {
 }
 
 export interface Starter {
-  start(niceness: number, role: ProcessRole): EngineProcess
+  start(pool: PoolName, niceness: number): EngineProcess
   /** Removes the temporary files of a process that has ended. */
   cleanUp(process: EngineProcess): void
   /** The renderer and the video decoder. Resolves once a process has reported whether libav loads. */
@@ -29,10 +30,10 @@ export interface Starter {
 }
 
 /**
- * `images` loads libav before it is ready, because the time limit of its small jobs does not include that.
- * `videos` may report whether libav loads. `clips` loads it with the first clip.
+ * `quick` loads libav before it is ready, because the time limit of its jobs does not include that. `heavy` may
+ * report whether libav loads. `clips` loads it with the first clip.
  */
-export type ProcessRole = 'images' | 'videos' | 'clips'
+export type PoolName = keyof EnginePools
 
 export interface Decoder {
   readonly renderer: string
@@ -82,13 +83,13 @@ export async function openStarter(options: StarterOptions): Promise<Starter> {
   })
   return {
     decoder,
-    start(niceness, role) {
+    start(pool, niceness) {
       // One of these processes loads libav at once and reports whether that works.
-      const asks = role === 'videos' && !asked
+      const asks = pool === 'heavy' && !asked
       if (asks) asked = true
       // When libav keeps crashing its process while it loads, the processes run without it.
       const given = usesLibav && tries < MAX_TRIES
-      const libav = !given ? 'off' : asks || role === 'images' ? 'at once' : 'when needed'
+      const libav = !given ? 'off' : asks || pool === 'quick' ? 'at once' : 'when needed'
       const started = startEngineProcess(processOptions(options, { niceness, libav, ffmpeg, isolation }))
       if (asks) {
         void started.ready.then((ready) => {

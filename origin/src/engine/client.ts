@@ -91,7 +91,7 @@ export function createEngine({ run, lanes, limits, renderQuality, scanFrames }: 
       const { result, body } = ended
       if (isFailure(result)) return result
       if (result.kind !== 'rendered') return fail('defect', result.kind)
-      const bytes = result.untouched ? await readWhole(lanes.large, source, time) : body
+      const bytes = result.untouched ? await readWhole(lanes.heavy, source, time) : body
       const { format, spriteIntervalSeconds } = result
       if (isFailure(bytes)) return bytes
       return { format, bytes, ...(spriteIntervalSeconds === undefined ? {} : { spriteIntervalSeconds }) }
@@ -141,7 +141,7 @@ export function createEngine({ run, lanes, limits, renderQuality, scanFrames }: 
     },
 
     rejection: (kind, underWay) =>
-      ({ image: lanes.small, video: lanes.videos, clip: lanes.clips })[kind].rejection(underWay),
+      ({ image: lanes.quick, video: lanes.videos, clip: lanes.clips })[kind].rejection(underWay),
   }
 }
 

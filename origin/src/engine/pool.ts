@@ -46,7 +46,7 @@ export interface Pool {
 const REST_MS = 1000
 /**
  * How long no process has been idle before one beyond the warm ones starts, in milliseconds. A start costs as
- * much CPU time as twenty small jobs, and most bursts are over sooner.
+ * much CPU time as twenty quick jobs, and most bursts are over sooner.
  */
 const GROW_AFTER_MS = 200
 /**

@@ -53,7 +53,7 @@ export type Runner = <J extends SourceJob>(
 ) => Promise<JobOutput<J['kind']> | Failure>
 
 /**
- * The largest number of attempts of one job: by its first bytes, in the large lane, at the cost that its
+ * The largest number of attempts of one job: by its first bytes, in the heavy lane, at the cost that its
  * header predicts, and once more when that prediction changes.
  */
 const MAX_ATTEMPTS = 4

@@ -1,7 +1,7 @@
 /**
  * Detects SVGs that may be expensive to draw. An SVG has no header that declares its cost: a selector, a
  * filter or a pattern of a hundred bytes can take minutes. SVGs with features that icons do not need are
- * drawn in the slow lane, where they do not delay other requests.
+ * drawn in the heavy lane, where they do not delay other requests.
  */
 
 /** The largest size of an icon, in bytes. */
