@@ -11,7 +11,7 @@ import {
 import { LIFETIME_HEADER, parseLifetime } from '@media-proxy/shared/response/lifetime.ts'
 import { URL_REJECTED_HEADER } from '@media-proxy/shared/signing/edge-request.ts'
 import type { CachedResponse } from './cache.ts'
-import type { EdgeExchange } from './exchange.ts'
+import type { DeliveryRequest } from './delivery-request.ts'
 import { HOP_HEADERS, mutable } from './forward.ts'
 import { slice } from './slice.ts'
 
@@ -22,16 +22,20 @@ export interface ClientView {
   readonly nowMs: number
 }
 
+interface Clock {
+  /** Returns the time in milliseconds since the epoch. */
+  readonly now: () => number
+}
+
 /** Returns the view of a request at the current time. */
-export function viewOf(
-  { now }: { readonly now: () => number },
-  { request }: { readonly request: SourceRequest },
-): ClientView {
+export function viewOf({ now }: Clock, { request }: DeliveryRequest): ClientView {
   return { request, nowMs: now() }
 }
 
 /** Builds the response for a client from a cached one, with its conditions and its range applied. */
-export function fromCache(cached: CachedResponse, view: ClientView, exchange: EdgeExchange): Response {
+export function fromCache(cached: CachedResponse, clock: Clock, deliveryRequest: DeliveryRequest): Response {
+  const { exchange } = deliveryRequest
+  const view = viewOf(clock, deliveryRequest)
   const representation = { ...cached, headers: clientHeaders(cached.headers, view, cached.validatedAt) }
   let opened = false
   const response = finish(exchange, representation, (range) => {

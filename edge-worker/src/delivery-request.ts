@@ -7,6 +7,7 @@ import type { SourceRequest } from '@media-proxy/shared/request/media-request.ts
 import type { SourceName } from '@media-proxy/shared/request/purge.ts'
 import type { Failure } from '@media-proxy/shared/response/failure.ts'
 import type { CachedResponse, EdgeCache, EntryInfo } from './cache.ts'
+import type { EdgeExchange } from './exchange.ts'
 import type { LocalFlights } from './local-flights.ts'
 import type { FetchOrigin } from './origin.ts'
 import type { LeaderOutcome, Role, SingleFlight } from './single-flight.ts'
@@ -29,8 +30,9 @@ export interface Delivery {
   readonly now: () => number
 }
 
-/** A request for media. */
+/** A request for media, and the exchange with the client that sent it. */
 export interface DeliveryRequest {
+  readonly exchange: EdgeExchange
   readonly request: SourceRequest
   /** The name of the source. */
   readonly name: SourceName

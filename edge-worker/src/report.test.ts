@@ -19,6 +19,7 @@ const exchange: EdgeExchange = {
   requestId: 'asked-for',
   traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-00`,
   clientAddress: '192.0.2.1',
+  requestLimits: { consume: async () => undefined, headers: {} },
   timings: createTimings(() => 0),
   waitUntil: () => {},
 }

@@ -8,9 +8,9 @@ import { markValidated, store } from './storing.ts'
 
 const ENTRY = { requestedAt: 5, tag: undefined }
 const URL_OF_IT = '/attachments/1/a.png' as CanonicalUrl
-const deliveryRequest = { url: URL_OF_IT } as DeliveryRequest
 // The functions under test use only this member of an exchange.
 const exchange = { waitUntil: () => undefined } as unknown as EdgeExchange
+const deliveryRequest = { url: URL_OF_IT, exchange } as DeliveryRequest
 
 function fakeCache(kept?: Partial<CachedResponse>) {
   return {
@@ -23,7 +23,7 @@ function fakeCache(kept?: Partial<CachedResponse>) {
 }
 
 const delivered = (cache: EdgeCache, response: Response) =>
-  store({ cache } as Delivery, response, deliveryRequest, exchange, ENTRY)
+  store({ cache } as Delivery, deliveryRequest, response, ENTRY)
 
 describe('a rejection by the origin', () => {
   it('is shared with all followers, and remembered when the object is missing', async () => {

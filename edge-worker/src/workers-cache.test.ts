@@ -38,6 +38,7 @@ function exchange(headers: Readonly<Record<string, string>> = {}): EdgeExchange 
     requestId: 'mine',
     traceparent: '00-trace',
     clientAddress: '192.0.2.1',
+    requestLimits: { consume: async () => undefined, headers: {} },
     timings: createTimings(() => 0),
     waitUntil: () => undefined,
   }
@@ -84,7 +85,7 @@ const image = (headers: Readonly<Record<string, string>> = {}) =>
 
 async function delivered(entrypoint: InnerEntrypoint, headers?: Readonly<Record<string, string>>) {
   const outer = { inner: entrypoint, publicUrl: 'https://m.example', now: () => 0 }
-  const found = await deliverByWorkersCache(outer, deliveryRequest, exchange(headers))
+  const found = await deliverByWorkersCache(outer, { ...deliveryRequest, exchange: exchange(headers) })
   if (isFailure(found)) throw new Error(found.code)
   return found
 }

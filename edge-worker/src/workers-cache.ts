@@ -13,9 +13,9 @@ import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts
 import { failureResponse, type HeaderRecord } from '@media-proxy/shared/response/headers.ts'
 import { LIFETIME_HEADER, parseLifetime } from '@media-proxy/shared/response/lifetime.ts'
 import { URL_REJECTED_HEADER } from '@media-proxy/shared/signing/edge-request.ts'
-import { fromCache, storedHeaders, viewOf } from './client-answer.ts'
+import { fromCache, storedHeaders } from './client-answer.ts'
 import type { DeliveryRequest } from './delivery-request.ts'
-import type { Delivered, EdgeExchange } from './exchange.ts'
+import type { Delivered } from './exchange.ts'
 import { mutable } from './forward.ts'
 import { type FetchOrigin, hasRequestId } from './origin.ts'
 import { cacheTagOf, type Purge, purgeUnavailable } from './purge.ts'
@@ -58,8 +58,8 @@ export interface OuterOptions {
 export async function deliverByWorkersCache(
   { inner, publicUrl, now }: OuterOptions,
   deliveryRequest: DeliveryRequest,
-  exchange: EdgeExchange,
 ): Promise<Delivered | Failure> {
+  const { exchange } = deliveryRequest
   const headers = {
     [DETAIL_HEADERS.path]: deliveryRequest.originPath,
     [DETAIL_HEADERS.client]: exchange.clientAddress,
@@ -92,7 +92,7 @@ export async function deliverByWorkersCache(
     usable: true,
     body: response.body,
   }
-  return { response: fromCache(answer, viewOf({ now }, deliveryRequest), exchange), cache }
+  return { response: fromCache(answer, { now }, deliveryRequest), cache }
 }
 
 /** Returns for how long the platform has cached a response, in seconds. */
