@@ -343,6 +343,9 @@ describe('the default credential chain', () => {
     vi.stubEnv('AWS_EC2_METADATA_DISABLED', 'true')
     const server = await bucketServer()
     const store = storeOf({ MEDIA_PROXY_S3_ENDPOINT: server.endpoint, MEDIA_PROXY_S3_CREDENTIALS: 'chain' })
-    expect(await store.get('cdn', 'a')).toMatchObject({ code: 'store-denied', fix: expect.any(String) })
+    expect(await store.get('cdn', 'a')).toMatchObject({
+      code: 'store-denied',
+      advice: { found: expect.any(String), fix: expect.any(String) },
+    })
   })
 })

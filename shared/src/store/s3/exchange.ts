@@ -2,7 +2,7 @@
 
 import { AwsV4Signer } from 'aws4fetch'
 import { discardBody } from '../../discard-body.ts'
-import { type Failure, fail, isFailure } from '../../response/failure.ts'
+import { type Failure, fail, failWithAdvice, isFailure } from '../../response/failure.ts'
 import type { RawFetch } from '../raw-fetch.ts'
 import { watchBody, watchUpload } from '../watched-body.ts'
 import { regionOfEndpoint } from './address.ts'
@@ -276,7 +276,7 @@ function unreachable(error: unknown): Failure {
   const fix = FIXES[reason]
   return fix === undefined
     ? fail('store-unreachable', reason)
-    : { ...fail('store-unreachable', `${reason}: ${fix}`), fix }
+    : failWithAdvice('store-unreachable', { found: reason, fix })
 }
 
 /** Returns the system's error code, if any. Messages are checked for headers with signatures. */
