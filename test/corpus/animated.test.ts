@@ -31,7 +31,7 @@ async function render(
   const info = value(await inspectImage(bytes, source, { limits, animated: true }))
   const plan = { width: info.width, height: info.height, mode: 'exact', gravity: 'centre' } as const
   const order = { plan, format: output, quality: 'lossless', animated: true } as const
-  return { info, bytes: value(await renderImage(bytes, info, order, noStills)) }
+  return { info, bytes: value(await renderImage({ bytes, info }, order, noStills)) }
 }
 
 async function play(apng: Apng): Promise<readonly Buffer[]> {

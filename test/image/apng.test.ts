@@ -269,7 +269,7 @@ describe('a default image that is not a frame', () => {
     if (isFailure(info)) throw new Error(info.detail)
     const plan = { width: 4, height: 4, mode: 'exact', gravity: 'centre' } as const
     const order = { plan, format: 'png', quality: 80, animated: false } as const
-    const rendered = await renderImage(bytes, info, order, noStills)
+    const rendered = await renderImage({ bytes, info }, order, noStills)
     if (isFailure(rendered)) throw new Error(rendered.detail)
     expect([...(await sharp(rendered).raw().toBuffer()).subarray(0, 4)]).toEqual([...RED])
   })
@@ -310,7 +310,7 @@ describe('an orientation in an animated PNG', () => {
     const plan = { width: 30, height: 40, mode: 'exact', gravity: 'centre' } as const
     for (const format of ['png', 'webp', 'gif'] as const) {
       const order = { plan, format, quality: 'lossless', animated: true } as const
-      const rendered = await renderImage(turned, info, order, noStills)
+      const rendered = await renderImage({ bytes: turned, info }, order, noStills)
       if (isFailure(rendered)) throw new Error(rendered.detail)
       const { width, height, pageHeight = height } = await sharp(rendered).metadata()
       expect([width, pageHeight]).toEqual([30, 40])
@@ -351,7 +351,7 @@ describe('single frames', () => {
     if (isFailure(info)) throw new Error(info.detail)
     const plan = { width: 40, height: 30, mode: 'exact', gravity: 'centre' } as const
     const order = { plan, format, quality: 'lossless', animated: true } as const
-    const rendered = await renderImage(bytes, info, order, noStills)
+    const rendered = await renderImage({ bytes, info }, order, noStills)
     if (isFailure(rendered)) throw new Error(rendered.detail)
     return rendered
   }
@@ -371,7 +371,11 @@ describe('delays and loop counts beyond the limits of other formats', () => {
     const info = await inspectImage(bytes, 'png', { limits, animated: true })
     if (isFailure(info)) throw new Error(info.detail)
     const plan = { width: SIDE, height: SIDE, mode: 'exact', gravity: 'centre' } as const
-    const rendered = await renderImage(bytes, info, { plan, format, quality: 80, animated: true }, noStills)
+    const rendered = await renderImage(
+      { bytes, info },
+      { plan, format, quality: 80, animated: true },
+      noStills,
+    )
     if (isFailure(rendered)) throw new Error(rendered.detail)
     const { pages, delay = [], loop } = await sharp(rendered).metadata()
     expect([pages, delay[1]]).toEqual([2, 100])

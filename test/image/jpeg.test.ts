@@ -26,7 +26,7 @@ async function distance(bytes: Buffer, fast: boolean): Promise<number> {
     info.orientation > 4 ? [RENDERED.height, RENDERED.width] : [RENDERED.width, RENDERED.height]
   const plan = { width, height, mode: 'exact', gravity: 'centre' } as const
   const render = { plan, format: 'png', quality: 'lossless', animated: false, fast } as const
-  const rendered = await renderImage(bytes, info, render, () =>
+  const rendered = await renderImage({ bytes, info }, render, () =>
     Promise.reject(new Error('Sharp decodes JPEG')),
   )
   if (isFailure(rendered)) throw new Error(rendered.detail)

@@ -10,6 +10,7 @@ import type { ImageFormat as SourceFormat } from '../../../media/kinds.ts'
 import { hasAmbiguousColours } from '../formats/jpeg/jpeg-colours.ts'
 import { hasFewScans } from '../formats/jpeg/jpeg-scans.ts'
 import { WEBP_EFFORT } from '../image/encode.ts'
+import type { ImageFile } from '../image/image-file.ts'
 import type { ImageInfo } from '../image/inspect.ts'
 import type { SharedPixels } from '../image/pixel-cache.ts'
 import type { Render } from '../image/render.ts'
@@ -68,10 +69,8 @@ function isStillFormat(format: SourceFormat): format is StillFormat {
  */
 export async function renderByLibav(
   libav: Libav,
-  bytes: Uint8Array,
-  info: ImageInfo,
+  { bytes, info, kept }: ImageFile,
   render: Render,
-  kept: SharedPixels | undefined,
 ): Promise<Uint8Array | undefined> {
   const { plan, quality } = render
   const { format } = info
