@@ -83,7 +83,7 @@ export function createRunner({ classes, maxCost, events }: RunnerOptions): Runne
     const known = crashes.rejection(name, fingerprint)
     if (known !== undefined) return known
     for (let round = 0; round < MAX_ATTEMPTS; round += 1) {
-      const ended = await runInLane(jobClass, jobOf, { source, id }, time, { events, waiting })
+      const ended = await runInLane(jobClass, { jobOf, source, id, time }, { events, waiting })
       if ('rejected' in ended) return ended.rejected
       if ('crash' in ended) {
         crashes.remember(name, fingerprint, ended.crash)
@@ -115,14 +115,22 @@ type Ended<Kind extends Job['kind']> =
   /** The job exceeded the time of the quick class. */
   | { readonly tooSlow: true }
 
+/** A job on a source, before it has a process. */
+interface SourceWork<J extends SourceJob> {
+  readonly jobOf: (allowance: Cost, sharing: Sharing) => J
+  readonly source: Source
+  /** The number of the source. */
+  readonly id: number
+  readonly time: JobTime
+}
+
 async function runInLane<J extends SourceJob>(
   jobClass: JobClass,
-  jobOf: (allowance: Cost, sharing: Sharing) => J,
-  { source, id }: { readonly source: Source; readonly id: number },
-  { signal, timeLeftMs, isFollowed = false }: JobTime,
+  { jobOf, source, id, time }: SourceWork<J>,
   { events, waiting }: { readonly events: EngineEvents; readonly waiting: WaitingJobs },
 ): Promise<Ended<J['kind']>> {
   const { lane, pool, weightBytes } = jobClass
+  const { signal, timeLeftMs, isFollowed = false } = time
   const leave = waiting.join(id)
   const slot = await lane.acquire(signal, { timeLeftMs, weightBytes, yieldMs: yieldOf(source) })
   if (isFailure(slot)) {

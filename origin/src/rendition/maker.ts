@@ -64,7 +64,7 @@ export function createMaker(options: MakerOptions): Maker {
           finished = true
           return kept
         }
-        const made = await waitFor(renderModerated(source, spec, options, startedAt, signal), signal)
+        const made = await waitFor(renderModerated(source, spec, options, { startedAt, signal }), signal)
         if (isFailure(made)) return made.code === 'undecodable' ? { ...made, code: spec.undecodableIs } : made
         // A rendition that shares the buffer of the source keeps that memory in use.
         finished = made.bytes.buffer !== source.bytes.buffer
@@ -98,15 +98,14 @@ function lifeOf({ info }: Source, unscanned: boolean): Pick<Rendition, 'lifeSeco
 }
 
 /**
- * Runs the policy and renders the source. Depending on the
- * policy, flagged media are blurred or not rendered at all.
+ * Runs the policy and renders the source. Depending on the policy, flagged media are blurred or not rendered at
+ * all. `startedAt` is when the deadline began, by `performance.now()`.
  */
 async function renderModerated(
   source: Source,
   spec: RenditionSpec,
   { policy, engine, ...deadlines }: MakerOptions,
-  startedAt: number,
-  signal: AbortSignal,
+  { startedAt, signal }: { readonly startedAt: number; readonly signal: AbortSignal },
 ): Promise<Moderated | Failure> {
   const timeLeftMs = () => deadlineOf(spec, deadlines) - (performance.now() - startedAt)
   const scanVerdict = spec.moderated ? await policy.check(source, timeLeftMs(), signal) : undefined

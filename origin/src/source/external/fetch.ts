@@ -62,7 +62,7 @@ export function createExternalFetch(options: ExternalFetchOptions): ExternalFetc
       for (let redirects = 0; redirects <= MAX_REDIRECTS; ) {
         const rejected = validateUrl(url, policy)
         if (rejected !== undefined) return rejected
-        const answer = await ask(url, connectorOf(url), options, { range: requestedRange, cookies }, signal)
+        const answer = await ask(url, connectorOf(url), options, { range: requestedRange, cookies, signal })
         if (isFailure(answer)) {
           caller.throwIfAborted()
           return deadline.aborted ? timeoutFailure(timeoutMs) : answer
@@ -106,12 +106,18 @@ function redirectOf(answer: HttpResponse): string | undefined {
   return location === undefined ? undefined : percentEncode(location, /[\x80-\xff]/g)
 }
 
+/** What differs between the requests that one fetch sends. */
+interface Asked {
+  readonly range: RangeRequest | undefined
+  readonly cookies: CookieJar
+  readonly signal: AbortSignal
+}
+
 async function ask(
   url: URL,
   connector: Connector,
   { userAgent, ownName, timeoutMs }: ExternalFetchOptions,
-  { range, cookies }: { readonly range: RangeRequest | undefined; readonly cookies: CookieJar },
-  signal: AbortSignal,
+  { range, cookies, signal }: Asked,
 ): Promise<HttpResponse | Failure> {
   const target = new URL(url)
   target.hash = ''

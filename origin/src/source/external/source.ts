@@ -116,7 +116,7 @@ function rangesOf(
     head: start,
     async fetchPart(from, to) {
       if (whole === undefined) {
-        const part = await readRange(external, response, from, to, signal)
+        const part = await readRange(external, response, { start: from, end: to }, signal)
         if (!isFailure(part) || !RANGE_FAILURES.includes(part.code)) return part
         whole = readWhole()
       }
@@ -144,11 +144,11 @@ const RANGE_FAILURES: readonly Failure['code'][] = [
   'not-found',
 ]
 
+/** Reads the bytes from `start` up to, and without, `end`. Fails when the server sends others. */
 async function readRange(
   external: ExternalFetch,
   known: ExternalResponse,
-  start: number,
-  end: number,
+  { start, end }: { readonly start: number; readonly end: number },
   signal: AbortSignal,
 ): Promise<Uint8Array | Failure> {
   const part = await external.open(known.url, { range: { start, end: end - 1 }, signal })
