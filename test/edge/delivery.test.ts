@@ -6,7 +6,7 @@ import { halvesPng } from '../fixtures.ts'
 import { send } from '../http.ts'
 import { openEdge, type Service, type Settings } from '../services.ts'
 import { until } from '../until.ts'
-import { openPlainWorker } from './plain-worker.ts'
+import { openPlainWorker, type PlainWorker } from './plain-worker.ts'
 
 const KEYS: Settings = { MEDIA_PROXY_SECRET_KEY: 'secret', MEDIA_PROXY_EDGE_SECRET_KEY: 'edge' }
 
@@ -102,7 +102,7 @@ describe('the edge, with an origin that responds in unusual ways', () => {
   async function before(
     answer: Answer,
     settings: Readonly<Record<string, string>> = {},
-  ): Promise<{ readonly service: Pick<Service, 'url'>; readonly asked: string[] }> {
+  ): Promise<{ readonly service: PlainWorker; readonly asked: string[] }> {
     const asked: string[] = []
     const server = createServer((request, response) => {
       asked.push(`${request.url} ${request.headers.cookie ?? ''}`)
@@ -124,6 +124,9 @@ describe('the edge, with an origin that responds in unusual ways', () => {
     return { service, asked }
   }
 
+  /** Closes the connection after the bytes that were written, before the end of the body. */
+  const breakOff = ({ socket }: ServerResponse) => socket?.end()
+
   const headers = { 'content-type': 'image/png', 'x-request-id': 'r', 'cache-control': 'public, max-age=100' }
 
   it('answers 502 and caches nothing when the response breaks off at its start', async () => {
@@ -131,7 +134,7 @@ describe('the edge, with an origin that responds in unusual ways', () => {
     const { service } = await before((_, response) => {
       response.writeHead(200, { ...headers, 'content-length': '1000' })
       if (whole) response.end(Buffer.alloc(1000))
-      else response.write(Buffer.alloc(100), () => setTimeout(() => response.destroy(), 20))
+      else response.write(Buffer.alloc(100), () => breakOff(response))
     })
     const broken = await send(service.url, '/attachments/1/a.png')
     expect([broken.status, broken.body.toString(), broken.headers['cache-control']]).toEqual([
@@ -150,7 +153,7 @@ describe('the edge, with an origin that responds in unusual ways', () => {
     const { service } = await before((_, response) => {
       if (gone) return response.writeHead(404, { 'x-request-id': 'r' }).end('Not Found')
       response.writeHead(200, { ...headers, 'content-length': '3000000' })
-      return response.write(Buffer.alloc(2_000_000), () => setTimeout(() => response.destroy(), 50))
+      return response.write(Buffer.alloc(2_000_000), () => breakOff(response))
     })
     const outcome = await send(service.url, '/attachments/1/a.png').then(
       ({ status, body }) => [status, body.length],
@@ -170,7 +173,7 @@ describe('the edge, with an origin that responds in unusual ways', () => {
     const { service } = await before((_, response) => {
       if (gone) return response.writeHead(404, { 'x-request-id': 'r' }).end('Not Found')
       response.writeHead(200, headers)
-      return response.write(Buffer.alloc(bytes), () => setTimeout(() => response.destroy(), 50))
+      return response.write(Buffer.alloc(bytes), () => breakOff(response))
     })
     const first = await send(service.url, '/attachments/1/a.png').catch(() => undefined)
     // For a response without a length, workerd writes the final chunk even when the body broke off, so that a
@@ -205,10 +208,8 @@ describe('the edge, with an origin that responds in unusual ways', () => {
   it('caches a small response without a length', async () => {
     const { service, asked } = await before((path, response) => {
       response.writeHead(200, headers)
-      response.write(Buffer.alloc(1000, 1))
-      setTimeout(
-        () => response.end(path.includes('large') ? Buffer.alloc(3_000_000, 2) : Buffer.alloc(10, 2)),
-        10,
+      response.write(Buffer.alloc(1000, 1), () =>
+        response.end(path.includes('large') ? Buffer.alloc(3_000_000, 2) : Buffer.alloc(10, 2)),
       )
     })
     const small = await send(service.url, '/attachments/1/small.png')
@@ -236,7 +237,7 @@ describe('the edge, with an origin that responds in unusual ways', () => {
     expect((await send(service.url, '/attachments/1/a.png')).status).toBe(200)
     await until(async () => (await cacheOf(service, '/attachments/1/a.png')) === 'HIT')
     fails = true
-    await new Promise((resolve) => setTimeout(resolve, 1100))
+    await service.advanceClock(1100)
     for (let visit = 0; visit < 2; visit += 1)
       expect((await send(service.url, '/attachments/1/a.png')).status).toBe(later)
     fails = false
@@ -264,7 +265,7 @@ describe('the edge, with an origin that responds in unusual ways', () => {
     expect((await send(service.url, '/attachments/1/a.png')).status).toBe(200)
     await until(async () => (await cacheOf(service, '/attachments/1/a.png')) === 'HIT')
     isHidden = true
-    await new Promise((resolve) => setTimeout(resolve, 1100))
+    await service.advanceClock(1100)
     for (let visit = 0; visit < 2; visit += 1)
       expect((await send(service.url, '/attachments/1/a.png')).status).toBe(200)
   })
@@ -280,7 +281,7 @@ describe('the edge, with an origin that responds in unusual ways', () => {
     )
     await until(async () => (await cacheOf(service, '/attachments/1/a.png')) === 'HIT')
     isTired = true
-    await new Promise((resolve) => setTimeout(resolve, 1100))
+    await service.advanceClock(1100)
     for (let visit = 0; visit < 2; visit += 1)
       expect((await send(service.url, '/attachments/1/a.png')).body.toString()).toBe('abc')
   })
@@ -306,7 +307,7 @@ describe('the edge, with an origin that responds in unusual ways', () => {
   it('keeps the status of a rejection that breaks off in the middle', async () => {
     const { service } = await before((_, response) => {
       response.writeHead(404, { 'x-request-id': 'r', 'content-length': '100' })
-      response.write('Not', () => setTimeout(() => response.destroy(), 20))
+      response.write('Not', () => breakOff(response))
     })
     const { status, headers: declaredHeaders } = await send(service.url, '/attachments/1/a.png')
     expect([status, declaredHeaders['content-length']]).toEqual([404, '0'])
@@ -369,7 +370,7 @@ describe('the edge, with an origin that responds in unusual ways', () => {
       else response.writeHead(200, { ...declaredHeaders, 'content-length': '3' }).end('abc')
     })
     await until(async () => (await cacheOf(service, '/attachments/1/a.png')) === 'HIT')
-    await new Promise((resolve) => setTimeout(resolve, 2100))
+    await service.advanceClock(2100)
     const confirmed = await send(service.url, '/attachments/1/a.png')
     expect(confirmed.headers['cache-control']).toMatch(/^public, max-age=[12]$/)
   })

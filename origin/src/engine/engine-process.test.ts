@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as pause } from 'node:timers/promises'
+import { setImmediate } from 'node:timers/promises'
 import { expect, it } from 'vitest'
 import { type JobInput, startEngineProcess } from './engine-process.ts'
 import type { Job } from './jobs.ts'
@@ -108,7 +108,7 @@ it.each<[string, Job, JobInput, object, readonly object[]]>([
   'a job is not finished before all of its source that was %s is read',
   async (_, job, input, result, ranges) => {
     const folder = await mkdtemp(join(tmpdir(), 'media-proxy-test-'))
-    const [said, mayRead] = [join(folder, 'said'), join(folder, 'may-read')]
+    const mayRead = join(folder, 'may-read')
     // Answers after the first bytes of its source, and reads the rest later.
     const faultyProcess = startEngineProcess({
       args: [
@@ -122,7 +122,8 @@ it.each<[string, Job, JobInput, object, readonly object[]]>([
         read(Buffer.alloc(12))
       }
       say(${MESSAGE.done}, ${JSON.stringify({ cpuSeconds: 0, restCpuSeconds: 0, result })})
-      fs.writeFileSync(${JSON.stringify(said)}, '')
+      // The server handles this message after the result.
+      say(${MESSAGE.ready}, { renderer: '', libav: null, cpuSeconds: 0 })
       while (!fs.existsSync(${JSON.stringify(mayRead)})) wait()
       while (read(Buffer.alloc(1_000_000)) > 0);`,
       ],
@@ -134,8 +135,8 @@ it.each<[string, Job, JobInput, object, readonly object[]]>([
       void ended.then(() => {
         over = true
       })
-      await expect.poll(() => existsSync(said), { timeout: 20_000 }).toBe(true)
-      await pause(100)
+      await faultyProcess.ready
+      await setImmediate()
       expect(over).toBe(false)
       await writeFile(mayRead, '')
       expect(await ended).toMatchObject({ result })
