@@ -64,7 +64,7 @@ export function checkAttempt(
   }
 }
 
-/** Counts the attempts of clients. `client` is a key from `rateLimitKey`. */
+/** Counts the attempts of clients. `client` is the address of one, or the network of an IPv6 address. */
 export interface AttemptCounter {
   attempt(name: BudgetName, client: string, budget: Budget): Promise<Verdict>
 }
@@ -128,7 +128,9 @@ function weighed(budget: Budget, attempts: number): Budget {
 
 /** Spends budgets for one request, and collects the response headers about them. */
 export interface RequestLimits {
+  /** Spends attempts, by default one. Fails with `rate-limited`. */
   consume(name: BudgetName, attempts?: number): Promise<Failure | undefined>
+  /** About the budget of `requests`, or about the one that rejected the request. */
   readonly headers: Readonly<HeaderRecord>
 }
 
@@ -160,14 +162,14 @@ function budgetsOf(config: Config['rateLimitConfig']): Partial<Record<BudgetName
 }
 
 /** Whether a path is in the list, exactly or by a prefix that ends with `*`. `/_health` is never limited. */
-export function isSkipped(path: string, skipPaths: readonly string[]): boolean {
+function isSkipped(path: string, skipPaths: readonly string[]): boolean {
   return ['/_health', ...skipPaths].some((skipped) =>
     skipped.endsWith('*') ? path.startsWith(skipped.slice(0, -1)) : path === skipped,
   )
 }
 
 /** Returns the key of a client: an IPv4 address, or the /64 of an IPv6 address, which has one owner. */
-export function rateLimitKey(address: string): string {
+function rateLimitKey(address: string): string {
   if (!ipaddr.isValid(address)) return 'unknown'
   const parsed = ipaddr.process(address)
   return parsed instanceof ipaddr.IPv4

@@ -1,5 +1,4 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { ENGINE_NICENESS, HEAVY_NICENESS, SCAN_NICENESS } from '@media-proxy/origin/assembly/engine.ts'
 import { expect, it } from 'vitest'
 import { engineOf } from '../bench/process-snapshot.ts'
 import { startService } from '../bench/service.ts'
@@ -25,7 +24,8 @@ it.skipIf(!existsSync('/proc/self/task'))(
       const [base = 0] = nicenessOf(process.pid)
       expect(nicenessOf(service.pid)).toEqual(new Set([base]))
       const levels = new Set(engineOf(service.pid).flatMap((pid) => [...nicenessOf(pid)]))
-      expect(levels).toEqual(new Set([base + ENGINE_NICENESS, base + HEAVY_NICENESS, base + SCAN_NICENESS]))
+      // The pools of quick jobs, of scans and of heavy jobs (docs/architecture.md).
+      expect(levels).toEqual(new Set([base + 5, base + 10, base + 12]))
     } finally {
       await service.close()
     }

@@ -13,7 +13,6 @@ import {
   pngChunks,
 } from '@media-proxy/origin/engine/process/formats/png/png-chunks.ts'
 import { decodeImage } from '@media-proxy/origin/engine/process/image/decode.ts'
-import { inspectImage } from '@media-proxy/origin/engine/process/image/inspect.ts'
 import { renderImage } from '@media-proxy/origin/engine/process/image/render-image.ts'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import sharp from 'sharp'
@@ -21,6 +20,7 @@ import { describe, expect, it } from 'vitest'
 import { type AnimatedPngOptions, animatedPng, movingPng, noStills, type PngFrame } from '../fixtures.ts'
 import { send } from '../http.ts'
 import { openFilesystemOrigin } from '../services.ts'
+import { inspectImage } from './inspect-image.ts'
 
 const RED = [255, 0, 0, 255] as const
 const GREEN = [0, 255, 0, 255] as const

@@ -10,15 +10,14 @@ import {
   pngChunks,
 } from '@media-proxy/origin/engine/process/formats/png/png-chunks.ts'
 import { decodeImage } from '@media-proxy/origin/engine/process/image/decode.ts'
-import { inspectImage } from '@media-proxy/origin/engine/process/image/inspect.ts'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import sharp from 'sharp'
-
 import { thumbHashToAverageRGBA } from 'thumbhash'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { noStills } from '../fixtures.ts'
 import { send } from '../http.ts'
 import { openFilesystemOrigin, type Service } from '../services.ts'
+import { inspectImage } from './inspect-image.ts'
 
 const SECRET = 'internal-secret'
 const RED = [220, 30, 30] as const

@@ -29,12 +29,12 @@ export interface OpenedEngine {
 }
 
 /** The niceness of engine processes. It gives the thread that serves requests precedence on the CPUs. */
-export const ENGINE_NICENESS = 5
+const ENGINE_NICENESS = 5
 /**
  * The niceness of processes that run long jobs. Five steps
  * make a difference of three quarters of a CPU (sched(7)).
  */
-export const HEAVY_NICENESS = 12
+const HEAVY_NICENESS = 12
 export const SCAN_NICENESS = 10
 /** The niceness of processes that encode clips. Everything else takes precedence. */
 const CLIP_NICENESS = 15

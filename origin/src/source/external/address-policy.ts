@@ -2,7 +2,7 @@
  * The addresses that external fetches may reach (contract, section 8). The policy prevents a signed URL, or a
  * redirect from it, from reaching anything that only this machine or its network can reach: metadata
  * services, databases, the service itself. Names are checked here by their form. Their addresses are checked
- * by `isPublicAddress`, on the same address that is then connected to (see `pinned-agent.ts`), because a
+ * by `isPublicAddress`, on the same address that is then connected to (see `pinned-lookup.ts`), because a
  * second resolution may return another one.
  */
 

@@ -2,7 +2,7 @@
 
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
 import { errors } from 'undici'
-import { ConnectionRejection } from './pinned-agent.ts'
+import { ConnectionRejection } from './pinned-lookup.ts'
 
 /** Returns the failure for an error of the connection, of the parser, or of the body. */
 export function failureOf(error: unknown, timeoutMs: number): Failure {

@@ -69,26 +69,13 @@ export interface ImageInfo {
   readonly drawing?: Size
 }
 
-export interface InspectOptions {
+interface ValidationOptions {
   readonly limits: MediaLimits
   /** Whether all frames are decoded and kept, or only some are analysed. */
   readonly animated: boolean
 }
 
-/**
- * Reads the header of an image and validates it before anything is decoded. Fails with `undecodable`,
- * `too-large-dimensions` or `too-many-frames`.
- */
-export async function inspectImage(
-  bytes: Uint8Array,
-  format: SourceFormat,
-  { limits, animated }: InspectOptions,
-): Promise<ImageInfo | Failure> {
-  const info = await readInfo(bytes, format)
-  return isFailure(info) ? info : (validateInfo(info, { limits, animated }) ?? info)
-}
-
-/** Reads the header of an image without validating it. Fails with `undecodable`. */
+/** Reads the header of an image, before anything is decoded. Fails with `undecodable`. */
 export async function readInfo(bytes: Uint8Array, format: SourceFormat): Promise<ImageInfo | Failure> {
   if (format === 'bmp' || format === 'ico' || format === 'jxl') return plainInfo(bytes, format)
   if (format === 'svg') return drawingInfo(bytes)
@@ -102,7 +89,7 @@ export async function readInfo(bytes: Uint8Array, format: SourceFormat): Promise
 }
 
 /** Validates a header. Returns `too-large-dimensions`, `too-many-frames` or undefined. */
-export function validateInfo(info: ImageInfo, { limits, animated }: InspectOptions): Failure | undefined {
+export function validateInfo(info: ImageInfo, { limits, animated }: ValidationOptions): Failure | undefined {
   return validateDeclaredSize({ ...info, decodedFrames: animated ? info.frames : 1 }, limits)
 }
 

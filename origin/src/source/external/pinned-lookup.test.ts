@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { a, fetcher, listen, startDnsServer } from './external-hosts.test-data.ts'
-import { createPinnedLookup } from './pinned-agent.ts'
+import { createPinnedLookup } from './pinned-lookup.ts'
 
 describe('a malicious name server', () => {
   it.each([
