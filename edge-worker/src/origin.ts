@@ -27,7 +27,7 @@ export interface OriginRequest {
 /** Sends a signed request to the origin. Fails with `origin-unreachable`. */
 export type FetchOrigin = (request: OriginRequest, onBehalf: OnBehalf) => Promise<Response | Failure>
 
-export interface OriginOptions {
+export interface OriginFetchOptions {
   /** Undefined in static mode, where the worker needs only the bucket. */
   readonly originUrl: string | undefined
   /** Undefined when no `edgeSecretKey` is set. Requests are then not signed. */
@@ -45,7 +45,13 @@ export interface OriginOptions {
 /** The `Retry-After` when the origin is unreachable, in seconds. */
 const RETRY_AFTER_SECONDS = '5'
 
-export function createOriginFetch({ originUrl, ring, fetch, timeoutMs, now }: OriginOptions): FetchOrigin {
+export function createOriginFetch({
+  originUrl,
+  ring,
+  fetch,
+  timeoutMs,
+  now,
+}: OriginFetchOptions): FetchOrigin {
   if (originUrl === undefined) return async () => fail('origin-unreachable', 'no origin is configured')
   const base = new URL(originUrl)
   const basePath = base.pathname.replace(/\/$/, '')

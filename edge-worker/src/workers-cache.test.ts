@@ -52,7 +52,7 @@ function inside(answer: Response, changes: Partial<InnerOptions> = {}) {
       asked.push({ ...question, ...onBehalf })
       return answer
     },
-    limiter: { limits: () => true, consume: async () => ({ headers: {} }) },
+    limiter: { isLimited: () => true, consume: async () => ({ headers: {} }) },
     freshSeconds: 1000,
     notFoundSeconds: 30,
     ...changes,
@@ -169,7 +169,7 @@ describe('a rendition in Workers Cache', () => {
 
   it('that exceeds the rate limit of its client is not cached, and the origin is not asked', async () => {
     const limiter = {
-      limits: () => true,
+      isLimited: () => true,
       consume: async () => ({ headers: {}, failure: fail('rate-limited') }),
     }
     const { asked, entrypoint } = inside(image(), { limiter })

@@ -174,7 +174,7 @@ export function createHotAnswers({ pipeline, gate, limiter, metrics, log }: HotA
         lastModified: repeatable.rendition.lastModified?.getTime(),
         headers: [...response.headers].filter(([name]) => !own.has(name)).flat(),
         path: url.pathname,
-        isLimited: limiter.limits('requests', url.pathname),
+        isLimited: limiter.isLimited('requests', url.pathname),
         report: { route: report.route, bytes: report.bytes, outcome: report.outcome },
         attributes: requestAttributes(report),
         log: log.child({

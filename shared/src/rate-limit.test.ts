@@ -87,6 +87,6 @@ describe('the scope of the rate limit', () => {
     ['/_ready/x', ['/_ready'], false],
     ['/anything', ['*'], true],
   ])('%s with the skip list %j is skipped: %s', (path, list, verdict) => {
-    expect(limiterOf(list).limiter.limits('requests', path)).toBe(!verdict)
+    expect(limiterOf(list).limiter.isLimited('requests', path)).toBe(!verdict)
   })
 })

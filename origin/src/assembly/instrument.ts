@@ -145,7 +145,7 @@ export function observeLane(lane: Lane, name: string, { metrics, observe }: Obse
 
 export function observeLimiter(limiter: RateLimiter, { metrics }: Observer): RateLimiter {
   return {
-    limits: (name, path) => limiter.limits(name, path),
+    isLimited: (name, path) => limiter.isLimited(name, path),
     async consume(name, ...args) {
       const limited = await limiter.consume(name, ...args)
       if (limited.failure !== undefined) metrics.count('media_proxy.rate_limit.rejections', { budget: name })

@@ -26,7 +26,7 @@ export interface Starter {
   /** Removes the temporary files of a process that has ended. */
   cleanUp(process: EngineProcess): void
   /** The renderer and the video decoder. Resolves once a process has reported whether libav loads. */
-  readonly decoder: Promise<Decoder>
+  readonly decoder: Promise<DetectedDecoder>
 }
 
 /**
@@ -35,7 +35,7 @@ export interface Starter {
  */
 export type PoolName = keyof EnginePools
 
-export interface Decoder {
+export interface DetectedDecoder {
   readonly renderer: string
   /** The version of libav, or of the FFmpeg binary. Undefined when neither is available. */
   readonly version: string | undefined
@@ -70,7 +70,7 @@ export async function openStarter(options: StarterOptions): Promise<Starter> {
   const reported = Promise.withResolvers<Ready>()
   let asked = false
   let tries = 0
-  const decoder = reported.promise.then(async ({ renderer, libav, libavFault }): Promise<Decoder> => {
+  const decoder = reported.promise.then(async ({ renderer, libav, libavFault }): Promise<DetectedDecoder> => {
     if (libav !== null) {
       log.info({ version: libav }, 'libav decodes videos')
       return { renderer, version: libav, changed: false }

@@ -6,7 +6,7 @@ import type { Lane } from '../concurrency/lane.ts'
 import type { MediaKind } from '../media/kinds.ts'
 import type { SourceLimits } from '../media/limits.ts'
 import { isWhole, type Source } from '../source/bytes/source.ts'
-import type { ExtraName, JobSource, ResultOf, Sharing, SourceLocation } from './jobs.ts'
+import type { BytesLocation, ExtraName, JobSource, ResultOf, Sharing } from './jobs.ts'
 import type { EngineLanes } from './lanes.ts'
 import type { RenderOptions, RenderQuality } from './render-options.ts'
 import type { JobTime, Runner } from './runner.ts'
@@ -160,7 +160,7 @@ function jobSource(source: Source, sharing: Sharing): JobSource {
  */
 const MAX_SENT_BYTES = 1024 * 1024
 
-function locationOf(source: Source): SourceLocation {
+function locationOf(source: Source): BytesLocation {
   if (!isWhole(source)) return 'store'
   return source.bytes.length > MAX_SENT_BYTES ? 'memory' : 'body'
 }

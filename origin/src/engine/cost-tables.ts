@@ -4,7 +4,7 @@
  */
 
 import type { ImageFormat } from '@media-proxy/shared/formats.ts'
-import type { ImageFormat as SourceFormat } from '../media/kinds.ts'
+import type { SourceImageFormat } from '../media/kinds.ts'
 
 interface Decoder {
   /**
@@ -50,7 +50,7 @@ export const HELD_ROWS = 1400
 export const PLAYED_BYTES_PER_PIXEL = 20
 
 export type DecoderName =
-  | SourceFormat
+  | SourceImageFormat
   | 'jpeg by libav'
   | 'jpeg in passes'
   | 'heic by libav'
@@ -149,7 +149,7 @@ export const DECODERS: Readonly<Record<DecoderName, Decoder>> = {
  * The bytes in memory per byte of samples of an image that is coded in several passes. JPEG keeps two bytes
  * per coefficient. PNG keeps the pixels themselves.
  */
-export const BYTES_BETWEEN_PASSES: Readonly<Partial<Record<SourceFormat, number>>> = { jpeg: 2, png: 1 }
+export const BYTES_BETWEEN_PASSES: Readonly<Partial<Record<SourceImageFormat, number>>> = { jpeg: 2, png: 1 }
 
 /**
  * `fine` is a quality above 80. `blurred` is cheaper, because a blurred image has little detail to encode.

@@ -6,7 +6,7 @@
 
 import type { ImageFormat } from '@media-proxy/shared/formats.ts'
 import type { Quality } from '@media-proxy/shared/request/media-request.ts'
-import { isHeif, type ImageFormat as SourceFormat } from '../media/kinds.ts'
+import { isHeif, type SourceImageFormat } from '../media/kinds.ts'
 import type { Size } from '../media/size.ts'
 import {
   BASE_BYTES,
@@ -37,7 +37,7 @@ import type { Cost } from './jobs.ts'
 
 /** The properties of an image's header that determine its cost. */
 export interface CostSource extends Size {
-  readonly format: SourceFormat
+  readonly format: SourceImageFormat
   /** The number of frames that are decoded. */
   readonly frames: number
   readonly bands: number

@@ -19,14 +19,14 @@ export interface Sharing {
  * Where the bytes of a source are: in the body of the job, or in the memory of the server or in its store, from
  * which the process requests ranges.
  */
-export type SourceLocation = 'body' | 'memory' | 'store'
+export type BytesLocation = 'body' | 'memory' | 'store'
 
 /** The description of a source that its job receives. */
 export interface JobSource extends Sharing {
   /** The format detected from its first bytes. Null when it is none of the accepted formats. */
   readonly format: string | null
   readonly sizeBytes: number
-  readonly location: SourceLocation
+  readonly location: BytesLocation
 }
 
 /** The cost of a job, predicted before anything is decoded. */
@@ -86,7 +86,10 @@ export interface ScanJob {
   readonly kind: 'scan'
 }
 
-export type Job = RenderJob | ExamineJob | FramesJob | ScanJob
+/** A job that opens a source. */
+export type SourceJob = RenderJob | ExamineJob | FramesJob
+
+export type Job = SourceJob | ScanJob
 
 const costSchema = z.object({ memoryBytes: z.number().nonnegative(), cpuSeconds: z.number().nonnegative() })
 

@@ -8,7 +8,7 @@ import { type Crash, createCrashHistory } from './crash-history.ts'
 import type { EngineProcess, JobInput, JobOutput } from './engine-process.ts'
 import type { JobClass, JobClasses } from './job-classes.ts'
 import { fingerprintOf } from './job-fingerprint.ts'
-import type { Cost, Job, ResultOf, Sharing, SourceLocation } from './jobs.ts'
+import type { BytesLocation, Cost, Job, ResultOf, Sharing, SourceJob } from './jobs.ts'
 import type { ProcessEnd } from './process-end.ts'
 import { watchOver } from './watch.ts'
 
@@ -38,8 +38,6 @@ export interface RunnerOptions {
   readonly maxCost: Cost
   readonly events: EngineEvents
 }
-
-export type SourceJob = Extract<Job, { readonly source: unknown; readonly allowance: unknown }>
 
 /**
  * Runs a job on a source. A cheap job runs at once, others once their predicted cost is admitted. The job
@@ -279,7 +277,7 @@ function isDeferred(result: ResultOf<Job['kind']>): result is Extract<typeof res
   return !isFailure(result) && result.kind === 'deferred'
 }
 
-function inputOf(source: Source, location: SourceLocation, signal: AbortSignal): JobInput {
+function inputOf(source: Source, location: BytesLocation, signal: AbortSignal): JobInput {
   const { bytes } = source
   if (location === 'body') return { body: bytes }
   if (location === 'memory')

@@ -4,7 +4,7 @@
  */
 
 import type { ClipFormat } from '@media-proxy/shared/formats.ts'
-import { isHeif, type ImageFormat as SourceFormat } from '../media/kinds.ts'
+import { isHeif, type SourceImageFormat } from '../media/kinds.ts'
 import type { Size } from '../media/size.ts'
 import { type CostRender, encoderOf, filterSeconds, secondsPerFrame } from './cost.ts'
 import {
@@ -194,7 +194,7 @@ export function predictPreview({ coded, frames, decodedSize, render }: PreviewCo
 
 export interface AnimationClipCost {
   readonly format: ClipFormat
-  readonly source: Size & { readonly format: SourceFormat }
+  readonly source: Size & { readonly format: SourceImageFormat }
   readonly size: Size
   readonly frames: {
     /** The number of frames that are held in memory. */
@@ -210,7 +210,7 @@ const BATCH_PIXELS = 24 * MIB
 
 /** Returns the number of frames that are decoded at a time for a clip of the given size. */
 export function animationBatchFrames(
-  source: Size & { readonly format: SourceFormat; readonly frames: number },
+  source: Size & { readonly format: SourceImageFormat; readonly frames: number },
   size: Size,
 ): number {
   const { width, height } = isDecodedWhole(source) ? source : size
@@ -218,12 +218,12 @@ export function animationBatchFrames(
 }
 
 /** Whether libvips decodes all requested frames before the first one is scaled. */
-function isDecodedWhole({ format }: { readonly format: SourceFormat }): boolean {
+function isDecodedWhole({ format }: { readonly format: SourceImageFormat }): boolean {
   return format === 'webp'
 }
 
 /** Whether the frames are composed here and passed to libvips one by one, each in a pipeline of its own. */
-function isPlayed({ format }: { readonly format: SourceFormat }): boolean {
+function isPlayed({ format }: { readonly format: SourceImageFormat }): boolean {
   return format === 'png' || isHeif(format)
 }
 

@@ -17,7 +17,7 @@ import type { ObjectStore, StoredUpload } from '@media-proxy/shared/store/store.
 import type { Spool } from '../relay/spool.ts'
 import { type Pace, type UploadBody, uploadBody } from '../relay/upload-body.ts'
 import type { BufferCollector } from '../streams/buffer-collector.ts'
-import { discard } from '../streams/discard.ts'
+import { discardRequest } from '../streams/discard-request.ts'
 import { type Answer, type Exchange, reject } from './exchange.ts'
 
 export interface RelayOptions {
@@ -78,7 +78,7 @@ function preflight(requestId: string): Response {
  * so that the response reaches a client that is still writing.
  */
 async function rejectUpload(failure: Failure, exchange: Exchange): Promise<Answer> {
-  await discard(exchange)
+  await discardRequest(exchange)
   return reject(failure, exchange.requestId)
 }
 

@@ -11,7 +11,7 @@ import { type CookieJar, createCookieJar } from './cookies.ts'
 import { failureOf, timeoutFailure } from './exchange-failure.ts'
 import { type HttpResponse, requestLeniently } from './lenient-request.ts'
 import { type Connector, createExemptConnector, createPinnedConnector } from './pinned-agent.ts'
-import { discard, type ExternalResponse, header, readResponse } from './response.ts'
+import { discardResponse, type ExternalResponse, header, readResponse } from './response.ts'
 
 export interface ExternalFetchOptions {
   readonly policy: AddressPolicy
@@ -71,17 +71,17 @@ export function createExternalFetch(options: ExternalFetchOptions): ExternalFetc
         if (target === undefined) {
           const codings = codingsOf(header(answer, 'content-encoding'))
           if (isFailure(codings)) {
-            discard(answer)
+            discardResponse(answer)
             return fail('external-unreachable', codings.detail)
           }
           if (codings.length === 0 || requestedRange === undefined)
             return readResponse({ url, range: requestedRange }, answer, { ...options, codings }, deadline)
           // A part of encoded bytes is not a part of the file, so the whole file is requested instead.
-          discard(answer)
+          discardResponse(answer)
           requestedRange = undefined
           continue
         }
-        discard(answer)
+        discardResponse(answer)
         cookies.keep(url, answer.headers['set-cookie'])
         if (!URL.canParse(target, url.href)) return fail('external-unreachable', 'a redirect to no URL')
         url = new URL(target, url.href)
@@ -141,7 +141,7 @@ async function ask(
       },
     )
     if (strict !== undefined && !hasTwoLengths(strict)) return strict
-    if (strict !== undefined) discard(strict)
+    if (strict !== undefined) discardResponse(strict)
     return await requestLeniently(target, connector, headers, signal)
   } catch (error) {
     return failureOf(error, timeoutMs)

@@ -69,12 +69,12 @@ export async function readResponse(
   const { statusCode } = answer
   const part = range !== undefined && declaresPart(answer) ? partOf(answer, range) : undefined
   if (!isWhole(answer, range) && part === undefined) {
-    discard(answer)
+    discardResponse(answer)
     return rejectionOf(answer, range)
   }
   const sizeBytes = part === undefined ? lengthOf(answer) : part.sizeBytes
   if (sizeBytes !== undefined && sizeBytes > maxBytes) {
-    discard(answer)
+    discardResponse(answer)
     return fail('source-too-large', `${sizeBytes} bytes`)
   }
   const etag = header(answer, 'etag')
@@ -212,7 +212,7 @@ function boundedBody(
 }
 
 /** Closes the connection of a response that is not read. */
-export function discard({ body }: HttpResponse): void {
+export function discardResponse({ body }: HttpResponse): void {
   // Destroying an unread body emits the abort as an error.
   body.on('error', () => undefined)
   body.destroy()

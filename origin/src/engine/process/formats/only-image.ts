@@ -1,4 +1,4 @@
-import type { ImageFormat as SourceFormat } from '../../../media/kinds.ts'
+import type { SourceImageFormat } from '../../../media/kinds.ts'
 import { colourTableBytes } from './gif/gif-frames.ts'
 import { pngChunks } from './png/png-chunks.ts'
 import { riffChunks, WEBP_FRAME_HEADER_BYTES, WEBP_HEADER_BYTES } from './webp/riff.ts'
@@ -10,7 +10,7 @@ import { riffChunks, WEBP_FRAME_HEADER_BYTES, WEBP_HEADER_BYTES } from './webp/r
  * places, names, thumbnails and whole videos in their own segments, chunks and trailers, and keep inventing
  * new ones.
  */
-export function holdsOnlyImage(bytes: Uint8Array, format: SourceFormat): boolean {
+export function holdsOnlyImage(bytes: Uint8Array, format: SourceImageFormat): boolean {
   switch (format) {
     case 'jpeg':
       return isOnlyJpeg(bytes)

@@ -6,7 +6,7 @@
 
 import { fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { Frame } from 'node-av/lib'
-import type { ImageFormat as SourceFormat } from '../../../media/kinds.ts'
+import type { SourceImageFormat } from '../../../media/kinds.ts'
 import { hasAmbiguousColours } from '../formats/jpeg/jpeg-colours.ts'
 import { hasFewScans } from '../formats/jpeg/jpeg-scans.ts'
 import { WEBP_EFFORT } from '../image/encode.ts'
@@ -59,7 +59,7 @@ function isPlain(info: ImageInfo, render: Render): boolean {
   )
 }
 
-function isStillFormat(format: SourceFormat): format is StillFormat {
+function isStillFormat(format: SourceImageFormat): format is StillFormat {
   return Object.hasOwn(MAX_PIXELS, format)
 }
 

@@ -1,7 +1,7 @@
 /** Selects the output format of a rendition. */
 
 import { type ImageFormat, isClipFormat } from '@media-proxy/shared/formats.ts'
-import type { ImageFormat as SourceFormat } from '../../../media/kinds.ts'
+import type { SourceImageFormat } from '../../../media/kinds.ts'
 import type { SourceLimits } from '../../../media/limits.ts'
 import type { Size } from '../../../media/size.ts'
 import type { RenderOptions } from '../../render-options.ts'
@@ -14,7 +14,7 @@ import { type Layout, sizeOf } from '../image/layout.ts'
  */
 export function writtenFormat(
   requested: RenderOptions['format'],
-  source: SourceFormat | 'video',
+  source: SourceImageFormat | 'video',
 ): ImageFormat {
   if (requested !== 'source' && !isClipFormat(requested)) return requested
   switch (source) {

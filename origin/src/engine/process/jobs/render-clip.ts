@@ -2,7 +2,7 @@
 
 import type { ClipFormat } from '@media-proxy/shared/formats.ts'
 import { type Failure, fail, failWithHint, isFailure } from '@media-proxy/shared/response/failure.ts'
-import type { ImageFormat as SourceFormat, VideoFormat } from '../../../media/kinds.ts'
+import type { SourceImageFormat, VideoFormat } from '../../../media/kinds.ts'
 import type { SourceLimits } from '../../../media/limits.ts'
 import type { Cost, RenderJob } from '../../jobs.ts'
 import type { RenderOptions } from '../../render-options.ts'
@@ -171,7 +171,7 @@ interface AnimationTask extends ClipTask {
 async function transcodeAnimation(
   libav: Libav,
   source: MediaSource,
-  sourceFormat: SourceFormat,
+  sourceFormat: SourceImageFormat,
   { format, options, limits, reportProgress, admission, tools }: AnimationTask,
 ): Promise<Buffer | Failure> {
   const planFor = (info: ImageInfo): Plan => {

@@ -2,7 +2,7 @@
 
 import { MAX_SIDE_PIXELS } from '@media-proxy/shared/request/parameters.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
-import { isHeif, type ImageFormat as SourceFormat } from '../../../media/kinds.ts'
+import { isHeif, type SourceImageFormat } from '../../../media/kinds.ts'
 import type { Cost, Deferred } from '../../jobs.ts'
 import type { RenderOptions } from '../../render-options.ts'
 import { encodeAnimatedAvif } from '../clip/animated-avif.ts'
@@ -53,7 +53,7 @@ import { createStillDecoder } from './stills.ts'
  */
 export function renderImageJob(
   source: MediaSource,
-  sourceFormat: SourceFormat,
+  sourceFormat: SourceImageFormat,
   task: RenderTask,
   tools: VideoTools,
 ): Promise<Rendered | Deferred | Failure> {
@@ -63,7 +63,7 @@ export function renderImageJob(
 }
 
 interface ImageTask extends RenderTask {
-  readonly sourceFormat: SourceFormat
+  readonly sourceFormat: SourceImageFormat
   /** Whether the compressed data of a PNG is checked and repaired. */
   readonly checksData: boolean
 }

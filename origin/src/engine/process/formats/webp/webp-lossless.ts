@@ -1,4 +1,4 @@
-import type { ImageFormat as SourceFormat } from '../../../../media/kinds.ts'
+import type { SourceImageFormat } from '../../../../media/kinds.ts'
 import { type RiffChunk, riffChunks, WEBP_FRAME_HEADER_BYTES, WEBP_HEADER_BYTES } from './riff.ts'
 
 /**
@@ -17,7 +17,7 @@ export function isLosslessWebp(bytes: Uint8Array): boolean {
  * This applies to losslessly coded pixels or alpha of a WebP. Other decoders continue after an error, or
  * their files are repaired.
  */
-export function mayFailLate(bytes: Uint8Array, format: SourceFormat): boolean {
+export function mayFailLate(bytes: Uint8Array, format: SourceImageFormat): boolean {
   return format === 'webp' && (isLosslessWebp(bytes) || hasCodedAlpha(bytes))
 }
 
