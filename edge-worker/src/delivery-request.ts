@@ -57,6 +57,7 @@ interface Found {
   readonly purgedAt: number
 }
 
+/** Looks into the cache. An entry that was validated before the last purge of its source is ignored. */
 export async function lookUp(
   { cache, purgedAt: purgedAtOf }: Delivery,
   { name, url }: DeliveryRequest,
@@ -67,6 +68,7 @@ export async function lookUp(
   return { known: undefined, purgedAt }
 }
 
+/** Returns the metadata of the cache entry of a request that is sent to the origin now. */
 export async function entryOf({ now, tagOf }: Delivery, { name }: DeliveryRequest): Promise<EntryInfo> {
   return { requestedAt: now(), tag: await tagOf(name) }
 }
@@ -80,6 +82,7 @@ export function isClip({ request }: DeliveryRequest): boolean {
   )
 }
 
+/** Settles a flight with the outcome of its leader. When that fails, the flight is abandoned. */
 export async function settleWith(
   role: Extract<Role, { kind: 'lead' }>,
   outcome: Promise<LeaderOutcome>,

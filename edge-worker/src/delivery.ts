@@ -24,6 +24,7 @@ const QUICK_MS = 100
 /** The number of abandoned flights after which a follower requests the origin itself. */
 const MAX_FLIGHTS = 5
 
+/** Delivers media from the cache, or from the origin through the single flight. Fails as the origin does. */
 export async function deliver(
   delivery: Delivery,
   deliveryRequest: DeliveryRequest,

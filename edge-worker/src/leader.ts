@@ -123,6 +123,7 @@ function saysNothingOfObject(response: Response): boolean {
   return status >= 500 || status === 429 || (status !== 304 && !hasRequestId(response))
 }
 
+/** Requests a complete response from the origin, and caches it. */
 export async function fetchWhole(
   delivery: Delivery,
   deliveryRequest: DeliveryRequest,

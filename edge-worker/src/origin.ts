@@ -45,6 +45,7 @@ export interface OriginFetchOptions {
 /** The `Retry-After` when the origin is unreachable, in seconds. */
 const RETRY_AFTER_SECONDS = '5'
 
+/** Creates the function that sends requests to the origin. Without an origin, every request fails. */
 export function createOriginFetch({
   originUrl,
   ring,

@@ -19,6 +19,7 @@ import { storeInBackground } from './storing.ts'
 
 const PARTIAL_HEADERS = ['range', ...CONDITIONAL_HEADERS, 'if-range']
 
+/** Whether a request is answered without a body, with a part of it, or only under a condition. */
 export function isPartial({ method, headers }: EdgeExchange): boolean {
   return method === 'HEAD' || PARTIAL_HEADERS.some((name) => headers.has(name))
 }

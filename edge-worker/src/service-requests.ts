@@ -32,6 +32,7 @@ export interface ServiceOptions {
   readonly staticSite: StaticSite | undefined
 }
 
+/** Answers a service endpoint at the edge, or forwards it to the origin. */
 export async function answerEndpoint(
   { endpoint }: EndpointRequest,
   exchange: EdgeExchange,

@@ -55,6 +55,7 @@ export interface AppOptions extends MediaOptions {
 
 type Parsed = MediaRequest | Failure
 
+/** Creates the application: it admits, parses, answers, measures and logs each request. */
 export function createApp(options: AppOptions): Hono {
   const app = new Hono()
   app.all('*', async (context) => {

@@ -38,6 +38,7 @@ interface ClientError extends NodeJS.ErrnoException {
 
 type Served = Pick<Origin, 'fetch' | 'hotAnswers' | 'longestAnswerMs' | 'idleConnectionMs'>
 
+/** Creates the HTTP server of an origin, which also answers requests that never reach the application. */
 export function createHttpServer({ fetch, hotAnswers, longestAnswerMs, idleConnectionMs }: Served): Server {
   const listener = getRequestListener(fetch, {
     // For HTTP/1.0, which requires no `Host`. Load balancers use it for health checks.

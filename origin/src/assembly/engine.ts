@@ -35,6 +35,7 @@ const ENGINE_NICENESS = 5
  * make a difference of three quarters of a CPU (sched(7)).
  */
 const HEAVY_NICENESS = 12
+/** The niceness of the processes that run the scan model. */
 export const SCAN_NICENESS = 10
 /** The niceness of processes that encode clips. Everything else takes precedence. */
 const CLIP_NICENESS = 15
@@ -43,6 +44,7 @@ const RENEW_AFTER_BYTES = 8 * 1024 ** 3
 /** How long the extra processes of a burst are kept, in milliseconds. */
 const IDLE_MS = 10_000
 
+/** Opens the engine. Its warm processes start at once; `notReady` lists what is missing until they are ready. */
 export async function openEngine(options: OpenEngineOptions): Promise<OpenedEngine> {
   const { config, log, observer } = options
   const processors = availableParallelism()

@@ -61,6 +61,7 @@ export function engineArguments(setup: EngineSetup): readonly string[] {
   return [...NODE_FLAGS, ENGINE_SCRIPT, encodeSetup(setup)]
 }
 
+/** Opens the starter, after it has found out how processes can be isolated and which decoder is available. */
 export async function openStarter(options: StarterOptions): Promise<Starter> {
   const { config, log, environment } = options
   const isolation = findIsolation()

@@ -230,6 +230,7 @@ type EncodedSource = Pick<
   'palette' | 'sharedPalette' | 'hasAlpha' | 'lossless' | 'width' | 'height'
 >
 
+/** Returns the row of the cost table for the encoder of a render. */
 export function encoderOf(source: EncodedSource, render: CostRender): EncoderName {
   const { format, quality, blur } = render
   if (format === 'gif') {

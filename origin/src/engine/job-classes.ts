@@ -61,6 +61,7 @@ const CLIP_CPU_MARGIN = 4
 /** The memory that is admitted for a slow header, in bytes, because its real memory use is unknown. */
 const SLOW_HEADER_BYTES = 384 * 1024 * 1024
 
+/** Creates the classes. `maxCostOfClip` is the largest cost of one clip. */
 export function createJobClasses(lanes: EngineLanes, pools: EnginePools, maxCostOfClip: Cost): JobClasses {
   const quick: JobClass = {
     lane: lanes.quick,

@@ -39,5 +39,6 @@ const TRACKS = 0x1654ae6b
 const TRACK_ENTRY = 0xae
 const TRACK_NUMBER = 0xd7
 const TRACK_TYPE = 0x83
+/** Track types of Matroska. */
 export const MATROSKA_VIDEO = 1
 export const MATROSKA_AUDIO = 2

@@ -42,6 +42,7 @@ export interface RenditionSpec {
   readonly isFollowed?: boolean
 }
 
+/** Returns what to render for a request: its source, and the options of the render. */
 export function specOf(request: RenditionRequest): RenditionSpec {
   switch (request.kind) {
     case 'asset':

@@ -32,6 +32,7 @@ export interface ExternalOptions {
 
 const NO_OWN_MEDIA = fail('address-rejected', 'no stored media of this service')
 
+/** Serves signed external media. A URL of this service is read from its own store. */
 export async function serveExternal(
   options: ExternalOptions,
   request: VerifiedExternal,

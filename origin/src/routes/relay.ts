@@ -34,6 +34,7 @@ export interface RelayOptions {
   readonly now: () => number
 }
 
+/** Serves an upload: verifies its token, and streams its body to the store. */
 export async function serveRelay(
   request: RelayRequest,
   exchange: Exchange,

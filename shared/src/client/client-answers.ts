@@ -104,11 +104,13 @@ export function readMetadata(value: unknown): Metadata | undefined {
   return has<Metadata>(value, METADATA) ? value : undefined
 }
 
+/** Parses the response of `/_frames`. Undefined when it has another form. */
 export function readFrames(value: unknown): readonly StillFrame[] | undefined {
   const frames = isRecord(value) ? value.frames : undefined
   return Array.isArray(frames) && frames.every((frame) => has<StillFrame>(frame, FRAME)) ? frames : undefined
 }
 
+/** Parses the response of `/_prepare`. Undefined when it has another form. */
 export function readPreparation(value: unknown): Preparation | undefined {
   return has<Preparation>(value, PREPARATION) ? value : undefined
 }

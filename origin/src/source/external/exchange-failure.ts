@@ -18,6 +18,7 @@ export function failureOf(error: unknown, timeoutMs: number): Failure {
   return fail('external-unreachable', code ?? (error instanceof Error ? error.name : 'unknown'))
 }
 
+/** Returns the failure of a fetch that took longer than `timeoutMs`. */
 export function timeoutFailure(timeoutMs: number): Failure {
   return fail('external-timeout', `not done in ${timeoutMs} ms`)
 }

@@ -9,7 +9,7 @@ import { bucketUrl, type S3Address } from './address.ts'
 import { type ErrorResponse, failureOf, isErrorResponse } from './error-response.ts'
 import type { S3Exchange } from './exchange.ts'
 
-/** The time for which the permission to list a bucket is cached. */
+/** How long the permission to list a bucket is cached, in milliseconds. */
 const REMEMBERED_MS = 60_000
 
 /**
@@ -21,6 +21,7 @@ export type ErrorInterpreter = (
   signal?: AbortSignal,
 ) => Promise<Failure>
 
+/** Creates an interpreter. It remembers for a minute which buckets the key may list. */
 export function createErrorInterpreter(
   ask: S3Exchange,
   addressOf: (bucket: string) => S3Address,

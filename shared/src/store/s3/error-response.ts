@@ -16,6 +16,7 @@ export interface ErrorResponse {
   readonly sizeBytes: number | undefined
 }
 
+/** Whether the outcome of an exchange is an error response. */
 export function isErrorResponse(value: unknown): value is ErrorResponse {
   return typeof value === 'object' && value !== null && 'rejected' in value
 }
