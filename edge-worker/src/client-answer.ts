@@ -86,11 +86,11 @@ function clientHeaders(
   { request, nowMs }: ClientView,
   saidAtMs = nowMs,
 ): HeaderRecord {
-  const { [LIFETIME_HEADER]: life, ...own }: HeaderRecord = headers
+  const { [LIFETIME_HEADER]: lifetime, ...own }: HeaderRecord = headers
   if (request.kind !== 'file' && request.negotiable) own.vary = 'Accept'
   if (request.kind === 'verified-external' || request.kind === 'attachment') {
     const { expiresAt = Number.POSITIVE_INFINITY } = request
-    const { seconds = Number.POSITIVE_INFINITY } = parseLifetime(life) ?? {}
+    const { seconds = Number.POSITIVE_INFINITY } = parseLifetime(lifetime) ?? {}
     const endsAt = Math.min(expiresAt, saidAtMs / 1000 + seconds)
     own['cache-control'] =
       endsAt === Number.POSITIVE_INFINITY

@@ -124,7 +124,7 @@ export async function handleMiss(
       { clientAddress: client, requestId, traceparent: detail('traceparent') },
     ))
   if (isFailure(asked)) return failureResponse(asked, requestId)
-  const life = !hasRequestId(asked)
+  const lifetime = !hasRequestId(asked)
     ? 0
     : asked.status === 200
       ? Math.min(freshSeconds, parseLifetime(asked.headers.get(LIFETIME_HEADER))?.seconds ?? freshSeconds)
@@ -133,7 +133,7 @@ export async function handleMiss(
         : 0
   const answer = mutable(asked)
   answer.headers.delete(URL_REJECTED_HEADER)
-  answer.headers.set('cache-control', life > 0 ? `public, max-age=${life}` : 'no-store')
+  answer.headers.set('cache-control', lifetime > 0 ? `public, max-age=${lifetime}` : 'no-store')
   answer.headers.set('cache-tag', detail('tag'))
   // Each key has one response, because the negotiated format is part of the key.
   answer.headers.delete('vary')

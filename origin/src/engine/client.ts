@@ -61,7 +61,7 @@ export interface Engine {
   /** Makes a rendition. */
   render(source: Source, options: RenderOptions, time: JobTime): Promise<Rendered | Failure>
   /** Returns the metadata of a source. */
-  examine(source: Source, look: ExaminationOptions, time: JobTime): Promise<Examined | Failure>
+  examine(source: Source, options: ExaminationOptions, time: JobTime): Promise<Examined | Failure>
   /** Returns three frames of an animation or a video, or the file of a still image unchanged. */
   readFrames(source: Source, time: JobTime): Promise<readonly FrameFile[] | Failure>
   /**

@@ -42,8 +42,8 @@ it('a job is not charged for the start of its process, nor for work between two 
     head.writeUInt32LE(text.length, 4)
     return Buffer.concat([head, Buffer.from(text)]).toString('base64')
   }
-  const done = (cpuSeconds: number, restCpuSeconds: number) =>
-    message(MESSAGE.done, { cpuSeconds, restCpuSeconds, result: { kind: 'scanned', predictions: [1] } })
+  const done = (cpuSeconds: number, idleCpuSeconds: number) =>
+    message(MESSAGE.done, { cpuSeconds, idleCpuSeconds, result: { kind: 'scanned', predictions: [1] } })
   const engineProcess = startEngineProcess({
     args: [
       '-e',
@@ -121,7 +121,7 @@ it.each<[string, Job, JobInput, object, readonly object[]]>([
         say(${MESSAGE.read}, range)
         read(Buffer.alloc(12))
       }
-      say(${MESSAGE.done}, ${JSON.stringify({ cpuSeconds: 0, restCpuSeconds: 0, result })})
+      say(${MESSAGE.done}, ${JSON.stringify({ cpuSeconds: 0, idleCpuSeconds: 0, result })})
       // The server handles this message after the result.
       say(${MESSAGE.ready}, { renderer: '', libav: null, cpuSeconds: 0 })
       while (!fs.existsSync(${JSON.stringify(mayRead)})) wait()
@@ -177,7 +177,7 @@ it('a process that reports a result while it waits for a range is killed', async
       `${TALKING}
       read(Buffer.alloc(12))
       say(${MESSAGE.read}, { start: 0, end: 10 })
-      say(${MESSAGE.done}, ${JSON.stringify({ cpuSeconds: 0, restCpuSeconds: 0, result: { kind: 'frames', frames: [] } })})
+      say(${MESSAGE.done}, ${JSON.stringify({ cpuSeconds: 0, idleCpuSeconds: 0, result: { kind: 'frames', frames: [] } })})
       setInterval(() => undefined, 1000)`,
     ],
     sandbox: SANDBOX,

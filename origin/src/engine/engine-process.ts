@@ -191,7 +191,7 @@ class ChildEngine implements EngineProcess {
 
   releaseMemory(): void {
     if (this.alive && this.#current === undefined)
-      send(this.#socket, { kind: MESSAGE.rest, value: {}, body: NOTHING })
+      send(this.#socket, { kind: MESSAGE.releaseMemory, value: {}, body: NOTHING })
   }
 
   kill(reason: KillReason): void {
@@ -299,7 +299,7 @@ class ChildEngine implements EngineProcess {
     }
     this.#current = undefined
     this.#socket.unref()
-    const used = Math.max(0, done.cpuSeconds - this.#usedCpuSeconds - done.restCpuSeconds)
+    const used = Math.max(0, done.cpuSeconds - this.#usedCpuSeconds - done.idleCpuSeconds)
     this.#usedCpuSeconds = Math.max(this.#usedCpuSeconds, done.cpuSeconds)
     this.#bytes += body.length
     // Until the system has taken all bytes of the source that were sent, they must not be freed, whatever the

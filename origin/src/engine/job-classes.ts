@@ -85,10 +85,10 @@ export function createJobClasses(lanes: EngineLanes, pools: EnginePools, maxCost
   const heavy = (
     allowance: Cost,
     weightBytes: number,
-    { isFar = false }: Pick<Source, 'isFar'> = {},
+    { readsExternally = false }: Pick<Source, 'readsExternally'> = {},
   ): JobClass => ({
     ...video,
-    lane: isFar ? externalHeavy : lanes.heavy,
+    lane: readsExternally ? externalHeavy : lanes.heavy,
     allowance,
     weightBytes,
   })
@@ -105,8 +105,8 @@ export function createJobClasses(lanes: EngineLanes, pools: EnginePools, maxCost
     clip,
     admitted: (cost, source) => heavy(cost, cost.memoryBytes + readBytes(source), source),
     first(source, isSlow) {
-      const { kind, bytes, parts, isFar } = source
-      if (kind?.kind === 'video' || kind?.kind === 'audio') return isFar ? externalVideo : video
+      const { kind, bytes, parts, readsExternally } = source
+      if (kind?.kind === 'video' || kind?.kind === 'audio') return readsExternally ? externalVideo : video
       if (isSlow || (kind?.format === 'svg' && mayBeExpensive(bytes))) return slow
       // A source that is not in memory is read first, which may take long.
       return isWhole(source) ? quick : heavy(QUICK_JOB, QUICK_JOB.memoryBytes + parts.sizeBytes, source)

@@ -191,13 +191,13 @@ const doneSchema = z.object({
   /** The CPU seconds since the process started. */
   cpuSeconds: z.number().nonnegative(),
   /** The part of them that was spent between the last job and this one, on releasing memory. */
-  restCpuSeconds: z.number().nonnegative(),
+  idleCpuSeconds: z.number().nonnegative(),
   result: z.unknown(),
 })
 
 export interface Done<Kind extends Job['kind']> {
   readonly cpuSeconds: number
-  readonly restCpuSeconds: number
+  readonly idleCpuSeconds: number
   readonly result: ResultOf<Kind>
 }
 
@@ -207,8 +207,8 @@ export function parseDone<Kind extends Job['kind']>(kind: Kind, text: string): D
   const parsed = resultSchemas[kind].safeParse(done?.result)
   if (done === undefined || !parsed.success) return undefined
   // The schema of this kind of job parsed it.
-  const { cpuSeconds, restCpuSeconds } = done
-  return { cpuSeconds, restCpuSeconds, result: parsed.data as ResultOf<Kind> }
+  const { cpuSeconds, idleCpuSeconds } = done
+  return { cpuSeconds, idleCpuSeconds, result: parsed.data as ResultOf<Kind> }
 }
 
 function parseJson(text: string): unknown {

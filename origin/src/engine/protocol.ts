@@ -21,7 +21,7 @@ export const MESSAGE = {
   /** Process to server: the result. The body is the output. */
   done: 6,
   /** Server to process, between two jobs: no job is pending. */
-  rest: 8,
+  releaseMemory: 8,
 } as const
 
 export type MessageKind = (typeof MESSAGE)[keyof typeof MESSAGE]
@@ -57,7 +57,7 @@ const MAX_BODIES: ReadonlyMap<number, number> = new Map<MessageKind, number>([
   [MESSAGE.inspected, 0],
   [MESSAGE.progress, 0],
   [MESSAGE.done, MAX_BODY_BYTES],
-  [MESSAGE.rest, 0],
+  [MESSAGE.releaseMemory, 0],
 ])
 
 export interface Head {

@@ -72,7 +72,7 @@ export function createMaker(options: MakerOptions): Maker {
           ...made,
           etag: etagOfMade(await etag(source.info.etag, url, spec), made.unscanned === true),
           lastModified: source.info.lastModified,
-          ...lifeOf(source, made.unscanned === true),
+          ...lifetimeOf(source, made.unscanned === true),
           sourceName: spec.sourceName,
           sourceKey: source.key,
           sourceEtag: source.info.etag,
@@ -92,9 +92,9 @@ function etagOfMade(etag: string, unscanned: boolean): string {
   return unscanned ? etagOf(etag, 'unjudged') : etag
 }
 
-function lifeOf({ info }: Source, unscanned: boolean): Pick<Rendition, 'lifeSeconds'> {
-  if (unscanned) return { lifeSeconds: UNSCANNED_SECONDS }
-  return info.lifeSeconds === undefined ? {} : { lifeSeconds: info.lifeSeconds }
+function lifetimeOf({ info }: Source, unscanned: boolean): Pick<Rendition, 'lifetimeSeconds'> {
+  if (unscanned) return { lifetimeSeconds: UNSCANNED_SECONDS }
+  return info.lifetimeSeconds === undefined ? {} : { lifetimeSeconds: info.lifetimeSeconds }
 }
 
 /**

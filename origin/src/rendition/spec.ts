@@ -25,6 +25,13 @@ export type TransformedExternal = VerifiedExternal & { readonly transformation: 
 
 export type RenditionRequest = AssetRequest | TransformedAttachment | TransformedExternal
 
+/** Whether media are transformed. Otherwise they are passed through unchanged. */
+export function isTransformed<R extends AttachmentRequest | VerifiedExternal>(
+  request: R,
+): request is R & { readonly transformation: Transformation } {
+  return request.transformation !== undefined
+}
+
 /** The work that a request needs: where its source is, and what to make from it. */
 export interface RenditionSpec {
   readonly location: SourceLocation

@@ -5,10 +5,10 @@ import { type OwnUrls, readMediaUrl, type StoredRequest } from '@media-proxy/sha
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { formatLifetime, LIFETIME_HEADER, parseLifetime } from '@media-proxy/shared/response/lifetime.ts'
 import type { Pipeline } from '../rendition/pipeline.ts'
-import { rasterised, type TransformedExternal } from '../rendition/spec.ts'
+import { isTransformed, rasterised } from '../rendition/spec.ts'
 import type { Source } from '../source/bytes/source.ts'
 import type { ExternalFetch } from '../source/external/fetch.ts'
-import { type Answer, type Exchange, limitLife, reject } from './exchange.ts'
+import { type Answer, type Exchange, limitLifetime, reject } from './exchange.ts'
 import { serveExternalFile, serveReadExternal } from './external-files.ts'
 import { type ModeratedOptions, serveModerated } from './moderated.ts'
 import { serveRendition } from './renditions.ts'
@@ -38,7 +38,11 @@ export async function serveExternal(
   request: VerifiedExternal,
   exchange: Exchange,
 ): Promise<Answer> {
-  const answer = limitLife(await answerExternal(options, request, exchange), request.expiresAt, options.now())
+  const answer = limitLifetime(
+    await answerExternal(options, request, exchange),
+    request.expiresAt,
+    options.now(),
+  )
   // Only the edge caches one response for several URLs with different expiries, so only it gets this header.
   if (!exchange.forEdge) answer.response.headers.delete(LIFETIME_HEADER)
   return answer
@@ -72,10 +76,6 @@ async function answerExternal(
   return serveModerated(moderated, { url: request.url }, exchange, { pass, passScanned, blur: rasterise })
 }
 
-function isTransformed(request: VerifiedExternal): request is TransformedExternal {
-  return request.transformation !== undefined
-}
-
 async function answerStored(
   { verify, serveStored, now }: ExternalOptions,
   named: StoredRequest,
@@ -96,7 +96,7 @@ async function answerStored(
     LIFETIME_HEADER,
     formatLifetime({ seconds: Math.min(leftSeconds, seconds), mustRevalidate: true }),
   )
-  return limitLife(answer, expiresAt, now())
+  return limitLifetime(answer, expiresAt, now())
 }
 
 /**

@@ -11,12 +11,12 @@ import type { KeyRing } from '@media-proxy/shared/signing/hmac.ts'
 import { isOwnRequest } from '@media-proxy/shared/signing/own-request.ts'
 import type { ObjectStore } from '@media-proxy/shared/store/store.ts'
 import type { Pipeline } from '../rendition/pipeline.ts'
-import { rasterised, type TransformedAttachment } from '../rendition/spec.ts'
+import { isTransformed, rasterised } from '../rendition/spec.ts'
 import type { ExternalFetch } from '../source/external/fetch.ts'
 import type { Log } from '../telemetry/log.ts'
 import type { Observer } from '../telemetry/observer.ts'
 import { serveAsset } from './assets.ts'
-import { type Answer, type Exchange, limitLife, once, reject } from './exchange.ts'
+import { type Answer, type Exchange, limitLifetime, once, reject } from './exchange.ts'
 import { serveExternal } from './external.ts'
 import { type ModeratedOptions, serveModerated } from './moderated.ts'
 import { serveRendition } from './renditions.ts'
@@ -72,7 +72,11 @@ async function answerAttachment(
   if (limited !== undefined) return reject(limited, requestId)
   const verified = await verify(request, exchange, options)
   if (isFailure(verified)) return rejectUrl(verified, exchange)
-  const answer = limitLife(await serveStored(verified, exchange, options), verified.expiresAt, options.now())
+  const answer = limitLifetime(
+    await serveStored(verified, exchange, options),
+    verified.expiresAt,
+    options.now(),
+  )
   return options.attachments.mode === 'off' ? answer : once(answer)
 }
 
@@ -160,8 +164,4 @@ async function serveStored(
     case 'file':
       return serveNamedFile(files, request, exchange)
   }
-}
-
-function isTransformed(request: AttachmentRequest): request is TransformedAttachment {
-  return request.transformation !== undefined
 }

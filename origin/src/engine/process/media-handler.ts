@@ -41,7 +41,7 @@ export async function openMediaHandler(setup: MediaSetup, channel: Channel): Pro
       const reports = { reportProgress: channel.reportProgress, reportCost: createCostReporter(job, channel) }
       return workOn(sourceOf(job.source, body, kept, channel), job, tools, reports)
     },
-    rest: stills.forget,
+    releaseMemory: stills.forget,
   }
 }
 

@@ -30,7 +30,7 @@ describe('an external fetch', () => {
       response.setHeader('cache-control', ['public', 'no-store'])
       response.end('x')
     })
-    expect(await fetcher({ allowedHosts: [far.host] })(far.url)).toMatchObject({ lifeSeconds: 300 })
+    expect(await fetcher({ allowedHosts: [far.host] })(far.url)).toMatchObject({ lifetimeSeconds: 300 })
   })
 
   it.each([

@@ -30,7 +30,7 @@ export interface ExternalResponse {
   /**
    * How long the upstream allows the response to be cached, in seconds, when that is less than our own limit.
    */
-  readonly lifeSeconds: number | undefined
+  readonly lifetimeSeconds: number | undefined
   readonly body: ReadableStream<Uint8Array>
 }
 
@@ -94,7 +94,7 @@ export async function readResponse(
       (part !== undefined ||
         statusCode === 206 ||
         header(answer, 'accept-ranges')?.toLowerCase() === 'bytes'),
-    lifeSeconds: externalLifetimeSeconds(statusCode, listHeader(answer, 'cache-control')),
+    lifetimeSeconds: externalLifetimeSeconds(statusCode, listHeader(answer, 'cache-control')),
     body: decoded === undefined ? sent : bodyOf(decoded),
   }
 }

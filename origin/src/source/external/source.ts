@@ -50,7 +50,7 @@ export async function readExternalSource(
   if (response.sizeBytes !== undefined && response.offersRanges && !readsWhole) {
     await discardBody(rest)
     const parts = rangesOf({ external, limits }, response, { sizeBytes: response.sizeBytes, head }, signal)
-    return { ...sourceOf(known, head, await etagOf(response), parts), isFar: true }
+    return { ...sourceOf(known, head, await etagOf(response), parts), readsExternally: true }
   }
   const { sizeBytes } = response
   const spooled = await spool({
@@ -69,12 +69,12 @@ interface Known {
 }
 
 function sourceOf(
-  { url, response: { lastModified, lifeSeconds }, kind }: Known,
+  { url, response: { lastModified, lifetimeSeconds }, kind }: Known,
   bytes: Uint8Array,
   etag: string,
   parts: RangeSource,
 ): Source {
-  return { key: url, info: { etag, lastModified, lifeSeconds }, kind, bytes, parts }
+  return { key: url, info: { etag, lastModified, lifetimeSeconds }, kind, bytes, parts }
 }
 
 /**
