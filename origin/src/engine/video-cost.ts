@@ -267,7 +267,7 @@ const PLAYED_FRAME_SECONDS = 0.003
 /** Audio, the index, and the bytes that have been written. */
 const CLIP_BASE_BYTES = 96 * MIB
 
-/** The costs per frame. Frames of an animated image (`drawn`) are encoded at a slower preset. */
+/** The costs per frame. Those of an animated image are drawn, and are encoded at a slower preset. */
 const CLIP_ENCODERS: Readonly<Record<ClipFormat, ClipEncoder>> = {
   mp4: { secondsPerMegapixel: 0.02, secondsPerDrawnMegapixel: 0.12, bytesPerPixel: 100 },
   webm: { secondsPerMegapixel: 0.05, secondsPerDrawnMegapixel: 0.8, bytesPerPixel: 80 },

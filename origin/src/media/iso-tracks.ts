@@ -2,7 +2,7 @@
 
 import { findBox, findBoxes, fourCharacters, type Span } from './iso-boxes.ts'
 
-/** Returns whether the declared tracks include a video. */
+/** Whether the declared tracks include a video. */
 export function hasVideoTrack(head: Uint8Array): boolean {
   for (const track of findBoxes(head, { start: 0, end: head.length }, 'moov', 'trak'))
     if (isVideoTrack(head, track)) return true

@@ -95,7 +95,7 @@ export const MEDIA_KINDS: readonly MediaKind[] = Object.values(KINDS)
 /** Returns the kind of a format. */
 export const mediaKind = <Format extends MediaFormat>(format: Format) => KINDS[format]
 
-/** Returns whether files of a format are HEIF, which can hold a sequence of images besides a still one. */
+/** Whether files of a format are HEIF, which can hold a sequence of images besides a still one. */
 export const isHeif = (format: MediaFormat | undefined): format is 'avif' | 'heic' =>
   format === 'avif' || format === 'heic'
 

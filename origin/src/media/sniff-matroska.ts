@@ -5,7 +5,7 @@
 
 import { elements, findElement, numberIn } from './ebml.ts'
 
-/** Returns whether all tracks of a file are audio. False when the first bytes do not contain the tracks. */
+/** Whether all tracks of a file are audio. False when the first bytes do not contain the tracks. */
 export function isMatroskaAudio(bytes: Uint8Array): boolean {
   const tracks = matroskaTracks(bytes)
   return tracks !== undefined && tracks.length > 0 && tracks.every(({ type }) => type === MATROSKA_AUDIO)

@@ -97,7 +97,7 @@ export function reducedRate(
 
 const RATE_TOLERANCE = 0.995
 
-/** Returns the most frames that the span can have, with some to spare. */
+/** Returns the largest number of frames of the span, with some to spare. */
 export function maxFramesOf({ startSeconds, endSeconds }: Span): number {
   return Math.ceil((endSeconds - startSeconds) * MAX_FRAME_RATE) + MAX_FRAME_RATE
 }

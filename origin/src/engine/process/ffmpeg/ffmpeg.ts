@@ -104,7 +104,7 @@ async function runChild(command: readonly string[], run: FfmpegRun): Promise<Ffm
 }
 
 /**
- * Returns whether the wanted codec was rejected. While probing, FFmpeg also rejects codecs of unused streams,
+ * Whether the wanted codec was rejected. While probing, FFmpeg also rejects codecs of unused streams,
  * reports that and continues.
  */
 function isRejectedCodec(stderr: string): boolean {

@@ -109,7 +109,7 @@ async function normalizeSvg(svg: Uint8Array): Promise<Uint8Array> {
 const START_OF_SCAN = 0xda
 const END_OF_IMAGE = 0xd9
 
-/** Returns whether coded data follows the headers of a JPEG (ITU-T T.81, annex B). */
+/** Whether coded data follows the headers of a JPEG (ITU-T T.81, annex B). */
 function hasScan(bytes: Uint8Array): boolean {
   let at = 2
   while (at + 4 <= bytes.length && bytes[at] === 0xff) {

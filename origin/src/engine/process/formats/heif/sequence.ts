@@ -99,7 +99,7 @@ export function readSequence(bytes: Uint8Array): ImageSequence | undefined {
 }
 
 /**
- * Returns whether the major brand is the one of still images, as libavif and browsers understand it: `avif`,
+ * Whether the major brand is the one of still images, as libavif and browsers understand it: `avif`,
  * or the one of HEVC in a file without a sequence of AV1.
  */
 function isStillBrand(major: string, isAvifSequence: boolean): boolean {
@@ -136,7 +136,7 @@ function trackOf(file: Buffer, box: IsoBox) {
 const AUXILIARY_TYPE_AT = 4
 
 /**
- * Returns whether an auxiliary track holds alpha, and not depth for example, according to the type in its
+ * Whether an auxiliary track holds alpha, and not depth for example, according to the type in its
  * sample entry (AuxiliaryTypeInfoBox, ISO/IEC 23008-12). A track without a type holds alpha.
  */
 function isAlpha(file: Buffer, track: IsoBox): boolean {
@@ -148,7 +148,7 @@ function isAlpha(file: Buffer, track: IsoBox): boolean {
 }
 
 /**
- * Returns whether a track declares that its colours are premultiplied by the alpha of another one (reference
+ * Whether a track declares that its colours are premultiplied by the alpha of another one (reference
  * `prem`, ISO/IEC 23000-22, section 7.3.5.2).
  */
 function isPremultipliedBy(file: Buffer, colour: IsoBox, alpha: IsoBox): boolean {
