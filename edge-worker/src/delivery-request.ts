@@ -52,7 +52,7 @@ export interface DeliveryRequest {
 
 interface Found {
   /** The cached response, if it was validated after the last purge of its source. */
-  readonly known: CachedResponse | undefined
+  readonly cached: CachedResponse | undefined
   /** In milliseconds since the epoch. */
   readonly purgedAt: number
 }
@@ -63,9 +63,9 @@ export async function lookUp(
   { name, url }: DeliveryRequest,
 ): Promise<Found> {
   const [cached, purgedAt] = await Promise.all([cache.match(url), purgedAtOf(name)])
-  if (cached === undefined || cached.validatedAt > purgedAt) return { known: cached, purgedAt }
+  if (cached === undefined || cached.validatedAt > purgedAt) return { cached, purgedAt }
   await discardBody(cached.body)
-  return { known: undefined, purgedAt }
+  return { cached: undefined, purgedAt }
 }
 
 /** Returns the metadata of the cache entry of a request that is sent to the origin now. */

@@ -31,12 +31,14 @@ export async function deliver(
 ): Promise<Delivered | Failure> {
   const { cache, localFlights } = delivery
   const { exchange } = deliveryRequest
-  const { known, purgedAt } = await exchange.timings.measure('cache', () => lookUp(delivery, deliveryRequest))
-  if (known?.fresh) return { response: fromCache(known, delivery, deliveryRequest), cache: 'HIT' }
-  await discardBody(known?.body)
-  if (known === undefined && ((await cache.missingSince(deliveryRequest.url)) ?? 0) > purgedAt)
+  const { cached, purgedAt } = await exchange.timings.measure('cache', () =>
+    lookUp(delivery, deliveryRequest),
+  )
+  if (cached?.fresh) return { response: fromCache(cached, delivery, deliveryRequest), cache: 'HIT' }
+  await discardBody(cached?.body)
+  if (cached === undefined && ((await cache.missingSince(deliveryRequest.url)) ?? 0) > purgedAt)
     return { response: failureResponse(fail('not-found'), exchange.requestId), cache: 'HIT' }
-  if (known === undefined && !deliveryRequest.whole && isPartial(exchange))
+  if (cached === undefined && !deliveryRequest.whole && isPartial(exchange))
     return deliverPart(delivery, deliveryRequest, purgedAt < delivery.now())
 
   const local = localFlights.begin(deliveryRequest.url)
@@ -127,8 +129,8 @@ async function follow(
     return { response: new Response(text, { status, headers: own }), cache: 'COALESCED' }
   }
   if (outcome.kind !== 'cached') return undefined
-  const { known } = await lookUp(delivery, deliveryRequest)
-  return known === undefined
+  const { cached } = await lookUp(delivery, deliveryRequest)
+  return cached === undefined
     ? undefined
-    : { response: fromCache(known, delivery, deliveryRequest), cache: 'COALESCED' }
+    : { response: fromCache(cached, delivery, deliveryRequest), cache: 'COALESCED' }
 }

@@ -38,12 +38,12 @@ export interface LeaderResult {
 export async function asLeader(delivery: Delivery, deliveryRequest: DeliveryRequest): Promise<LeaderResult> {
   const entry = await entryOf(delivery, deliveryRequest)
   // The previous flight may have settled between the first cache lookup and joining this one.
-  const { known, purgedAt } = await lookUp(delivery, deliveryRequest)
-  if (known?.fresh) {
-    const response = fromCache(known, delivery, deliveryRequest)
+  const { cached, purgedAt } = await lookUp(delivery, deliveryRequest)
+  if (cached?.fresh) {
+    const response = fromCache(cached, delivery, deliveryRequest)
     return { delivered: { response, cache: 'HIT' }, outcome: { kind: 'cached' } }
   }
-  if (known !== undefined) return revalidate(delivery, deliveryRequest, known, entry)
+  if (cached !== undefined) return revalidate(delivery, deliveryRequest, cached, entry)
   const stored = deliveryRequest.whole ? await findStored(delivery, deliveryRequest, purgedAt) : undefined
   if (stored !== undefined) {
     // The source was last checked when the rendition was written.

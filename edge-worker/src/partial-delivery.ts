@@ -64,9 +64,9 @@ async function fetchWholeInBackground(delivery: Delivery, deliveryRequest: Deliv
 
 async function storeWhole(delivery: Delivery, deliveryRequest: DeliveryRequest): Promise<LeaderOutcome> {
   const entry = await entryOf(delivery, deliveryRequest)
-  const { known } = await lookUp(delivery, deliveryRequest)
-  await discardBody(known?.body)
-  if (known?.fresh) return { kind: 'cached' }
+  const { cached } = await lookUp(delivery, deliveryRequest)
+  await discardBody(cached?.body)
+  if (cached?.fresh) return { kind: 'cached' }
   const response = await delivery.origin(
     { method: 'GET', path: deliveryRequest.originPath },
     deliveryRequest.exchange,

@@ -39,7 +39,7 @@ function withQuery(path: string, parameters: readonly string[]): CanonicalUrl {
 function pathOf(request: SourceRequest): string {
   switch (request.kind) {
     case 'asset':
-      return request.standsIn ? standInPath(request) : assetPath(request)
+      return request.isFallback ? fallbackPath(request) : assetPath(request)
     case 'attachment':
     case 'file':
       return `/${encodeKey(request.key)}`
@@ -62,7 +62,7 @@ function assetPath(request: AssetRequest): string {
  * Returns the path of a fallback object. No route parses it, because clients cannot request it. It contains
  * the route, because stickers and avatars are rendered from the same object in different ways.
  */
-function standInPath({ route, key, extension }: AssetRequest): string {
+function fallbackPath({ route, key, extension }: AssetRequest): string {
   return `/_fallback/${route}/${encodeKey(key)}.${extension}`
 }
 

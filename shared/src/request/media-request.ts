@@ -28,7 +28,7 @@ export interface AssetRequest {
   readonly extension: AssetExtension
   readonly rendition: AssetRendition
   /** The request is for the `fallback` of a missing object; its response is cached for minutes only. */
-  readonly standsIn?: true
+  readonly isFallback?: true
   readonly download: boolean
   /** The response depends on `Accept`. */
   readonly negotiable: boolean

@@ -50,7 +50,7 @@ export function renditionPolicyHeaders(request: RenderableRequest): HeaderRecord
     'cache-control': mediaCacheControl(isClip(request) ? 'video/' : 'image/'),
   }
   if (request.negotiable) headers.vary = 'Accept'
-  if (request.kind === 'asset' && request.standsIn) Object.assign(headers, shortLifetime(FALLBACK_SECONDS))
+  if (request.kind === 'asset' && request.isFallback) Object.assign(headers, shortLifetime(FALLBACK_SECONDS))
   return headers
 }
 
