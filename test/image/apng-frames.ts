@@ -7,7 +7,8 @@ export const GREEN = [0, 255, 0, 255] as const
 export const BLUE = [0, 0, 255, 255] as const
 export const NOTHING = [0, 0, 0, 0] as const
 export const [NONE, BACKGROUND, PREVIOUS] = [0, 1, 2] as const
-export const [SOURCE, OVER] = [0, 1] as const
+const SOURCE = 0
+export const OVER = 1
 
 export const SIDE = 8
 export const whole: PngFrame = {
