@@ -68,7 +68,7 @@ it('writes one record for a request, with its route, its outcome and its timing'
     ms: expect.any(Number),
     stages: {
       'store get': expect.any(Number),
-      'queue small': expect.any(Number),
+      'queue quick': expect.any(Number),
       render: expect.any(Number),
     },
   })
