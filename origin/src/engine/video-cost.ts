@@ -9,7 +9,7 @@ import type { Size } from '../media/size.ts'
 import { type CostRender, encoderOf, filterSeconds, secondsPerFrame } from './cost.ts'
 import {
   BASE_SECONDS,
-  ENCODERS,
+  ENCODER_COSTS,
   HELD_BYTES_PER_PIXEL,
   MIB,
   PLAYED_BYTES_PER_PIXEL,
@@ -23,7 +23,8 @@ import { MODEL_SIDE_PIXELS } from './scan-model.ts'
  * frames, which are decoded no larger than `MAX_SAMPLE_PIXELS`.
  */
 export function predictStill(video: Size, render: CostRender, samples = 0): Cost {
-  const encoder = ENCODERS[encoderOf({ ...video, palette: false, hasAlpha: false, lossless: false }, render)]
+  const encoder =
+    ENCODER_COSTS[encoderOf({ ...video, palette: false, hasAlpha: false, lossless: false }, render)]
   const renderedPixels = render.width * render.height
   return {
     memoryBytes: Math.ceil(
@@ -174,7 +175,7 @@ export interface PreviewCost {
 /** Predicts the cost of an animated preview of a video. */
 export function predictPreview({ coded, frames, decodedSize, render }: PreviewCost): Cost {
   const source = { ...decodedSize, palette: false, hasAlpha: false, lossless: false }
-  const encoder = ENCODERS[encoderOf(source, render)]
+  const encoder = ENCODER_COSTS[encoderOf(source, render)]
   const pixels = render.width * render.height * render.frames
   const codedPixels = coded.width * coded.height
   return {

@@ -4,7 +4,7 @@
  * video, the file can be read by the video code.
  */
 
-import { boxesIn, findBoxes, type IsoBox, type Span } from '../../../../media/iso-boxes.ts'
+import { type ByteSpan, boxesIn, findBoxes, type IsoBox } from '../../../../media/iso-boxes.ts'
 import type { Size } from '../../../../media/size.ts'
 import { createDelayRounding } from '../../pixels/delays.ts'
 import type { AnimationTiming } from '../../pixels/strip.ts'
@@ -123,7 +123,7 @@ function typeAt({ headerAt }: IsoBox): number {
 }
 
 /** Returns the complete boxes at the end of a path of types. */
-function inside(file: Buffer, span: Span, ...path: readonly string[]): readonly IsoBox[] {
+function inside(file: Buffer, span: ByteSpan, ...path: readonly string[]): readonly IsoBox[] {
   return [...findBoxes(file, span, ...path)].filter(({ isWhole }) => isWhole)
 }
 
@@ -200,7 +200,7 @@ function orientationOf(file: Buffer, track: IsoBox): Orientation | undefined {
 const VISUAL_ENTRY_BYTES = 78
 
 /** Returns the child boxes of the first sample entry of a track. */
-function sampleEntry(file: Buffer, track: IsoBox): Span | undefined {
+function sampleEntry(file: Buffer, track: IsoBox): ByteSpan | undefined {
   const [table] = inside(file, track, 'mdia', 'minf', 'stbl', 'stsd')
   const [entry] = table === undefined ? [] : boxesIn(file, { start: table.start + 8, end: table.end })
   return entry && { start: entry.start + VISUAL_ENTRY_BYTES, end: entry.end }
@@ -218,7 +218,7 @@ function writeOrientation(file: Buffer, track: IsoBox, { right, down }: Orientat
  * Returns the part of the track header (`tkhd`) that starts with the transformation matrix, followed by the
  * size before that transformation.
  */
-function matrixIn(file: Buffer, track: IsoBox): Span | undefined {
+function matrixIn(file: Buffer, track: IsoBox): ByteSpan | undefined {
   const [header] = inside(file, track, 'tkhd')
   if (header === undefined) return undefined
   const start = header.start + (file[header.start] === 1 ? 52 : 40)
@@ -289,6 +289,6 @@ function loopOf(file: Buffer, track: IsoBox): number {
 }
 
 /** Returns the four bytes at an offset of a box as a number, or 0 past its end. */
-function word(file: Buffer, { start, end }: Span, offset: number): number {
+function word(file: Buffer, { start, end }: ByteSpan, offset: number): number {
   return start + offset + 4 <= end ? file.readUInt32BE(start + offset) : 0
 }
