@@ -117,27 +117,27 @@ export async function handleMiss(
   const [path, client, requestId] = [detail('path'), detail('client'), detail('requestId')]
   const [pathname = ''] = path.split('?')
   const limits = createRequestLimits(limiter, pathname, client)
-  const asked =
+  const response =
     (await limits.consume('renders', Number(detail('attempts')) || 1)) ??
     (await origin(
       { method: 'GET', path },
       { clientAddress: client, requestId, traceparent: detail('traceparent') },
     ))
-  if (isFailure(asked)) return failureResponse(asked, requestId)
-  const lifetime = !hasRequestId(asked)
+  if (isFailure(response)) return failureResponse(response, requestId)
+  const lifetime = !hasRequestId(response)
     ? 0
-    : asked.status === 200
-      ? Math.min(freshSeconds, parseLifetime(asked.headers.get(LIFETIME_HEADER))?.seconds ?? freshSeconds)
-      : asked.status === 404 && !isUrlRejected(asked)
+    : response.status === 200
+      ? Math.min(freshSeconds, parseLifetime(response.headers.get(LIFETIME_HEADER))?.seconds ?? freshSeconds)
+      : response.status === 404 && !isUrlRejected(response)
         ? notFoundSeconds
         : 0
-  const answer = mutable(asked)
+  const answer = mutable(response)
   answer.headers.delete(URL_REJECTED_HEADER)
   answer.headers.set('cache-control', lifetime > 0 ? `public, max-age=${lifetime}` : 'no-store')
   answer.headers.set('cache-tag', detail('tag'))
   // Each key has one response, because the negotiated format is part of the key.
   answer.headers.delete('vary')
-  if (asked.status === 200) answer.headers.set(STORED_HEADERS, JSON.stringify(storedHeaders(asked)))
+  if (response.status === 200) answer.headers.set(STORED_HEADERS, JSON.stringify(storedHeaders(response)))
   return answer
 }
 

@@ -50,7 +50,7 @@ export async function openEngine(options: OpenEngineOptions): Promise<OpenedEngi
   const processors = availableParallelism()
   const images = config.engine.processes || Math.max(2, processors)
   const videos = config.engine.videos || processors
-  const asked = [config.engine.processes, config.engine.videos]
+  const configured = [config.engine.processes, config.engine.videos]
   const renderQuality = config.render.quality
   const { avifPixels, clipSeconds, clipBytes, clipDeadlineMs } = config.limits
   const starter = await openStarter(options)
@@ -72,7 +72,7 @@ export async function openEngine(options: OpenEngineOptions): Promise<OpenedEngi
     // for the start of another.
     quick: poolOf('quick', ENGINE_NICENESS, processors, images),
     // This pool opens videos. Each process holds about 60 MiB, so by default there are no more than CPUs.
-    heavy: poolOf('heavy', HEAVY_NICENESS, 1, Math.max(processors, ...asked)),
+    heavy: poolOf('heavy', HEAVY_NICENESS, 1, Math.max(processors, ...configured)),
     clips: poolOf('clips', CLIP_NICENESS, 0, config.limits.clips),
   }
   void starter.decoder.then(({ changed }) => {

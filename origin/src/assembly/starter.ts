@@ -69,7 +69,7 @@ export async function openStarter(options: StarterOptions): Promise<Starter> {
   const usesLibav = config.engine.libav && hasLibav()
   let ffmpeg = usesLibav ? undefined : await detectFfmpeg(environment, log)
   const reported = Promise.withResolvers<Ready>()
-  let asked = false
+  let isReporting = false
   let tries = 0
   const decoder = reported.promise.then(async ({ renderer, libav, libavFault }): Promise<DetectedDecoder> => {
     if (libav !== null) {
@@ -86,16 +86,16 @@ export async function openStarter(options: StarterOptions): Promise<Starter> {
     decoder,
     start(pool, niceness) {
       // One of these processes loads libav at once and reports whether that works.
-      const asks = pool === 'heavy' && !asked
-      if (asks) asked = true
+      const reports = pool === 'heavy' && !isReporting
+      if (reports) isReporting = true
       // When libav keeps crashing its process while it loads, the processes run without it.
       const given = usesLibav && tries < MAX_TRIES
-      const libav = !given ? 'off' : asks || pool === 'quick' ? 'at once' : 'when needed'
+      const libav = !given ? 'off' : reports || pool === 'quick' ? 'at once' : 'when needed'
       const started = startEngineProcess(processOptions(options, { niceness, libav, ffmpeg, isolation }))
-      if (asks) {
+      if (reports) {
         void started.ready.then((ready) => {
           if (ready !== undefined) return reported.resolve(ready)
-          asked = false
+          isReporting = false
           tries += 1
         })
       }

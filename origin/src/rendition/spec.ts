@@ -80,7 +80,7 @@ function assetSpec({ route, key, extension, rendition }: AssetRequest): Renditio
     options: {
       geometry: { kind: 'asset', route, size },
       ...rest,
-      qualityAsked: rest.quality !== DEFAULT_QUALITY,
+      isQualityRequested: rest.quality !== DEFAULT_QUALITY,
       imagesOnly: true,
     },
   }
@@ -127,7 +127,7 @@ export function rasterised<R extends AttachmentRequest | VerifiedExternal>(
       gravity: 'centre',
       format: 'webp',
       quality: DEFAULT_QUALITY,
-      qualityAsked: false,
+      isQualityRequested: false,
       animated: false,
     },
   }

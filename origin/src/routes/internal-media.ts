@@ -32,7 +32,7 @@ const THUMBNAIL: RenderOptions = {
   geometry: FULL_SIZE,
   format: 'jpeg',
   quality: 80,
-  qualityAsked: true,
+  isQualityRequested: true,
   animated: false,
   imagesOnly: false,
 }

@@ -100,7 +100,8 @@ function serializeSize(size: number): string {
 }
 
 function transformationParameters(transformation: Transformation): string[] {
-  const { width, height, fit, gravity, format, quality, qualityAsked, animated, blur, time } = transformation
+  const { width, height, fit, gravity, format, quality, isQualityRequested, animated, blur, time } =
+    transformation
   const { durationMs, fps, silent, sprite } = transformation
   const isClip = isClipFormat(format)
   const parameters: string[] = []
@@ -125,7 +126,7 @@ function transformationParameters(transformation: Transformation): string[] {
     format === 'source' &&
     operations.length === 0 &&
     [width, height, blur, time].every((x) => x === undefined)
-  if (quiet && (!qualityAsked || quality === 'lossless')) parameters.unshift('format=auto')
+  if (quiet && (!isQualityRequested || quality === 'lossless')) parameters.unshift('format=auto')
   return [...parameters, ...operations]
 }
 

@@ -66,8 +66,8 @@ function shortLifetime(seconds: number): HeaderRecord {
 }
 
 function isClip(request: RenderableRequest): boolean {
-  const asked = request.kind === 'asset' ? request.rendition : request.transformation
-  return asked !== undefined && isClipFormat(asked.format)
+  const transformation = request.kind === 'asset' ? request.rendition : request.transformation
+  return transformation !== undefined && isClipFormat(transformation.format)
 }
 
 /**

@@ -107,7 +107,7 @@ function redirectOf(answer: HttpResponse): string | undefined {
 }
 
 /** What differs between the requests that one fetch sends. */
-interface Asked {
+interface RequestDetails {
   readonly range: RangeRequest | undefined
   readonly cookies: CookieJar
   readonly signal: AbortSignal
@@ -117,7 +117,7 @@ async function ask(
   url: URL,
   connector: Connector,
   { userAgent, ownName, timeoutMs }: ExternalFetchOptions,
-  { range, cookies, signal }: Asked,
+  { range, cookies, signal }: RequestDetails,
 ): Promise<HttpResponse | Failure> {
   const target = new URL(url)
   target.hash = ''

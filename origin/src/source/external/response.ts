@@ -143,12 +143,12 @@ function partOf(answer: HttpResponse, requestedRange: RangeRequest): Part | unde
   const length = lengthOf(answer)
   if (end < start || (length !== undefined && length !== end - start + 1)) return undefined
   if (sizeBytes === undefined) {
-    const isAsked =
+    const isRequested =
       !('suffix' in requestedRange) && requestedRange.start === start && (requestedRange.end ?? end) >= end
-    return isAsked ? { range: { start, end }, sizeBytes } : undefined
+    return isRequested ? { range: { start, end }, sizeBytes } : undefined
   }
-  const asked = resolveRange(requestedRange, sizeBytes)
-  return asked !== 'unsatisfiable' && asked.start === start && asked.end >= end
+  const resolved = resolveRange(requestedRange, sizeBytes)
+  return resolved !== 'unsatisfiable' && resolved.start === start && resolved.end >= end
     ? { range: { start, end }, sizeBytes }
     : undefined
 }

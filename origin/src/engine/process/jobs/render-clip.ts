@@ -257,6 +257,6 @@ function selectAudio(libav: Libav, input: VideoInput, { silent }: RenderOptions)
   return silent ? undefined : decodableAudio(libav, input.tracks)
 }
 
-function keepsFrames({ qualityAsked, blur, time, fps }: RenderOptions): boolean {
-  return !qualityAsked && blur === undefined && time === undefined && fps === undefined
+function keepsFrames({ isQualityRequested, blur, time, fps }: RenderOptions): boolean {
+  return !isQualityRequested && blur === undefined && time === undefined && fps === undefined
 }

@@ -322,7 +322,7 @@ function mayBeUntouched(
   return (
     info.format === render.format &&
     keepsPixels(render, info) &&
-    !options.qualityAsked &&
+    !options.isQualityRequested &&
     [render.blur, render.sharpen, render.fps, options.trim].every((step) => step === undefined) &&
     (render.background === undefined || !info.hasAlpha) &&
     sourceBytes <= (render.maxBytes ?? sourceBytes) &&
