@@ -12,11 +12,11 @@ const DRAWN_FROM = 0.9
 const PHOTOGRAPHED_BELOW = 0.1
 
 /**
- * Without filters a drawing is a quarter smaller at level 9 than at level 8. With filters the last levels take
- * six times as long.
+ * Without filters a drawing is a quarter smaller at level 9 than at level 8. With filters level 6 saves 0.5
+ * to 1 % of the bytes of level 5 and takes a sixth longer; the last levels take several times as long.
  */
 const PLAIN = { compressionLevel: 9 }
-const FILTERED = { compressionLevel: 6, adaptiveFiltering: true }
+const FILTERED = { compressionLevel: 5, adaptiveFiltering: true }
 
 /** Returns Sharp's options for compressing a PNG with or without filters. */
 export function pngCompression(filtered: boolean) {
