@@ -46,7 +46,7 @@ const JPEG: readonly Setting[] = [
   { name: 'JPEG by mozjpeg', encode: (pipeline) => pipeline.jpeg({ quality: 80, mozjpeg: true }) },
 ]
 
-const PNG: readonly Setting[] = [6, 8, 9].flatMap((compressionLevel) =>
+const PNG: readonly Setting[] = [5, 6, 8, 9].flatMap((compressionLevel) =>
   [false, true].map((adaptiveFiltering) => ({
     name: `PNG level ${compressionLevel}, ${adaptiveFiltering ? 'filters' : 'no filters'}`,
     encode: (pipeline: Sharp) => pipeline.png({ compressionLevel, adaptiveFiltering }),

@@ -1,4 +1,5 @@
 import { readInfo } from '@media-proxy/origin/engine/process/image/inspect.ts'
+import type { Render } from '@media-proxy/origin/engine/process/image/render.ts'
 import { renderImage } from '@media-proxy/origin/engine/process/image/render-image.ts'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import sharp from 'sharp'
@@ -18,18 +19,23 @@ async function gravel(orientation = 1): Promise<Buffer> {
     .toBuffer()
 }
 
-/** Returns the mean difference between a rendition and the scaled-down full image. */
-async function distance(bytes: Buffer, fast: boolean): Promise<number> {
+/** Renders a JPEG at a fifth of its size. */
+async function render(bytes: Buffer, options: Pick<Render, 'format' | 'quality' | 'fast'>) {
   const info = await readInfo(bytes, 'jpeg')
   if (isFailure(info)) throw new Error(info.detail)
   const [width, height] =
     info.orientation > 4 ? [RENDERED.height, RENDERED.width] : [RENDERED.width, RENDERED.height]
   const plan = { width, height, mode: 'exact', gravity: 'centre' } as const
-  const render = { plan, format: 'png', quality: 'lossless', animated: false, fast } as const
-  const rendered = await renderImage({ bytes, info }, render, () =>
+  const rendered = await renderImage({ bytes, info }, { plan, animated: false, ...options }, () =>
     Promise.reject(new Error('Sharp decodes JPEG')),
   )
   if (isFailure(rendered)) throw new Error(rendered.detail)
+  return { rendered, width, height }
+}
+
+/** Returns the mean difference between a rendition and the scaled-down full image. */
+async function distance(bytes: Buffer, fast: boolean): Promise<number> {
+  const { rendered, width, height } = await render(bytes, { format: 'png', quality: 'lossless', fast })
   const whole = await sharp(bytes).autoOrient().raw().toBuffer({ resolveWithObject: true })
   const { width: fullWidth, height: fullHeight } = whole.info
   const wanted = await sharp(whole.data, { raw: { width: fullWidth, height: fullHeight, channels: 3 } })
@@ -49,3 +55,12 @@ it.each([1, 3, 6])(
     expect(await distance(bytes, true)).toBeGreaterThan(2)
   },
 )
+
+it('a JPEG is written with progressive passes, but not in fast mode', async () => {
+  const bytes = await gravel()
+  const isProgressive = async (fast: boolean) => {
+    const { rendered } = await render(bytes, { format: 'jpeg', quality: 80, fast })
+    return (await sharp(rendered).metadata()).isProgressive
+  }
+  expect([await isProgressive(false), await isProgressive(true)]).toEqual([true, false])
+})

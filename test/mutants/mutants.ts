@@ -12,7 +12,7 @@ export interface Mutant {
 }
 
 const ENCODERS: readonly Mutant[] = [
-  mutant('JPEG is not progressive', 'image/encode.ts', 'progressive: true', 'progressive: false'),
+  mutant('JPEG is not progressive', 'image/encode.ts', 'level, progressive,', 'level, progressive: false,'),
   mutant(
     'JPEG keeps all chroma',
     'image/encode.ts',

@@ -241,7 +241,7 @@ describe.skipIf(FFMPEG === undefined)('a scan of videos (needs FFmpeg)', () => {
   describe.each([
     ['libav', {}],
     ["FFmpeg's binary", { MEDIA_PROXY_ENGINE_LIBAV: 'false' }],
-  ] as const)('by %s', (_, more) => {
+  ] as const)('by %s', (decoder, more) => {
     let service: Service
     beforeAll(async () => {
       // The poster is not entirely red.
@@ -282,11 +282,15 @@ describe.skipIf(FFMPEG === undefined)('a scan of videos (needs FFmpeg)', () => {
     ] as const)(
       'sees all tracks from which a player may choose, in %s with track %d as default',
       async (extension, marked) => {
-        for (const [first, second] of [
+        const orders = [
           ['gray', 'red'],
           ['red', 'gray'],
-        ])
-          for (const coder of [H264, ['-c:v', 'mpeg4']]) {
+        ] as const
+        for (const [index, [first, second]] of orders.entries())
+          for (const [at, coder] of [H264, ['-c:v', 'mpeg4']].entries()) {
+            // The binary is started for every frame, so it gets half of the combinations: each three of the
+            // four properties in all their combinations.
+            if (decoder !== 'libav' && (index + at + marked + Number(extension === 'mkv')) % 2 === 1) continue
             const bytes = await makeVideo(extension, `color=${first}:s=64x64:r=5`, [
               ...['-f', 'lavfi', '-i', `color=${second}:s=96x64:r=5`, '-map', '0', '-map', '1', ...coder],
               ...['-t', '3', `-disposition:v:${marked}`, 'default', `-disposition:v:${1 - marked}`, '0'],

@@ -159,7 +159,7 @@ export const configSchema = z.strictObject({
   render: group({
     quality: choice(
       'How JPEG and WebP sources are scaled down. `fine` leaves enough of the scaling to a good filter. `fast` lets the ' +
-        'codecs scale as far as they can while they decode.',
+        'codecs scale as far as they can while they decode, and encodes JPEG without progressive passes.',
       ['fine', 'fast'],
       { default: 'fine' },
     ),

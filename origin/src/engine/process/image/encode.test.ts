@@ -28,6 +28,7 @@ function gif(frames: number): Promise<Buffer> {
     hasAlpha: false,
     grainy: false,
     filtered: false,
+    progressive: false,
   }
   return encode(gradients(), options).toBuffer()
 }

@@ -13,6 +13,7 @@
  * | JPEG 80, progressive     | 7.7   | 33.3  | 77.4  |
  * | JPEG 80, baseline        | 5.5   | 33.8  | 77.4  |
  * | PNG, level 9, no filters | 54.4  | 499   | 100   |
+ * | PNG, level 5, filters    | 36.0  | 408   | 100   |
  * | PNG, level 6, filters    | 42.2  | 404   | 100   |
  * | PNG, level 9, filters    | 252   | 392   | 100   |
  */
@@ -46,6 +47,8 @@ export interface EncodeOptions {
   readonly grainy: boolean
   /** Whether the rows of a PNG are filtered before they are compressed. */
   readonly filtered: boolean
+  /** Whether a JPEG is coded in several passes, from coarse to fine: 1 % fewer bytes for 2 ms more. */
+  readonly progressive: boolean
   /** The timing of an animation. Undefined when that of the source is kept. */
   readonly timing?: AnimationTiming | undefined
 }
@@ -75,12 +78,13 @@ const GIF_QUICK_EFFORT = 1
 
 /** Adds the encoder to a pipeline. */
 export function encode(pipeline: Sharp, options: EncodeOptions): Sharp {
-  const { format, quality, sourceLossless, sourcePalette, isFlattened, filtered, timing } = options
+  const { format, quality, sourceLossless, sourcePalette, isFlattened, filtered, progressive, timing } =
+    options
   const exact = quality === 'lossless' && sourceLossless
   const level = quality === 'lossless' ? NEAR_LOSSLESS_QUALITY : quality
   switch (format) {
     case 'jpeg':
-      return pipeline.jpeg({ quality: level, progressive: true, optimiseCoding: true })
+      return pipeline.jpeg({ quality: level, progressive, optimiseCoding: true })
     case 'png':
       // No `quality` is set, because Sharp would then write a palette.
       return pipeline.png({

@@ -168,6 +168,7 @@ export async function run(
       hasAlpha: info.hasAlpha,
       isFlattened: render.background !== undefined,
       ...texture,
+      progressive: render.fast !== true,
       size: sizeOf(render),
       frames,
       timing,

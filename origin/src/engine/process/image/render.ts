@@ -11,7 +11,7 @@ export interface Render extends Layout {
   readonly quality: Quality
   /** Whether to keep all frames when the output format supports that. */
   readonly animated: boolean
-  /** Whether to scale a JPEG or a WebP as far as its codec can. */
+  /** Whether to scale a JPEG or a WebP as far as its codec can, and to encode a JPEG in one pass. */
   readonly fast?: boolean
   /** The Gaussian sigma, in pixels of the rendition. */
   readonly blur?: number

@@ -26,7 +26,7 @@ export const UNLIMITED_PIXELS = { limitInputPixels: false } as const
 /**
  * Must be increased whenever the same plan would produce other bytes: it is part of every rendition's ETag.
  */
-const RENDER_SETTINGS_REVISION = 20
+const RENDER_SETTINGS_REVISION = 23
 
 /** Everything besides the source and the request that determines the bytes of a rendition. */
 export const RENDERER_VERSION = JSON.stringify([RENDER_SETTINGS_REVISION, sharp.versions, arch])
