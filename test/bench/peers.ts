@@ -3,7 +3,8 @@
  * files. ipx and thumbor are installed into a separate folder on the first run. A service that is running
  * already is named, and reads the files from the folder that is given with it:
  * `pnpm bench peers --folder /srv/files --peer
- * 'imgproxy=http://127.0.0.1:8090/insecure/rs:fit:{width}:0/q:{quality}/plain/local:///{file}@{format}'`
+ * 'imgproxy=http://127.0.0.1:8090/insecure/rs:fit:{width}:0/q:{quality}/plain/local:///{file}@{format}' --peer
+ * 'imagor=http://127.0.0.1:8091/unsafe/fit-in/{width}x0/filters:format({format}):quality({quality})/{file}'`
  */
 
 import { link, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
@@ -15,7 +16,7 @@ import { type BenchRow, inFlight, median } from './measure.ts'
 import { PEER_CELLS, type PeerCell } from './peer-cells.ts'
 import { openIpx, openOurs, openRunning, openThumbor, type PeerService } from './peer-services.ts'
 import { treeCpuMs } from './process-snapshot.ts'
-import { reduce, scoreOf } from './score.ts'
+import { reduceInBothWays, scoreOf } from './score.ts'
 
 export interface PeersOptions {
   /** Each is `name=URL template`. */
@@ -97,20 +98,18 @@ async function benchCell(
       if (sheet !== undefined) await benchRound(cell, service, names, round === 0 ? undefined : sheet)
     }
   }
-  const reference = cell.scored ? await reduce(source, cell.widths[0] ?? 1) : undefined
+  const references = cell.scored ? await reduceInBothWays(source, cell.widths[0] ?? 1) : []
   const rows: BenchRow[] = []
   for (const [index, { name }] of services.entries()) {
     const sheet = measured[index]
     if (sheet === undefined) continue
     const { rates, cpuMs, bytes, answers, errors, first } = sheet
     const score =
-      reference === undefined || first === undefined
-        ? undefined
-        : await scoreOf(reference, first).catch((error) => String(error))
+      first === undefined || references.length === 0 ? undefined : await bestScore(references, first)
     const notes = [
       `${median(cpuMs).toFixed(1)} ms`,
       `${(bytes / Math.max(1, answers) / 1000).toFixed(1)} kB`,
-      ...(score === undefined ? [] : [typeof score === 'number' ? `score ${score.toFixed(1)}` : score]),
+      ...(score === undefined ? [] : [`score ${score.toFixed(1)}`]),
       ...(errors === 0 ? [] : [`${errors} errors`]),
     ]
     rows.push({
@@ -121,6 +120,13 @@ async function benchCell(
     })
   }
   return rows
+}
+
+/** Returns the higher score. NaN when the image has another size than its references. */
+async function bestScore(references: readonly Buffer[], got: Buffer): Promise<number> {
+  const scores: number[] = []
+  for (const reference of references) scores.push(await scoreOf(reference, got).catch(() => Number.NaN))
+  return Math.max(...scores)
 }
 
 async function benchRound(

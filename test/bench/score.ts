@@ -24,6 +24,22 @@ export function reduce(photograph: Buffer, width: number): Promise<Buffer> {
     .toBuffer()
 }
 
+/**
+ * Returns the complete image scaled to the width in both ways in which services round its height: the scale
+ * is the same for both sides, and a part of a row is cut off or added, or the image fills the rounded size.
+ */
+export async function reduceInBothWays(photograph: Buffer, width: number): Promise<readonly Buffer[]> {
+  const uniform = await reduce(photograph, width)
+  const { height } = await sharp(uniform).metadata()
+  const filling = await sharp(photograph)
+    .pipelineColourspace('srgb')
+    .resize(width, height, { fit: 'fill' })
+    .removeAlpha()
+    .png({ compressionLevel: 0 })
+    .toBuffer()
+  return [uniform, filling]
+}
+
 /** Returns the score. 100 is an identical image. */
 export async function scoreOf(expected: Buffer, got: Buffer): Promise<number> {
   const program = process.env.SSIMULACRA2
