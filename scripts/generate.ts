@@ -105,7 +105,7 @@ function questionsPage(): string {
       ? []
       : [`- \`${code}\`, ${statusOf(failure)} \`${phraseOf(failure)}\`: ${words}`]
   })
-  return withPart('docs/faq.md', 'refusals', rows.join('\n'))
+  return withPart('docs/faq.md', 'rejections', rows.join('\n'))
 }
 
 function withPart(path: string, name: string, part: string): string {

@@ -33,6 +33,8 @@ export interface Service {
   readonly storeOperations: readonly StoreOperation[]
   /** Delays every later read of the store, so that requests sent at the same time overlap there. */
   slowReads(milliseconds: number): void
+  /** Holds every read of the store back until `release` is called. */
+  holdReads(): { release(): void }
   close(): Promise<void>
 }
 
@@ -188,7 +190,7 @@ export async function openOrigin(
   const config = configOf(environment)
   const log: LogLine[] = []
   const storeOperations: StoreOperation[] = []
-  let readDelayMs = 0
+  let beforeRead: () => Promise<unknown> | undefined = () => undefined
   const pinoLog = pino({ level: 'info' }, { write: (line: string) => log.push(JSON.parse(line)) })
   // Loading a model takes a second, so it is loaded only on request.
   const classifier =
@@ -197,7 +199,7 @@ export async function openOrigin(
   const app = await createOrigin({
     config,
     ...(classifier === undefined ? {} : { classifier }),
-    store: observe(store, storeOperations, () => (readDelayMs > 0 ? pause(readDelayMs) : undefined)),
+    store: observe(store, storeOperations, () => beforeRead()),
     // Allows a test to hide FFmpeg from one origin.
     environment: { ...process.env, ...settings },
     log: pinoLog,
@@ -213,7 +215,17 @@ export async function openOrigin(
     log,
     storeOperations,
     slowReads(milliseconds) {
-      readDelayMs = milliseconds
+      beforeRead = () => (milliseconds > 0 ? pause(milliseconds) : undefined)
+    },
+    holdReads() {
+      const { promise, resolve } = Promise.withResolvers<void>()
+      beforeRead = () => promise
+      return {
+        release() {
+          beforeRead = () => undefined
+          resolve()
+        },
+      }
     },
     async close() {
       await new Promise<void>((resolve) => server.close(() => resolve()))
@@ -232,7 +244,7 @@ function configOf(environment: Settings): Config {
 function observe(
   store: ObjectStore,
   operations: StoreOperation[],
-  beforeRead: () => Promise<void> | undefined,
+  beforeRead: () => Promise<unknown> | undefined,
 ): ObjectStore {
   return {
     ...store,

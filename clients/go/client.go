@@ -29,8 +29,8 @@ type Client struct {
 
 // The codes of errors.
 const (
-	// Refused is status 400: the request is invalid, or the service does not accept the media.
-	Refused = "refused"
+	// Rejected is status 400: the request is invalid, or the service does not accept the media.
+	Rejected = "rejected"
 	// Unauthorized is status 401 or 403.
 	Unauthorized = "unauthorized"
 	NotFound     = "not-found"
@@ -149,8 +149,8 @@ type StillFrame struct {
 type Preparation struct {
 	Ready  []string `json:"ready"`
 	Queued []string `json:"queued"`
-	// Refused were rejected because too many renditions are waiting. Request them again later.
-	Refused []string `json:"refused"`
+	// Rejected lists the renditions that found the queue full. Request them again later.
+	Rejected []string `json:"rejected"`
 }
 
 // Metadata returns the metadata of a file: format, size, hash, placeholder and scan result.
@@ -223,7 +223,7 @@ func (client *Client) Prepare(
 ) (*Preparation, error) {
 	body := map[string]any{"object": object, "renditions": renditions}
 	var preparation Preparation
-	err := client.askJSON(ctx, "/_prepare", body, &preparation, "ready", "queued", "refused")
+	err := client.askJSON(ctx, "/_prepare", body, &preparation, "ready", "queued", "rejected")
 	if err != nil {
 		return nil, err
 	}
@@ -307,7 +307,7 @@ func (client *Client) ask(ctx context.Context, path string, body any) ([]byte, e
 		return nil, broken(ctx, limited, err)
 	}
 	if response.StatusCode < 200 || response.StatusCode > 299 {
-		return nil, refused(response, content)
+		return nil, rejected(response, content)
 	}
 	return content, nil
 }
@@ -336,7 +336,7 @@ func broken(ctx, limited context.Context, cause error) *Error {
 // The longest error message that is kept, in bytes. The response of another server may be a whole page.
 const maxPhrase = 200
 
-func refused(response *http.Response, content []byte) *Error {
+func rejected(response *http.Response, content []byte) *Error {
 	failure := &Error{
 		Code:      codeOf(response.StatusCode),
 		Message:   strings.ToValidUTF8(string(content[:min(len(content), maxPhrase)]), ""),
@@ -361,7 +361,7 @@ func codeOf(status int) string {
 	}
 	switch status {
 	case http.StatusBadRequest:
-		return Refused
+		return Rejected
 	case http.StatusUnauthorized, http.StatusForbidden:
 		return Unauthorized
 	case http.StatusNotFound:

@@ -76,9 +76,9 @@ func TestClientAsksWhatItIsToldTo(t *testing.T) {
 	}
 }
 
-func TestClientNamesRefusalsByTheirStatus(t *testing.T) {
+func TestClientNamesRejectionsByTheirStatus(t *testing.T) {
 	for status, code := range map[int]string{
-		400: Refused, 401: Unauthorized, 403: Unauthorized, 404: NotFound, 413: TooLarge, 418: Unexpected,
+		400: Rejected, 401: Unauthorized, 403: Unauthorized, 404: NotFound, 413: TooLarge, 418: Unexpected,
 		429: RateLimited, 500: Unavailable, 503: Unavailable,
 	} {
 		failure := failureOf(t, func(answer http.ResponseWriter, _ *http.Request) {

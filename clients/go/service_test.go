@@ -167,11 +167,11 @@ func TestServicePreparesAndPurges(t *testing.T) {
 	}
 }
 
-func TestServiceRefusesByName(t *testing.T) {
+func TestServiceRejectsByName(t *testing.T) {
 	client := runningService(t)
 	ctx := context.Background()
 	_, err := client.Metadata(ctx, BytesSource([]byte("abc")), MetadataOptions{})
-	if failure := asError(t, err); failure.Code != Refused || failure.Message != "Unsupported file format" {
+	if failure := asError(t, err); failure.Code != Rejected || failure.Message != "Unsupported file format" {
 		t.Errorf("%+v", failure)
 	}
 	_, err = (&Client{BaseURL: serviceURL, SecretKey: "wrong"}).Sniff(ctx, "a")

@@ -84,7 +84,7 @@ func TestEveryURLIsTheOneOfTheOtherClients(t *testing.T) {
 		url, err := vector.call(t)
 		switch {
 		case vector.URL == nil && err == nil:
-			t.Errorf("%s of %+v is %s, and the service refuses it", vector.Call, vector.Arguments, url)
+			t.Errorf("%s of %+v is %s, and the service rejects it", vector.Call, vector.Arguments, url)
 		case vector.URL != nil && err != nil:
 			t.Errorf("%s of %+v: %v", vector.Call, vector.Arguments, err)
 		case vector.URL != nil && url != *vector.URL:
@@ -173,7 +173,7 @@ func TestNumbersHaveNoExponent(t *testing.T) {
 	}
 }
 
-func TestTextThatIsNoUTF8IsRefused(t *testing.T) {
+func TestTextThatIsNoUTF8IsRejected(t *testing.T) {
 	if _, err := (URLs{"https://m"}).Attachment("a\xff", Transformation{}); err == nil {
 		t.Error("a path was taken")
 	}

@@ -93,7 +93,7 @@ export function createEdgeCache(options: EdgeCacheOptions): EdgeCache {
       const { headers, validatedAt }: StoredInfo = JSON.parse(kept)
       const lastModified = headers['last-modified']
       const ageMs = now() - validatedAt
-      const life = parseLifetime(headers[LIFETIME_HEADER])
+      const lifetime = parseLifetime(headers[LIFETIME_HEADER])
       const lives = (seconds: number) => ageMs > -CLOCK_SKEW_MS && ageMs < seconds * 1000
       return {
         headers,
@@ -101,8 +101,8 @@ export function createEdgeCache(options: EdgeCacheOptions): EdgeCache {
         etag: headers.etag,
         lastModified: lastModified === undefined ? undefined : new Date(lastModified),
         validatedAt,
-        fresh: lives(Math.min(freshSeconds, life?.seconds ?? freshSeconds)),
-        usable: !life?.mustRevalidate || lives(life.seconds),
+        fresh: lives(Math.min(freshSeconds, lifetime?.seconds ?? freshSeconds)),
+        usable: !lifetime?.mustRevalidate || lives(lifetime.seconds),
         body: stored.body,
       }
     },

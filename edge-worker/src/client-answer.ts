@@ -9,9 +9,9 @@ import {
   mediaCacheControl,
 } from '@media-proxy/shared/response/headers.ts'
 import { LIFETIME_HEADER, parseLifetime } from '@media-proxy/shared/response/lifetime.ts'
-import { URL_REFUSED_HEADER } from '@media-proxy/shared/signing/edge-request.ts'
+import { URL_REJECTED_HEADER } from '@media-proxy/shared/signing/edge-request.ts'
 import type { CachedResponse } from './cache.ts'
-import type { EdgeExchange } from './exchange.ts'
+import type { DeliveryRequest } from './delivery-request.ts'
 import { HOP_HEADERS, mutable } from './forward.ts'
 import { slice } from './slice.ts'
 
@@ -22,16 +22,20 @@ export interface ClientView {
   readonly nowMs: number
 }
 
+interface Clock {
+  /** Returns the time in milliseconds since the epoch. */
+  readonly now: () => number
+}
+
 /** Returns the view of a request at the current time. */
-export function viewOf(
-  { now }: { readonly now: () => number },
-  { request }: { readonly request: SourceRequest },
-): ClientView {
+export function viewOf({ now }: Clock, { request }: DeliveryRequest): ClientView {
   return { request, nowMs: now() }
 }
 
 /** Builds the response for a client from a cached one, with its conditions and its range applied. */
-export function fromCache(cached: CachedResponse, view: ClientView, exchange: EdgeExchange): Response {
+export function fromCache(cached: CachedResponse, clock: Clock, deliveryRequest: DeliveryRequest): Response {
+  const { exchange } = deliveryRequest
+  const view = viewOf(clock, deliveryRequest)
   const representation = { ...cached, headers: clientHeaders(cached.headers, view, cached.validatedAt) }
   let opened = false
   const response = finish(exchange, representation, (range) => {
@@ -45,7 +49,7 @@ export function fromCache(cached: CachedResponse, view: ClientView, exchange: Ed
 /** Passes on a response of the origin, with the headers that depend on the request. */
 export function passThrough(response: Response, view: ClientView): Response {
   const copy = mutable(response)
-  copy.headers.delete(URL_REFUSED_HEADER)
+  copy.headers.delete(URL_REJECTED_HEADER)
   if (!response.ok && response.status !== 304) return copy
   copy.headers.delete('vary')
   const own = clientHeaders(Object.fromEntries(copy.headers), view)
@@ -82,11 +86,11 @@ function clientHeaders(
   { request, nowMs }: ClientView,
   saidAtMs = nowMs,
 ): HeaderRecord {
-  const { [LIFETIME_HEADER]: life, ...own }: HeaderRecord = headers
+  const { [LIFETIME_HEADER]: lifetime, ...own }: HeaderRecord = headers
   if (request.kind !== 'file' && request.negotiable) own.vary = 'Accept'
   if (request.kind === 'verified-external' || request.kind === 'attachment') {
     const { expiresAt = Number.POSITIVE_INFINITY } = request
-    const { seconds = Number.POSITIVE_INFINITY } = parseLifetime(life) ?? {}
+    const { seconds = Number.POSITIVE_INFINITY } = parseLifetime(lifetime) ?? {}
     const endsAt = Math.min(expiresAt, saidAtMs / 1000 + seconds)
     own['cache-control'] =
       endsAt === Number.POSITIVE_INFINITY

@@ -7,6 +7,7 @@ import type { SourceRequest } from '@media-proxy/shared/request/media-request.ts
 import type { SourceName } from '@media-proxy/shared/request/purge.ts'
 import type { Failure } from '@media-proxy/shared/response/failure.ts'
 import type { CachedResponse, EdgeCache, EntryInfo } from './cache.ts'
+import type { EdgeExchange } from './exchange.ts'
 import type { LocalFlights } from './local-flights.ts'
 import type { FetchOrigin } from './origin.ts'
 import type { LeaderOutcome, Role, SingleFlight } from './single-flight.ts'
@@ -29,8 +30,9 @@ export interface Delivery {
   readonly now: () => number
 }
 
-/** A request for media. */
+/** A request for media, and the exchange with the client that sent it. */
 export interface DeliveryRequest {
+  readonly exchange: EdgeExchange
   readonly request: SourceRequest
   /** The name of the source. */
   readonly name: SourceName
@@ -50,21 +52,23 @@ export interface DeliveryRequest {
 
 interface Found {
   /** The cached response, if it was validated after the last purge of its source. */
-  readonly known: CachedResponse | undefined
+  readonly cached: CachedResponse | undefined
   /** In milliseconds since the epoch. */
   readonly purgedAt: number
 }
 
+/** Looks into the cache. An entry that was validated before the last purge of its source is ignored. */
 export async function lookUp(
   { cache, purgedAt: purgedAtOf }: Delivery,
   { name, url }: DeliveryRequest,
 ): Promise<Found> {
   const [cached, purgedAt] = await Promise.all([cache.match(url), purgedAtOf(name)])
-  if (cached === undefined || cached.validatedAt > purgedAt) return { known: cached, purgedAt }
+  if (cached === undefined || cached.validatedAt > purgedAt) return { cached, purgedAt }
   await discardBody(cached.body)
-  return { known: undefined, purgedAt }
+  return { cached: undefined, purgedAt }
 }
 
+/** Returns the metadata of the cache entry of a request that is sent to the origin now. */
 export async function entryOf({ now, tagOf }: Delivery, { name }: DeliveryRequest): Promise<EntryInfo> {
   return { requestedAt: now(), tag: await tagOf(name) }
 }
@@ -78,6 +82,7 @@ export function isClip({ request }: DeliveryRequest): boolean {
   )
 }
 
+/** Settles a flight with the outcome of its leader. When that fails, the flight is abandoned. */
 export async function settleWith(
   role: Extract<Role, { kind: 'lead' }>,
   outcome: Promise<LeaderOutcome>,

@@ -5,7 +5,7 @@ import { encodeRendition } from '@media-proxy/shared/store/rendition-object.ts'
 import { expect, it, vi } from 'vitest'
 import type { EdgeCache } from './cache.ts'
 import { deliver } from './delivery.ts'
-import type { Delivery, DeliveryRequest } from './delivery-request.ts'
+import type { Delivery } from './delivery-request.ts'
 import type { EdgeExchange } from './exchange.ts'
 import { createLocalFlights } from './local-flights.ts'
 import { createStoredRenditions } from './stored-renditions.ts'
@@ -19,7 +19,7 @@ const REQUEST: AttachmentRequest = {
   negotiable: false,
 }
 const URL_OF_IT = '/attachments/1/a.png' as CanonicalUrl
-const WANTED: DeliveryRequest = {
+const WANTED = {
   request: REQUEST,
   name: REQUEST.key,
   url: URL_OF_IT,
@@ -77,7 +77,7 @@ it('a leader that fetches the whole file behind a range settles its flight, even
     },
   })
   const { exchange, behind } = exchangeOf({ range: 'bytes=0-0' })
-  await deliver(delivery, WANTED, exchange)
+  await deliver(delivery, { ...WANTED, exchange })
   await expect(Promise.all(behind)).rejects.toThrow('forced')
   expect(settle).toHaveBeenCalledWith({ kind: 'abandoned' })
 })
@@ -96,7 +96,7 @@ it.each([
       origin: async () => new Response('abc', { headers: { 'content-length': '3', 'x-request-id': 'r' } }),
     })
     const { exchange, behind } = exchangeOf()
-    await deliver(delivery, WANTED, exchange)
+    await deliver(delivery, { ...WANTED, exchange })
     await Promise.all(behind)
     expect(settle).toHaveBeenCalledWith({ kind })
   },
@@ -123,7 +123,7 @@ it('the age of a rendition from the bucket counts from its upload', async () => 
     }),
   })
   const { exchange, behind } = exchangeOf()
-  await deliver(delivery, { ...WANTED, whole: true }, exchange)
+  await deliver(delivery, { ...WANTED, exchange, whole: true })
   await Promise.all(behind)
   expect(cache.put).toHaveBeenCalledWith(URL_OF_IT, expect.anything(), expect.anything(), {
     requestedAt: 20_000,

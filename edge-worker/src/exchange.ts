@@ -1,3 +1,4 @@
+import type { RequestLimits } from '@media-proxy/shared/rate-limit.ts'
 import type { OnBehalf } from './origin.ts'
 import type { Timings } from './timings.ts'
 
@@ -8,6 +9,8 @@ export interface EdgeExchange extends OnBehalf {
   readonly url: URL
   readonly method: string
   readonly headers: Headers
+  /** The rate limits of the client. */
+  readonly requestLimits: RequestLimits
   readonly timings: Timings
   readonly waitUntil: (work: Promise<unknown>) => void
 }

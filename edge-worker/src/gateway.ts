@@ -1,6 +1,6 @@
 /** Handles one request at the edge, from parsing to the finished response. */
 
-import { createRequestLimits, type RateLimiter, type RequestLimits } from '@media-proxy/shared/rate-limit.ts'
+import { createRequestLimits, type RateLimiter } from '@media-proxy/shared/rate-limit.ts'
 import { type CanonicalUrl, canonicalUrl } from '@media-proxy/shared/request/canonical.ts'
 import { explainedResponse } from '@media-proxy/shared/request/explain.ts'
 import type {
@@ -79,6 +79,7 @@ export type Gateway = (request: Request, context: GatewayContext) => Promise<Han
 export function createGateway(options: GatewayOptions): Gateway {
   return async (request, { waitUntil }) => {
     const url = withoutPublicPath(new URL(request.url), options.publicPath)
+    const clientAddress = request.headers.get('cf-connecting-ip') ?? '127.0.0.1'
     let traceparent: string | undefined
     const exchange: EdgeExchange = {
       request,
@@ -91,7 +92,8 @@ export function createGateway(options: GatewayOptions): Gateway {
         traceparent ??= beginTrace(request.headers, Math.random() < options.sampleRatio)
         return traceparent
       },
-      clientAddress: request.headers.get('cf-connecting-ip') ?? '127.0.0.1',
+      clientAddress,
+      requestLimits: createRequestLimits(options.createLimiter(), url.pathname, clientAddress),
       timings: createTimings(options.now),
       waitUntil,
     }
@@ -100,9 +102,8 @@ export function createGateway(options: GatewayOptions): Gateway {
       assets: options.negotiatesAssets,
       ...options.presets,
     })
-    const limits = createRequestLimits(options.createLimiter(), url.pathname, exchange.clientAddress)
-    const answered = await answer(parsed, exchange, limits, options)
-    const handled = finishAtEdge(answered, exchange, parsed, limits, options.explainsErrors)
+    const answered = await answer(parsed, exchange, options)
+    const handled = finishAtEdge(answered, exchange, parsed, options.explainsErrors)
     allowOrigins(handled, options)
     return handled
   }
@@ -131,15 +132,14 @@ function allowOrigins(
 async function answer(
   parsed: MediaRequest | Failure,
   exchange: EdgeExchange,
-  limits: RequestLimits,
   options: GatewayOptions,
 ): Promise<Delivered | Failure> {
   if (options.staticSite !== undefined && !isServiceEndpoint(parsed)) {
-    return (await limits.consume('requests')) ?? options.staticSite.serve(exchange)
+    return (await exchange.requestLimits.consume('requests')) ?? options.staticSite.serve(exchange)
   }
   if (isFailure(parsed)) return parsed
-  if (parsed.kind === 'relay') return answerRelay(exchange, limits, options)
-  if (parsed.kind === 'playground') return answerPlayground(parsed, exchange, limits, options)
+  if (parsed.kind === 'relay') return answerRelay(exchange, options)
+  if (parsed.kind === 'playground') return answerPlayground(parsed, exchange, options)
   if (options.staticSite !== undefined && isInternal(parsed)) return fail('no-route')
   if (parsed.kind === 'endpoint' && parsed.endpoint === 'openapi' && !options.hasDescription)
     return fail('no-route')
@@ -150,19 +150,19 @@ async function answer(
   if (rejected !== undefined) return rejected
   switch (parsed.kind) {
     case 'attachment':
-      return answerAttachment(parsed, exchange, limits, options)
+      return answerAttachment(parsed, exchange, options)
     case 'asset':
     case 'file': {
       const url = canonicalUrl(parsed)
       return (
-        (await limits.consume('requests')) ??
-        serve(parsed, { url, originPath: url }, exchange, limits, options)
+        (await exchange.requestLimits.consume('requests')) ??
+        serve(parsed, { url, originPath: url }, exchange, options)
       )
     }
     case 'external':
-      return answerExternal(parsed, exchange, limits, options)
+      return answerExternal(parsed, exchange, options)
     case 'endpoint':
-      return answerEndpoint(parsed, exchange, limits, options)
+      return answerEndpoint(parsed, exchange, options)
   }
 }
 
@@ -172,18 +172,17 @@ async function answer(
 async function answerAttachment(
   request: AttachmentRequest,
   exchange: EdgeExchange,
-  limits: RequestLimits,
   options: GatewayOptions,
 ): Promise<Delivered | Failure> {
   const { requestId } = exchange
   const verified = await verifyAttachment(request, options.attachments, options.now() / 1000, (failure) =>
     console.warn({ message: 'an attachment would be rejected', requestId, detail: failure.detail }),
   )
-  const rejected = await limits.consume('requests')
+  const rejected = await exchange.requestLimits.consume('requests')
   if (rejected !== undefined) return rejected
   if (isFailure(verified)) return verified
   const url = canonicalUrl(verified)
-  return serve(verified, { url, originPath: signedPathOf(url, verified) }, exchange, limits, options)
+  return serve(verified, { url, originPath: signedPathOf(url, verified) }, exchange, options)
 }
 
 /** Returns the origin path with the signature, which the origin verifies too. */
@@ -196,30 +195,26 @@ function signedPathOf(url: CanonicalUrl, { signature }: AttachmentRequest): stri
 async function answerExternal(
   request: ExternalRequest,
   exchange: EdgeExchange,
-  limits: RequestLimits,
   options: GatewayOptions,
 ): Promise<Delivered | Failure> {
   const { externalRing: ring } = options
   if (ring === undefined)
-    return (await limits.consume('bad-signatures')) ?? fail('bad-signature', 'no key is configured')
+    return (
+      (await exchange.requestLimits.consume('bad-signatures')) ??
+      fail('bad-signature', 'no key is configured')
+    )
   const verified = await verifyExternal(request, ring, options.now() / 1000)
   if (isFailure(verified)) {
     const badSignature = verified.code === 'bad-signature' || verified.code === 'expired'
-    return (await limits.consume(badSignature ? 'bad-signatures' : 'requests')) ?? verified
+    return (await exchange.requestLimits.consume(badSignature ? 'bad-signatures' : 'requests')) ?? verified
   }
-  const rejected = await limits.consume('requests')
+  const rejected = await exchange.requestLimits.consume('requests')
   if (rejected !== undefined) return rejected
   // A request of the service to itself would wait for its own single flight.
   if (await isOwnRequest(exchange.headers, ring))
-    return fail('address-refused', 'the request comes from this service')
+    return fail('address-rejected', 'the request comes from this service')
   const url = canonicalUrl(verified)
-  return serve(
-    verified,
-    { url, originPath: await originPathOf(verified, url, ring) },
-    exchange,
-    limits,
-    options,
-  )
+  return serve(verified, { url, originPath: await originPathOf(verified, url, ring) }, exchange, options)
 }
 
 /**
@@ -241,17 +236,17 @@ function serve(
   request: SourceRequest,
   paths: Pick<DeliveryRequest, 'url' | 'originPath'>,
   exchange: EdgeExchange,
-  limits: RequestLimits,
   { delivery, workersCache, ownUrls }: GatewayOptions,
 ): Promise<Delivered | Failure> {
   const name = resolvedSourceName(request, ownUrls)
   const whole = isRendition(request)
   const attempts = renderAttempts(request)
-  const beforeRender = async () => (whole ? await limits.consume('renders', attempts) : undefined)
-  const deliveryRequest = { request, name, ...paths, whole, beforeRender }
+  const beforeRender = async () =>
+    whole ? await exchange.requestLimits.consume('renders', attempts) : undefined
+  const deliveryRequest = { exchange, request, name, ...paths, whole, beforeRender }
   return whole && workersCache !== undefined
-    ? deliverByWorkersCache(workersCache, deliveryRequest, exchange)
-    : deliver(delivery, deliveryRequest, exchange)
+    ? deliverByWorkersCache(workersCache, deliveryRequest)
+    : deliver(delivery, deliveryRequest)
 }
 
 /** Whether the response is a rendition, which is small. Other media have any size and are read in parts. */
@@ -268,10 +263,9 @@ function finishAtEdge(
   answered: Delivered | Failure,
   exchange: EdgeExchange,
   parsed: MediaRequest | Failure,
-  limits: RequestLimits,
   explainsErrors: boolean,
 ): Handled {
-  const { requestId, timings } = exchange
+  const { requestId, requestLimits, timings } = exchange
   const failure = isFailure(answered) ? answered : undefined
   const { response, cache } = isFailure(answered)
     ? {
@@ -281,7 +275,7 @@ function finishAtEdge(
         cache: 'BYPASS',
       }
     : answered
-  for (const [name, value] of Object.entries(limits.headers)) response.headers.set(name, value)
+  for (const [name, value] of Object.entries(requestLimits.headers)) response.headers.set(name, value)
   response.headers.set('x-cache', cache)
   response.headers.set('server-timing', timings.header())
   return { response, exchange, parsed, failure }

@@ -5,15 +5,15 @@
 
 import { discardBody } from '@media-proxy/shared/discard-body.ts'
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
-import { failureResponse, type HeaderRecord } from '@media-proxy/shared/response/headers.ts'
+import { failureResponse } from '@media-proxy/shared/response/headers.ts'
 import type { CachedResponse, EntryInfo } from './cache.ts'
-import { fromCache, viewOf } from './client-answer.ts'
+import { fromCache } from './client-answer.ts'
 import { type Delivery, type DeliveryRequest, entryOf, lookUp } from './delivery-request.ts'
 import type { Delivered, EdgeExchange } from './exchange.ts'
 import { hasRequestId, type OriginRequest } from './origin.ts'
 import type { LeaderOutcome } from './single-flight.ts'
 import type { StoredRendition } from './stored-renditions.ts'
-import { isUrlRefused, markValidated, shareFailure, store, storeBytes } from './storing.ts'
+import { isUrlRejected, markValidated, shareFailure, store, storeBytes } from './storing.ts'
 import { within } from './within.ts'
 
 /** The timeout for the bucket of renditions, in milliseconds. */
@@ -35,30 +35,24 @@ export interface LeaderResult {
  * Answers the leader's client, and determines the outcome for its followers. A response that was requested
  * before the last purge of its source is not cached for them.
  */
-export async function asLeader(
-  delivery: Delivery,
-  deliveryRequest: DeliveryRequest,
-  exchange: EdgeExchange,
-): Promise<LeaderResult> {
+export async function asLeader(delivery: Delivery, deliveryRequest: DeliveryRequest): Promise<LeaderResult> {
   const entry = await entryOf(delivery, deliveryRequest)
   // The previous flight may have settled between the first cache lookup and joining this one.
-  const { known, purgedAt } = await lookUp(delivery, deliveryRequest)
-  if (known?.fresh) {
-    const response = fromCache(known, viewOf(delivery, deliveryRequest), exchange)
+  const { cached, purgedAt } = await lookUp(delivery, deliveryRequest)
+  if (cached?.fresh) {
+    const response = fromCache(cached, delivery, deliveryRequest)
     return { delivered: { response, cache: 'HIT' }, outcome: { kind: 'cached' } }
   }
-  if (known !== undefined) return revalidate(delivery, known, deliveryRequest, exchange, entry)
-  const stored = deliveryRequest.whole
-    ? await findStored(delivery, deliveryRequest, exchange, purgedAt)
-    : undefined
+  if (cached !== undefined) return revalidate(delivery, deliveryRequest, cached, entry)
+  const stored = deliveryRequest.whole ? await findStored(delivery, deliveryRequest, purgedAt) : undefined
   if (stored !== undefined) {
     // The source was last checked when the rendition was written.
     const written = { ...entry, requestedAt: stored.writtenAt }
-    return storeBytes(delivery, stored.bytes, stored.headers, deliveryRequest, exchange, written)
+    return storeBytes(delivery, deliveryRequest, stored, written)
   }
   const rejected = await deliveryRequest.beforeRender()
   if (rejected !== undefined) return { delivered: rejected, outcome: { kind: 'abandoned' } }
-  const { delivered, outcome } = await fetchWhole(delivery, deliveryRequest, exchange, entry)
+  const { delivered, outcome } = await fetchWhole(delivery, deliveryRequest, entry)
   return { delivered, outcome: entry.requestedAt > purgedAt ? outcome : withoutCached(outcome) }
 }
 
@@ -71,13 +65,12 @@ async function withoutCached(outcome: LeaderResult['outcome']): Promise<LeaderOu
 /** Returns a stored rendition. When the bucket fails or times out, the request goes to the origin instead. */
 async function findStored(
   { renditions }: Delivery,
-  { request, url }: DeliveryRequest,
-  { timings }: EdgeExchange,
+  { request, url, exchange }: DeliveryRequest,
   purgedAt: number,
 ): Promise<StoredRendition | undefined> {
   try {
     const found = renditions?.find(request, url, purgedAt)
-    return found && (await timings.measure('store', () => within(STORE_MS, found)))
+    return found && (await exchange.timings.measure('store', () => within(STORE_MS, found)))
   } catch (error) {
     console.warn({ message: 'stored renditions cannot be read', error: String(error) })
     return undefined
@@ -87,17 +80,16 @@ async function findStored(
 /** Revalidates a stale copy by its ETag. When the origin cannot be asked, most copies may still be served. */
 async function revalidate(
   delivery: Delivery,
-  cached: CachedResponse,
   deliveryRequest: DeliveryRequest,
-  exchange: EdgeExchange,
+  cached: CachedResponse,
   entry: EntryInfo,
 ): Promise<LeaderResult> {
-  const { cache } = delivery
+  const { exchange } = deliveryRequest
   const condition = cached.etag === undefined ? {} : { 'if-none-match': cached.etag }
   const timeout = cached.usable ? { timeoutMs: REVALIDATION_MS } : {}
-  const response = await askOrigin(delivery, deliveryRequest, condition, exchange, timeout)
+  const response = await askOrigin(delivery, deliveryRequest, { headers: condition, ...timeout })
   const asBefore = (kept: CachedResponse): Delivered => ({
-    response: fromCache(kept, viewOf(delivery, deliveryRequest), exchange),
+    response: fromCache(kept, delivery, deliveryRequest),
     cache: 'HIT',
   })
   if (cached.usable && (isFailure(response) || saysNothingOfObject(response))) {
@@ -106,7 +98,7 @@ async function revalidate(
   }
   if (isFailure(response)) {
     await discardBody(cached.body)
-    return failed(response, exchange)
+    return failed(response, deliveryRequest.exchange)
   }
   if (response.status === 304) {
     const confirmed = markValidated(delivery, deliveryRequest.url, cached, entry)
@@ -117,9 +109,9 @@ async function revalidate(
     }
   }
   await discardBody(cached.body)
-  if (response.status !== 200 && !saysNothingOfObject(response) && !isUrlRefused(response))
-    exchange.waitUntil(cache.delete(deliveryRequest.url))
-  return store(delivery, response, deliveryRequest, exchange, entry)
+  if (response.status !== 200 && !saysNothingOfObject(response) && !isUrlRejected(response))
+    exchange.waitUntil(delivery.cache.delete(deliveryRequest.url))
+  return store(delivery, deliveryRequest, response, entry)
 }
 
 /**
@@ -131,16 +123,16 @@ function saysNothingOfObject(response: Response): boolean {
   return status >= 500 || status === 429 || (status !== 304 && !hasRequestId(response))
 }
 
+/** Requests a complete response from the origin, and caches it. */
 export async function fetchWhole(
   delivery: Delivery,
   deliveryRequest: DeliveryRequest,
-  exchange: EdgeExchange,
   entry: EntryInfo,
 ): Promise<LeaderResult> {
-  const response = await askOrigin(delivery, deliveryRequest, {}, exchange)
+  const response = await askOrigin(delivery, deliveryRequest)
   return isFailure(response)
-    ? failed(response, exchange)
-    : store(delivery, response, deliveryRequest, exchange, entry)
+    ? failed(response, deliveryRequest.exchange)
+    : store(delivery, deliveryRequest, response, entry)
 }
 
 async function failed(failure: Failure, { requestId }: EdgeExchange): Promise<LeaderResult> {
@@ -150,13 +142,11 @@ async function failed(failure: Failure, { requestId }: EdgeExchange): Promise<Le
 
 async function askOrigin(
   { origin }: Delivery,
-  { originPath }: DeliveryRequest,
-  headers: HeaderRecord,
-  exchange: EdgeExchange,
-  timeout: Pick<OriginRequest, 'timeoutMs'> = {},
+  { originPath, exchange }: DeliveryRequest,
+  options: Pick<OriginRequest, 'headers' | 'timeoutMs'> = {},
 ): Promise<Response | Failure> {
   const response = await exchange.timings.measure('origin', () =>
-    origin({ method: 'GET', path: originPath, headers, ...timeout }, exchange),
+    origin({ method: 'GET', path: originPath, ...options }, exchange),
   )
   if (!isFailure(response)) exchange.timings.adopt(response.headers.get('server-timing'))
   return response

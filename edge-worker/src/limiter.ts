@@ -5,11 +5,11 @@
 import { DurableObject, RpcTarget } from 'cloudflare:workers'
 import {
   type AttemptCounter,
+  type AttemptVerdict,
   type Budget,
   type BudgetName,
   checkAttempt,
   type Spent,
-  type Verdict,
 } from '@media-proxy/shared/rate-limit.ts'
 import { within } from './within.ts'
 
@@ -38,14 +38,17 @@ export class AttemptLedger extends DurableObject {
   }
 
   /** Makes the first attempt of a request and opens a session for the others, billed as one request. */
-  open(name: BudgetName, budget: Budget): { readonly verdict: Verdict; readonly session: LedgerSession } {
+  open(
+    name: BudgetName,
+    budget: Budget,
+  ): { readonly verdict: AttemptVerdict; readonly session: LedgerSession } {
     return {
       verdict: this.attempt(name, budget),
       session: new LedgerSession((...args) => this.attempt(...args)),
     }
   }
 
-  attempt(name: BudgetName, budget: Budget): Verdict {
+  attempt(name: BudgetName, budget: Budget): AttemptVerdict {
     const now = Date.now()
     const { verdict, spent } = checkAttempt(this.#spent.get(name), now, budget)
     this.#spent.set(name, spent)
@@ -80,7 +83,7 @@ class LedgerSession extends RpcTarget {
     this.#attempt = attempt
   }
 
-  attempt(name: BudgetName, budget: Budget): Verdict {
+  attempt(name: BudgetName, budget: Budget): AttemptVerdict {
     return this.#attempt(name, budget)
   }
 }

@@ -66,7 +66,7 @@ it('treats the rejection of its own signature as an unreachable origin', async (
       fetch: async () =>
         new Response('Forbidden', { status: 403, headers: { 'x-request-id': 'r', ...headers } }),
     })({ method: 'GET', path: '/x' }, ON_BEHALF)
-  expect(await answer({ 'x-edge-refused': 'stale' })).toMatchObject({ code: 'origin-unreachable' })
+  expect(await answer({ 'x-edge-rejected': 'stale' })).toMatchObject({ code: 'origin-unreachable' })
   expect(await answer({})).toMatchObject({ status: 403 })
 })
 

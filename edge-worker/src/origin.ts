@@ -1,7 +1,7 @@
 import { discardBody } from '@media-proxy/shared/discard-body.ts'
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
 import {
-  EDGE_REFUSED_HEADER,
+  EDGE_REJECTED_HEADER,
   FOR_EDGE_HEADER,
   signEdgeRequest,
 } from '@media-proxy/shared/signing/edge-request.ts'
@@ -27,7 +27,7 @@ export interface OriginRequest {
 /** Sends a signed request to the origin. Fails with `origin-unreachable`. */
 export type FetchOrigin = (request: OriginRequest, onBehalf: OnBehalf) => Promise<Response | Failure>
 
-export interface OriginOptions {
+export interface OriginFetchOptions {
   /** Undefined in static mode, where the worker needs only the bucket. */
   readonly originUrl: string | undefined
   /** Undefined when no `edgeSecretKey` is set. Requests are then not signed. */
@@ -45,7 +45,14 @@ export interface OriginOptions {
 /** The `Retry-After` when the origin is unreachable, in seconds. */
 const RETRY_AFTER_SECONDS = '5'
 
-export function createOriginFetch({ originUrl, ring, fetch, timeoutMs, now }: OriginOptions): FetchOrigin {
+/** Creates the function that sends requests to the origin. Without an origin, every request fails. */
+export function createOriginFetch({
+  originUrl,
+  ring,
+  fetch,
+  timeoutMs,
+  now,
+}: OriginFetchOptions): FetchOrigin {
   if (originUrl === undefined) return async () => fail('origin-unreachable', 'no origin is configured')
   const base = new URL(originUrl)
   const basePath = base.pathname.replace(/\/$/, '')
@@ -77,11 +84,11 @@ export function createOriginFetch({ originUrl, ring, fetch, timeoutMs, now }: Or
         signal: timeout.signal,
         ...(body == null ? {} : { body }),
       }).finally(timeout.clear)
-      const refusal = response.headers.get(EDGE_REFUSED_HEADER)
-      if (refusal !== null) {
+      const rejection = response.headers.get(EDGE_REJECTED_HEADER)
+      if (rejection !== null) {
         await discardBody(response.body)
         return unreachable(
-          `it rejected the signature of this edge: ${refusal}; do the secrets and the clocks agree?`,
+          `it rejected the signature of this edge: ${rejection}; do the secrets and the clocks agree?`,
         )
       }
       if (isPassedOnToClient(response)) return decoded(response)

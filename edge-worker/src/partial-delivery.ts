@@ -19,6 +19,7 @@ import { storeInBackground } from './storing.ts'
 
 const PARTIAL_HEADERS = ['range', ...CONDITIONAL_HEADERS, 'if-range']
 
+/** Whether a request is answered without a body, with a part of it, or only under a condition. */
 export function isPartial({ method, headers }: EdgeExchange): boolean {
   return method === 'HEAD' || PARTIAL_HEADERS.some((name) => headers.has(name))
 }
@@ -27,9 +28,9 @@ export function isPartial({ method, headers }: EdgeExchange): boolean {
 export async function deliverPart(
   delivery: Delivery,
   deliveryRequest: DeliveryRequest,
-  exchange: EdgeExchange,
   isKept: boolean,
 ): Promise<Delivered | Failure> {
+  const { exchange } = deliveryRequest
   const { method, headers, timings } = exchange
   const response = await timings.measure('origin', () =>
     delivery.origin(
@@ -41,23 +42,19 @@ export async function deliverPart(
   const total = /\/(\d+)$/.exec(response.headers.get('content-range') ?? '')?.[1]
   const fits = total !== undefined && Number(total) <= delivery.maxEntryBytes
   if (isKept && response.status === 206 && fits)
-    exchange.waitUntil(fetchWholeInBackground(delivery, deliveryRequest, exchange))
+    exchange.waitUntil(fetchWholeInBackground(delivery, deliveryRequest))
   return { response: passThrough(response, viewOf(delivery, deliveryRequest)), cache: 'BYPASS' }
 }
 
 /** Fetches the whole in the background. Players request only parts, which are never cached. */
-async function fetchWholeInBackground(
-  delivery: Delivery,
-  deliveryRequest: DeliveryRequest,
-  exchange: EdgeExchange,
-): Promise<void> {
+async function fetchWholeInBackground(delivery: Delivery, deliveryRequest: DeliveryRequest): Promise<void> {
   const local = delivery.localFlights.begin(deliveryRequest.url)
   if (local === undefined) return
   try {
     const role = await delivery.singleFlight.join(deliveryRequest.url, isClip(deliveryRequest))
     local.slow()
     if (role.kind !== 'lead') return
-    const outcome = storeWhole(delivery, deliveryRequest, exchange)
+    const outcome = storeWhole(delivery, deliveryRequest)
     await settleWith(role, outcome)
     await outcome
   } finally {
@@ -65,17 +62,16 @@ async function fetchWholeInBackground(
   }
 }
 
-async function storeWhole(
-  delivery: Delivery,
-  deliveryRequest: DeliveryRequest,
-  exchange: EdgeExchange,
-): Promise<LeaderOutcome> {
+async function storeWhole(delivery: Delivery, deliveryRequest: DeliveryRequest): Promise<LeaderOutcome> {
   const entry = await entryOf(delivery, deliveryRequest)
-  const { known } = await lookUp(delivery, deliveryRequest)
-  await discardBody(known?.body)
-  if (known?.fresh) return { kind: 'cached' }
-  const response = await delivery.origin({ method: 'GET', path: deliveryRequest.originPath }, exchange)
+  const { cached } = await lookUp(delivery, deliveryRequest)
+  await discardBody(cached?.body)
+  if (cached?.fresh) return { kind: 'cached' }
+  const response = await delivery.origin(
+    { method: 'GET', path: deliveryRequest.originPath },
+    deliveryRequest.exchange,
+  )
   return isFailure(response)
     ? { kind: 'abandoned' }
-    : storeInBackground(delivery, response, deliveryRequest.url, entry)
+    : storeInBackground(delivery, deliveryRequest.url, response, entry)
 }

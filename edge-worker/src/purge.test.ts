@@ -27,8 +27,8 @@ it('purges a zone by cache tags, thirty per call', async () => {
 })
 
 it.each<[string, () => Promise<Response>]>([
-  ['refuses', async () => Response.json({ success: false }, { status: 403 })],
-  ['refuses in its body alone', async () => Response.json({ success: false })],
+  ['rejects', async () => Response.json({ success: false }, { status: 403 })],
+  ['rejects in its body alone', async () => Response.json({ success: false })],
   ['answers what is no JSON', async () => new Response('<html>')],
   ['cannot be reached', () => Promise.reject(new Error('Network connection lost.'))],
   ['says nothing', () => new Promise(() => undefined)],

@@ -48,13 +48,13 @@ export function createZonePurge({ zone, token, fetch }: ZonePurgeOptions): Purge
   return async (names) => {
     const tags = await Promise.all(names.map(cacheTagOf))
     for (let at = 0; at < tags.length; at += TAGS_PER_CALL) {
-      const asked = fetch(`https://api.cloudflare.com/client/v4/zones/${zone}/purge_cache`, {
+      const call = fetch(`https://api.cloudflare.com/client/v4/zones/${zone}/purge_cache`, {
         method: 'POST',
         redirect: 'manual',
         headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
         body: JSON.stringify({ tags: tags.slice(at, at + TAGS_PER_CALL) }),
       })
-      const fault = await faultOf(asked)
+      const fault = await faultOf(call)
       if (fault !== undefined) return purgeUnavailable("the zone's purge", fault)
     }
     return undefined
@@ -62,9 +62,9 @@ export function createZonePurge({ zone, token, fetch }: ZonePurgeOptions): Purge
 }
 
 /** Returns the reason why the platform did not purge. Its API may report an error only in the body. */
-async function faultOf(asked: Promise<Response>): Promise<string | undefined> {
+async function faultOf(call: Promise<Response>): Promise<string | undefined> {
   try {
-    const response = await within(PURGE_MS, asked)
+    const response = await within(PURGE_MS, call)
     if (!response.ok) {
       await discardBody(response.body)
       return `status ${response.status}`

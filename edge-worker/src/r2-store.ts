@@ -21,9 +21,9 @@ export function createR2Store(
   bucket: R2Bucket,
   { maxDecodedBytes, timeoutMs }: R2StoreOptions,
 ): Pick<ObjectStore, 'head' | 'get' | 'check'> {
-  const objects = encodedObjects(bucket, timeoutMs, async (asked) => {
+  const objects = encodedObjects(bucket, timeoutMs, async (call) => {
     try {
-      return (await within(timeoutMs, asked)) ?? fail('not-found')
+      return (await within(timeoutMs, call)) ?? fail('not-found')
     } catch (error) {
       return fail(error instanceof LateError ? 'store-timeout' : 'store-unreachable', String(error))
     }
@@ -39,7 +39,7 @@ export function createR2Store(
 }
 
 /** Converts a result of the bucket to that of a store. */
-type Answer = <T>(asked: Promise<T | null>) => Promise<T | Failure>
+type Answer = <T>(call: Promise<T | null>) => Promise<T | Failure>
 
 /** How often an object may be replaced while a part of it is read. */
 const MAX_REPLACEMENTS = 3

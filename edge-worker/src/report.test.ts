@@ -19,6 +19,7 @@ const exchange: EdgeExchange = {
   requestId: 'asked-for',
   traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-00`,
   clientAddress: '192.0.2.1',
+  requestLimits: { consume: async () => undefined, headers: {} },
   timings: createTimings(() => 0),
   waitUntil: () => {},
 }
@@ -27,11 +28,11 @@ const parsed = parseRequest(url, {
   assets: false,
   ...presetRules({ presets: {}, presetsOnly: false }),
 })
-const refused = isFailure(parsed) ? parsed : fail('defect', 'it was not refused')
+const rejected = isFailure(parsed) ? parsed : fail('defect', 'it was not rejected')
 
 it('logs the cause of a rejection with the request id, whatever the response contains', () => {
   const log = vi.spyOn(console, 'log').mockImplementation(() => {})
-  const handled = { response: failureResponse(refused, 'asked-for'), exchange, parsed, failure: refused }
+  const handled = { response: failureResponse(rejected, 'asked-for'), exchange, parsed, failure: rejected }
   report(handled, { ordinaryRatio: 0, requests: undefined })
   expect(log.mock.calls).toEqual([
     [
@@ -71,7 +72,7 @@ it('records a sample of ordinary responses, with its weight, and every other res
   ] as const)
     expect([status, isReported(status, method)]).toEqual([status, false])
   for (const status of [400, 401, 429, 500, 502]) expect([status, isReported(status)]).toEqual([status, true])
-  expect(isReported(404, 'GET', fail('attachment-refused'))).toBe(true)
+  expect(isReported(404, 'GET', fail('attachment-rejected'))).toBe(true)
   expect(isReported(200, 'POST')).toBe(true)
   expect(weights).toEqual([1, 1, 1, 1, 1, 1, 1])
   random.mockReturnValue(0.24)

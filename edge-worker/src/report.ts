@@ -52,7 +52,7 @@ export function report(handled: Handled, { ordinaryRatio, requests }: ReportOpti
  * missing object, so the log must always record it.
  */
 function isOrdinary({ response: { status }, exchange: { method }, failure }: Handled): boolean {
-  const isAnswered = status < 400 || (status === 404 && failure?.code !== 'attachment-refused')
+  const isAnswered = status < 400 || (status === 404 && failure?.code !== 'attachment-rejected')
   return isAnswered && ORDINARY_METHODS.has(method)
 }
 

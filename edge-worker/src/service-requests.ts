@@ -1,6 +1,5 @@
 /** Handles the requests at the edge that are not for media: service endpoints, upload relay, playground. */
 
-import type { RequestLimits } from '@media-proxy/shared/rate-limit.ts'
 import type { EndpointRequest, PlaygroundRequest } from '@media-proxy/shared/request/media-request.ts'
 import type { OwnUrls } from '@media-proxy/shared/request/own-url.ts'
 import { validateMethod } from '@media-proxy/shared/request/parse.ts'
@@ -33,10 +32,10 @@ export interface ServiceOptions {
   readonly staticSite: StaticSite | undefined
 }
 
+/** Answers a service endpoint at the edge, or forwards it to the origin. */
 export async function answerEndpoint(
   { endpoint }: EndpointRequest,
   exchange: EdgeExchange,
-  limits: RequestLimits,
   options: ServiceOptions,
 ): Promise<Delivered | Failure> {
   switch (endpoint) {
@@ -48,7 +47,7 @@ export async function answerEndpoint(
       return answerReady(exchange, options.staticSite, options.delivery.origin)
     case 'telemetry':
     case 'openapi':
-      return (await limits.consume('requests')) ?? forward(options.delivery.origin, exchange)
+      return (await exchange.requestLimits.consume('requests')) ?? forward(options.delivery.origin, exchange)
     case 'metadata':
     case 'thumbnail':
     case 'frames':
@@ -56,8 +55,8 @@ export async function answerEndpoint(
     case 'prepare':
     case 'purge': {
       const rejected = await options.checkSecret(exchange.headers)
-      if (rejected !== undefined) return (await limits.consume('bad-signatures')) ?? rejected
-      const limited = await limits.consume('internal')
+      if (rejected !== undefined) return (await exchange.requestLimits.consume('bad-signatures')) ?? rejected
+      const limited = await exchange.requestLimits.consume('internal')
       if (limited !== undefined) return limited
       // A caller with the secret may also decide what is traced.
       const trusted = { ...exchange, traceparent: givenTrace(exchange.headers) ?? exchange.traceparent }
@@ -69,10 +68,9 @@ export async function answerEndpoint(
 /** Forwards an upload to the origin, which has the store and verifies the token. The body is streamed. */
 export async function answerRelay(
   exchange: EdgeExchange,
-  limits: RequestLimits,
   { delivery }: ServiceOptions,
 ): Promise<Delivered | Failure> {
-  const limited = exchange.method === 'OPTIONS' ? undefined : await limits.consume('requests')
+  const limited = exchange.method === 'OPTIONS' ? undefined : await exchange.requestLimits.consume('requests')
   if (limited !== undefined) return limited
   // `fetch` does not allow TRACE (Fetch standard, forbidden method). The origin rejects DELETE in the same
   // way.
@@ -83,7 +81,6 @@ export async function answerRelay(
 export async function answerPlayground(
   request: PlaygroundRequest,
   exchange: EdgeExchange,
-  limits: RequestLimits,
   { hasPlayground, leadsToPlayground, delivery }: ServiceOptions,
 ): Promise<Delivered | Failure> {
   if (request.resource === 'entrance') {
@@ -92,7 +89,7 @@ export async function answerPlayground(
     return rejected ?? { response: redirectResponse('/_playground', exchange), cache: 'BYPASS' }
   }
   if (!hasPlayground) return fail('no-route')
-  const limited = await limits.consume('requests')
+  const limited = await exchange.requestLimits.consume('requests')
   return limited ?? forward(delivery.origin, exchange, playgroundHeaders(exchange.headers))
 }
 

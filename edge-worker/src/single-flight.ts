@@ -109,9 +109,9 @@ export interface SingleFlightOptions {
 /** Creates the client of the coordinator. If that is unreachable, every request goes to the origin. */
 export function createSingleFlight({ namespace, location, onFailure }: SingleFlightOptions): SingleFlight {
   /** Returns the coordinator's result, or `uncached` when it fails or times out. */
-  async function ask<T>(milliseconds: number, asked: Promise<T>): Promise<T | LeaderOutcome> {
+  async function ask<T>(milliseconds: number, call: Promise<T>): Promise<T | LeaderOutcome> {
     try {
-      return await within(milliseconds, asked)
+      return await within(milliseconds, call)
     } catch (error) {
       onFailure(error)
       return { kind: 'uncached' }

@@ -1,5 +1,5 @@
 import type { CanonicalUrl } from '@media-proxy/shared/request/canonical.ts'
-import { URL_REFUSED_HEADER } from '@media-proxy/shared/signing/edge-request.ts'
+import { URL_REJECTED_HEADER } from '@media-proxy/shared/signing/edge-request.ts'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { CachedResponse, EdgeCache } from './cache.ts'
 import type { Delivery, DeliveryRequest } from './delivery-request.ts'
@@ -8,9 +8,9 @@ import { markValidated, store } from './storing.ts'
 
 const ENTRY = { requestedAt: 5, tag: undefined }
 const URL_OF_IT = '/attachments/1/a.png' as CanonicalUrl
-const deliveryRequest = { url: URL_OF_IT } as DeliveryRequest
 // The functions under test use only this member of an exchange.
 const exchange = { waitUntil: () => undefined } as unknown as EdgeExchange
+const deliveryRequest = { url: URL_OF_IT, exchange } as DeliveryRequest
 
 function fakeCache(kept?: Partial<CachedResponse>) {
   return {
@@ -23,7 +23,7 @@ function fakeCache(kept?: Partial<CachedResponse>) {
 }
 
 const delivered = (cache: EdgeCache, response: Response) =>
-  store({ cache } as Delivery, response, deliveryRequest, exchange, ENTRY)
+  store({ cache } as Delivery, deliveryRequest, response, ENTRY)
 
 describe('a rejection by the origin', () => {
   it('is shared with all followers, and remembered when the object is missing', async () => {
@@ -42,11 +42,14 @@ describe('a rejection by the origin', () => {
 
   it.each([404, 401])('applies only to its own client when it concerns the URL: %i', async (status) => {
     const cache = fakeCache()
-    const refused = new Response('No', { status, headers: { [URL_REFUSED_HEADER]: '1' } })
-    const { outcome, delivered: answer } = await delivered(cache, refused)
+    const rejected = new Response('No', { status, headers: { [URL_REJECTED_HEADER]: '1' } })
+    const { outcome, delivered: answer } = await delivered(cache, rejected)
     expect(await outcome).toEqual({ kind: 'abandoned' })
     expect(cache.putMissing).not.toHaveBeenCalled()
-    expect([answer.response.status, answer.response.headers.has(URL_REFUSED_HEADER)]).toEqual([status, false])
+    expect([answer.response.status, answer.response.headers.has(URL_REJECTED_HEADER)]).toEqual([
+      status,
+      false,
+    ])
   })
 })
 

@@ -8,7 +8,7 @@ import type { CanonicalUrl } from '@media-proxy/shared/request/canonical.ts'
 import { fail } from '@media-proxy/shared/response/failure.ts'
 import { finish, type Representation } from '@media-proxy/shared/response/finish.ts'
 import { failureResponse, type HeaderRecord } from '@media-proxy/shared/response/headers.ts'
-import { URL_REFUSED_HEADER } from '@media-proxy/shared/signing/edge-request.ts'
+import { URL_REJECTED_HEADER } from '@media-proxy/shared/signing/edge-request.ts'
 import type { CachedResponse, EntryInfo } from './cache.ts'
 import { describe, passThrough, storedHeaders, viewOf } from './client-answer.ts'
 import type { Delivery, DeliveryRequest } from './delivery-request.ts'
@@ -42,19 +42,17 @@ const STALLED_MS = 30_000
  */
 export async function store(
   delivery: Delivery,
-  response: Response,
   deliveryRequest: DeliveryRequest,
-  exchange: EdgeExchange,
+  response: Response,
   entry: EntryInfo,
 ): Promise<Fetched> {
-  if (response.status !== 200) return shareRejection(delivery, response, deliveryRequest, exchange, entry)
+  if (response.status !== 200) return shareRejection(delivery, deliveryRequest, response, entry)
+  const { exchange } = deliveryRequest
   const { body } = response
-  if (body !== null && !hasRequestId(response))
-    return { delivered: bypassCache(response, delivery, deliveryRequest), outcome: { kind: 'uncached' } }
+  if (body === null || !hasRequestId(response))
+    return { delivered: bypassCache(delivery, deliveryRequest, response), outcome: { kind: 'uncached' } }
   const declared = response.headers.get('content-length')
   const sizeBytes = Number(declared ?? Number.POSITIVE_INFINITY)
-  if (body === null)
-    return { delivered: bypassCache(response, delivery, deliveryRequest), outcome: { kind: 'uncached' } }
   if (declared !== null && sizeBytes > delivery.maxEntryBytes) {
     // Too large to be cached, but the length is known, so the client gets the requested part.
     const described = describe(storedHeaders(response), sizeBytes, viewOf(delivery, deliveryRequest))
@@ -62,31 +60,40 @@ export async function store(
     return { delivered: { response: answer, cache: 'BYPASS' }, outcome: { kind: 'uncached' } }
   }
   if (sizeBytes > BUFFERED_BYTES && declared !== null)
-    return storeStreamed(delivery, response, body, sizeBytes, deliveryRequest, exchange, entry)
+    return storeStreamed(
+      delivery,
+      deliveryRequest,
+      { headers: storedHeaders(response), body, sizeBytes },
+      entry,
+    )
   const held = await readSmallBody(body)
   if ('error' in held) return interruptedFailure(held.error, exchange)
   if (held.rest !== undefined) {
     const copy = new Response(held.rest, response)
-    return { delivered: bypassCache(copy, delivery, deliveryRequest), outcome: { kind: 'uncached' } }
+    return { delivered: bypassCache(delivery, deliveryRequest, copy), outcome: { kind: 'uncached' } }
   }
   if (declared !== null && held.bytes.length !== sizeBytes)
     return interruptedFailure('another length', exchange)
   const headers = { ...storedHeaders(response), 'content-length': String(held.bytes.length) }
-  return storeBytes(delivery, held.bytes, headers, deliveryRequest, exchange, entry)
+  return storeBytes(delivery, deliveryRequest, { headers, bytes: held.bytes }, entry)
+}
+
+/** A complete response whose body is streamed. `headers` are those shared by all clients. */
+interface StreamedResponse {
+  readonly headers: HeaderRecord
+  readonly body: ReadableStream<Uint8Array>
+  readonly sizeBytes: number
 }
 
 function storeStreamed(
   delivery: Delivery,
-  response: Response,
-  body: ReadableStream<Uint8Array>,
-  sizeBytes: number,
   deliveryRequest: DeliveryRequest,
-  exchange: EdgeExchange,
+  { headers, body, sizeBytes }: StreamedResponse,
   entry: EntryInfo,
 ): Fetched {
-  const headers = storedHeaders(response)
+  const { exchange, url } = deliveryRequest
   const [copy, sent] = body.tee()
-  const kept = putStream(delivery, copy, sizeBytes, headers, deliveryRequest.url, entry)
+  const kept = putStream(delivery, url, { headers, body: copy, sizeBytes }, entry)
   exchange.waitUntil(kept)
   const outcome = Promise.race([kept, pause(CACHE_WAIT_MS).then((): LeaderOutcome => ({ kind: 'uncached' }))])
   const answer = answerFrom(sent, describe(headers, sizeBytes, viewOf(delivery, deliveryRequest)), exchange)
@@ -111,28 +118,26 @@ function answerFrom(
 /** Caches a body that is in memory, and answers with it. */
 export function storeBytes(
   delivery: Delivery,
-  bytes: Uint8Array<ArrayBuffer>,
-  headers: HeaderRecord,
   deliveryRequest: DeliveryRequest,
-  exchange: EdgeExchange,
+  { headers, bytes }: { readonly headers: HeaderRecord; readonly bytes: Uint8Array<ArrayBuffer> },
   entry: EntryInfo,
 ): Fetched {
   const answer = finish(
-    exchange,
+    deliveryRequest.exchange,
     describe(headers, bytes.length, viewOf(delivery, deliveryRequest)),
     (range) => (range === undefined ? bytes : bytes.subarray(range.start, range.end + 1)),
   )
   return {
     delivered: { response: answer, cache: 'MISS' },
-    outcome: putBody(delivery, bytes, headers, deliveryRequest.url, entry),
+    outcome: putBody(delivery, deliveryRequest.url, { headers, body: bytes }, entry),
   }
 }
 
 /** Caches a complete response that was fetched in the background of a partial one. */
 export async function storeInBackground(
   delivery: Delivery,
-  response: Response,
   url: CanonicalUrl,
+  response: Response,
   entry: EntryInfo,
 ): Promise<LeaderOutcome> {
   const sizeBytes = Number(response.headers.get('content-length') ?? Number.POSITIVE_INFINITY)
@@ -141,7 +146,7 @@ export async function storeInBackground(
     await discardBody(response.body)
     return { kind: 'uncached' }
   }
-  return putStream(delivery, response.body, sizeBytes, storedHeaders(response), url, entry)
+  return putStream(delivery, url, { headers: storedHeaders(response), body: response.body, sizeBytes }, entry)
 }
 
 /** Marks a cached response as validated. */
@@ -161,7 +166,7 @@ export async function markValidated(
 /** Returns a short response that is shared with all followers. */
 export async function shareFailure(response: Response): Promise<Fetched> {
   const headers: HeaderRecord = Object.fromEntries(response.headers)
-  for (const name of [...HOP_HEADERS, URL_REFUSED_HEADER]) delete headers[name]
+  for (const name of [...HOP_HEADERS, URL_REJECTED_HEADER]) delete headers[name]
   const text = await textOf(response)
   headers['content-length'] = String(new TextEncoder().encode(text).length)
   const rejection = { status: response.status, text, headers }
@@ -180,19 +185,18 @@ async function textOf(response: Response): Promise<string> {
 
 async function shareRejection(
   { cache }: Delivery,
+  { url, exchange }: DeliveryRequest,
   response: Response,
-  { url }: DeliveryRequest,
-  exchange: EdgeExchange,
   entry: EntryInfo,
 ): Promise<Fetched> {
-  if (isUrlRefused(response)) return { ...(await shareFailure(response)), outcome: { kind: 'abandoned' } }
+  if (isUrlRejected(response)) return { ...(await shareFailure(response)), outcome: { kind: 'abandoned' } }
   if (response.status === 404 && hasRequestId(response)) exchange.waitUntil(cache.putMissing(url, entry))
   return shareFailure(response)
 }
 
 /** Whether the origin rejected the client's URL, which says nothing about the source under other URLs. */
-export function isUrlRefused({ headers }: Response): boolean {
-  return headers.has(URL_REFUSED_HEADER)
+export function isUrlRejected({ headers }: Response): boolean {
+  return headers.has(URL_REJECTED_HEADER)
 }
 
 /** Returns a failure for a body that broke off before anything was sent to the client. */
@@ -201,7 +205,7 @@ function interruptedFailure(error: unknown, { requestId }: EdgeExchange): Promis
   return shareFailure(failureResponse(failure, requestId))
 }
 
-function bypassCache(response: Response, delivery: Delivery, deliveryRequest: DeliveryRequest): Delivered {
+function bypassCache(delivery: Delivery, deliveryRequest: DeliveryRequest, response: Response): Delivered {
   return { response: passThrough(response, viewOf(delivery, deliveryRequest)), cache: 'BYPASS' }
 }
 
@@ -263,10 +267,8 @@ async function removeWithRetries({ cache }: Delivery, url: CanonicalUrl): Promis
 /** Caches a stream, and removes the entry if the stream breaks off, which not every cache detects. */
 async function putStream(
   delivery: Delivery,
-  body: ReadableStream<Uint8Array>,
-  sizeBytes: number,
-  headers: HeaderRecord,
   url: CanonicalUrl,
+  { headers, body, sizeBytes }: StreamedResponse,
   entry: EntryInfo,
 ): Promise<LeaderOutcome> {
   let seen = 0
@@ -277,7 +279,7 @@ async function putStream(
     },
   })
   const stream = body.pipeThrough(counter).pipeThrough(new FixedLengthStream(sizeBytes))
-  const outcome = await putBody(delivery, stream, headers, url, entry)
+  const outcome = await putBody(delivery, url, { headers, body: stream }, entry)
   if (seen === sizeBytes) return outcome
   if (outcome.kind === 'cached') await removeWithRetries(delivery, url)
   return { kind: 'uncached' }
@@ -286,9 +288,8 @@ async function putStream(
 /** Caches a body. If that fails, each follower requests it again. */
 async function putBody(
   { cache }: Delivery,
-  body: BodyInit,
-  headers: HeaderRecord,
   url: CanonicalUrl,
+  { headers, body }: { readonly headers: HeaderRecord; readonly body: BodyInit },
   entry: EntryInfo,
 ): Promise<LeaderOutcome> {
   try {

@@ -38,6 +38,7 @@ function exchange(headers: Readonly<Record<string, string>> = {}): EdgeExchange 
     requestId: 'mine',
     traceparent: '00-trace',
     clientAddress: '192.0.2.1',
+    requestLimits: { consume: async () => undefined, headers: {} },
     timings: createTimings(() => 0),
     waitUntil: () => undefined,
   }
@@ -51,7 +52,7 @@ function inside(answer: Response, changes: Partial<InnerOptions> = {}) {
       asked.push({ ...question, ...onBehalf })
       return answer
     },
-    limiter: { limits: () => true, consume: async () => ({ headers: {} }) },
+    limiter: { isLimited: () => true, consume: async () => ({ headers: {} }) },
     freshSeconds: 1000,
     notFoundSeconds: 30,
     ...changes,
@@ -84,7 +85,7 @@ const image = (headers: Readonly<Record<string, string>> = {}) =>
 
 async function delivered(entrypoint: InnerEntrypoint, headers?: Readonly<Record<string, string>>) {
   const outer = { inner: entrypoint, publicUrl: 'https://m.example', now: () => 0 }
-  const found = await deliverByWorkersCache(outer, deliveryRequest, exchange(headers))
+  const found = await deliverByWorkersCache(outer, { ...deliveryRequest, exchange: exchange(headers) })
   if (isFailure(found)) throw new Error(found.code)
   return found
 }
@@ -153,7 +154,7 @@ describe('a rendition in Workers Cache', () => {
     ],
     ['never where an ingress has no backend', new Response('Not Found', { status: 404 }), 'no-store'],
     ['never where a login page stands before it', new Response('<p>Log in</p>'), 'no-store'],
-    ['never where it is refused', new Response('Bad Request', { status: 400 }), 'no-store'],
+    ['never where it is rejected', new Response('Bad Request', { status: 400 }), 'no-store'],
     ['never where the origin fails', new Response('', { status: 503 }), 'no-store'],
   ])('is cached %s', async (_, answer, control) => {
     const { options } = inside(answer)
@@ -168,7 +169,7 @@ describe('a rendition in Workers Cache', () => {
 
   it('that exceeds the rate limit of its client is not cached, and the origin is not asked', async () => {
     const limiter = {
-      limits: () => true,
+      isLimited: () => true,
       consume: async () => ({ headers: {}, failure: fail('rate-limited') }),
     }
     const { asked, entrypoint } = inside(image(), { limiter })
@@ -191,7 +192,7 @@ describe('a rendition in Workers Cache', () => {
     })
     expect(await purge([name])).toBeUndefined()
     expect(order).toEqual([[name], [await cacheTagOf(name)]])
-    const refused = createWorkersCachePurge({ ...inner, purge: async () => false }, async () => undefined)
-    expect(await refused([name])).toMatchObject({ code: 'overloaded' })
+    const rejected = createWorkersCachePurge({ ...inner, purge: async () => false }, async () => undefined)
+    expect(await rejected([name])).toMatchObject({ code: 'overloaded' })
   })
 })

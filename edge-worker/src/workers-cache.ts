@@ -12,14 +12,14 @@ import { renderAttempts } from '@media-proxy/shared/request/render-attempts.ts'
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { failureResponse, type HeaderRecord } from '@media-proxy/shared/response/headers.ts'
 import { LIFETIME_HEADER, parseLifetime } from '@media-proxy/shared/response/lifetime.ts'
-import { URL_REFUSED_HEADER } from '@media-proxy/shared/signing/edge-request.ts'
-import { fromCache, storedHeaders, viewOf } from './client-answer.ts'
+import { URL_REJECTED_HEADER } from '@media-proxy/shared/signing/edge-request.ts'
+import { fromCache, storedHeaders } from './client-answer.ts'
 import type { DeliveryRequest } from './delivery-request.ts'
-import type { Delivered, EdgeExchange } from './exchange.ts'
+import type { Delivered } from './exchange.ts'
 import { mutable } from './forward.ts'
 import { type FetchOrigin, hasRequestId } from './origin.ts'
 import { cacheTagOf, type Purge, purgeUnavailable } from './purge.ts'
-import { isUrlRefused } from './storing.ts'
+import { isUrlRejected } from './storing.ts'
 
 /** The calls of the outer entrypoint to the inner one. */
 export interface InnerEntrypoint {
@@ -58,8 +58,8 @@ export interface OuterOptions {
 export async function deliverByWorkersCache(
   { inner, publicUrl, now }: OuterOptions,
   deliveryRequest: DeliveryRequest,
-  exchange: EdgeExchange,
 ): Promise<Delivered | Failure> {
+  const { exchange } = deliveryRequest
   const headers = {
     [DETAIL_HEADERS.path]: deliveryRequest.originPath,
     [DETAIL_HEADERS.client]: exchange.clientAddress,
@@ -92,7 +92,7 @@ export async function deliverByWorkersCache(
     usable: true,
     body: response.body,
   }
-  return { response: fromCache(answer, viewOf({ now }, deliveryRequest), exchange), cache }
+  return { response: fromCache(answer, { now }, deliveryRequest), cache }
 }
 
 /** Returns for how long the platform has cached a response, in seconds. */
@@ -117,27 +117,27 @@ export async function handleMiss(
   const [path, client, requestId] = [detail('path'), detail('client'), detail('requestId')]
   const [pathname = ''] = path.split('?')
   const limits = createRequestLimits(limiter, pathname, client)
-  const asked =
+  const response =
     (await limits.consume('renders', Number(detail('attempts')) || 1)) ??
     (await origin(
       { method: 'GET', path },
       { clientAddress: client, requestId, traceparent: detail('traceparent') },
     ))
-  if (isFailure(asked)) return failureResponse(asked, requestId)
-  const life = !hasRequestId(asked)
+  if (isFailure(response)) return failureResponse(response, requestId)
+  const lifetime = !hasRequestId(response)
     ? 0
-    : asked.status === 200
-      ? Math.min(freshSeconds, parseLifetime(asked.headers.get(LIFETIME_HEADER))?.seconds ?? freshSeconds)
-      : asked.status === 404 && !isUrlRefused(asked)
+    : response.status === 200
+      ? Math.min(freshSeconds, parseLifetime(response.headers.get(LIFETIME_HEADER))?.seconds ?? freshSeconds)
+      : response.status === 404 && !isUrlRejected(response)
         ? notFoundSeconds
         : 0
-  const answer = mutable(asked)
-  answer.headers.delete(URL_REFUSED_HEADER)
-  answer.headers.set('cache-control', life > 0 ? `public, max-age=${life}` : 'no-store')
+  const answer = mutable(response)
+  answer.headers.delete(URL_REJECTED_HEADER)
+  answer.headers.set('cache-control', lifetime > 0 ? `public, max-age=${lifetime}` : 'no-store')
   answer.headers.set('cache-tag', detail('tag'))
   // Each key has one response, because the negotiated format is part of the key.
   answer.headers.delete('vary')
-  if (asked.status === 200) answer.headers.set(STORED_HEADERS, JSON.stringify(storedHeaders(asked)))
+  if (response.status === 200) answer.headers.set(STORED_HEADERS, JSON.stringify(storedHeaders(response)))
   return answer
 }
 

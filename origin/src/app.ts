@@ -55,16 +55,17 @@ export interface AppOptions extends MediaOptions {
 
 type Parsed = MediaRequest | Failure
 
+/** Creates the application: it admits, parses, answers, measures and logs each request. */
 export function createApp(options: AppOptions): Hono {
   const app = new Hono()
   app.all('*', async (context) => {
     const startedAt = performance.now()
     let attributes: Labels = {}
     const { url, headers } = context.req.raw
-    const asked = URL.parse(url)
+    const requestedUrl = URL.parse(url)
     // The server accepts some hosts that no URL can have, such as `127.0.0.256`.
-    if (asked === null) return failureResponse(BAD_HOST, requestIdOf(headers))
-    const arrival = await admit(asked, context, options)
+    if (requestedUrl === null) return failureResponse(BAD_HOST, requestIdOf(headers))
+    const arrival = await admit(requestedUrl, context, options)
     const trusted = await mayTrace(headers, arrival, options)
     const observed = { name: 'request', headers, trusted, attributes: () => attributes }
     return options.observer.request(observed, async (stages) => {
@@ -96,10 +97,10 @@ interface Arrived {
   readonly admitted: Awaited<ReturnType<Gate>>
 }
 
-async function admit(asked: URL, context: Context, { gate, config }: AppOptions): Promise<Arrived> {
+async function admit(requestedUrl: URL, context: Context, { gate, config }: AppOptions): Promise<Arrived> {
   const { method, headers } = context.req.raw
   // The signature of the edge covers the path without the public path.
-  const url = withoutPublicPath(asked, config.publicPath)
+  const url = withoutPublicPath(requestedUrl, config.publicPath)
   const peer = incomingOf(context)?.socket?.remoteAddress ?? '127.0.0.1'
   const admitted = await gate({ method, path: url.pathname + url.search, headers, peer })
   return { url, peer, admitted }

@@ -66,6 +66,15 @@ interface HotAnswer {
   readonly log: Log
 }
 
+/** A request that is answered from memory. */
+interface HotRequest {
+  readonly requestId: string
+  /** The rate limit headers of its response. */
+  readonly limits: Readonly<HeaderRecord>
+  /** When it was admitted, by `performance.now()`. */
+  readonly startedAt: number
+}
+
 const NO_LIMITS: Readonly<HeaderRecord> = {}
 
 const MAX_ANSWERS = 2000
@@ -113,12 +122,10 @@ export function createHotAnswers({ pipeline, gate, limiter, metrics, log }: HotA
   }
 
   function send(
+    response: ServerResponse,
     hot: HotAnswer,
     { bytes }: Rendition,
-    requestId: string,
-    limits: Readonly<HeaderRecord>,
-    response: ServerResponse,
-    startedAt: number,
+    { requestId, limits, startedAt }: HotRequest,
   ): void {
     const fields = hot.headers.slice()
     fields.push('x-request-id', requestId)
@@ -150,7 +157,8 @@ export function createHotAnswers({ pipeline, gate, limiter, metrics, log }: HotA
       const startedAt = performance.now()
       const admitted = admit(hot, request, headers)
       const sent = (limits: Readonly<HeaderRecord> | undefined) => {
-        if (limits !== undefined) send(hot, rendition, requestIdOf(headers), limits, response, startedAt)
+        if (limits !== undefined)
+          send(response, hot, rendition, { requestId: requestIdOf(headers), limits, startedAt })
         return limits !== undefined
       }
       return admitted instanceof Promise ? admitted.then(sent) : sent(admitted)
@@ -166,7 +174,7 @@ export function createHotAnswers({ pipeline, gate, limiter, metrics, log }: HotA
         lastModified: repeatable.rendition.lastModified?.getTime(),
         headers: [...response.headers].filter(([name]) => !own.has(name)).flat(),
         path: url.pathname,
-        isLimited: limiter.limits('requests', url.pathname),
+        isLimited: limiter.isLimited('requests', url.pathname),
         report: { route: report.route, bytes: report.bytes, outcome: report.outcome },
         attributes: requestAttributes(report),
         log: log.child({

@@ -24,7 +24,7 @@ const MAX_HEADERS = 1000
 const SPARE_IDLE_MS = 30_000
 
 const HEADERS_TOO_LARGE = [431, 'Request Header Fields Too Large'] as const
-const REFUSALS: Readonly<Record<string, readonly [status: number, phrase: string]>> = {
+const REJECTIONS: Readonly<Record<string, readonly [status: number, phrase: string]>> = {
   HPE_HEADER_OVERFLOW: HEADERS_TOO_LARGE,
   ERR_HTTP_REQUEST_TIMEOUT: [408, 'Request Timeout'],
 }
@@ -38,6 +38,7 @@ interface ClientError extends NodeJS.ErrnoException {
 
 type Served = Pick<Origin, 'fetch' | 'hotAnswers' | 'longestAnswerMs' | 'idleConnectionMs'>
 
+/** Creates the HTTP server of an origin, which also answers requests that never reach the application. */
 export function createHttpServer({ fetch, hotAnswers, longestAnswerMs, idleConnectionMs }: Served): Server {
   const listener = getRequestListener(fetch, {
     // For HTTP/1.0, which requires no `Host`. Load balancers use it for health checks.
@@ -47,19 +48,19 @@ export function createHttpServer({ fetch, hotAnswers, longestAnswerMs, idleConne
     // Called for an invalid target or `Host`. The application handles its own failures.
     errorHandler: () => {
       const [status, phrase] = BAD_REQUEST
-      return new Response(phrase, { status, headers: refusalHeaders(phrase) })
+      return new Response(phrase, { status, headers: rejectionHeaders(phrase) })
     },
   })
   const handle = (request: IncomingMessage, response: ServerResponse) => {
     lingerBehind(request, response, LINGERING)
-    const refused = hasTooManyHeaders(request)
+    const rejected = hasTooManyHeaders(request)
       ? HEADERS_TOO_LARGE
       : hasUnknownFraming(request)
         ? NOT_IMPLEMENTED
         : undefined
-    if (refused !== undefined) {
-      const [status, phrase] = refused
-      response.writeHead(status, { ...refusalHeaders(phrase), connection: 'close' }).end(phrase)
+    if (rejected !== undefined) {
+      const [status, phrase] = rejected
+      response.writeHead(status, { ...rejectionHeaders(phrase), connection: 'close' }).end(phrase)
       return undefined
     }
     request.url = withoutBackslashes(request.url ?? '')
@@ -97,7 +98,7 @@ export function createHttpServer({ fetch, hotAnswers, longestAnswerMs, idleConne
       error.code === 'HPE_INVALID_URL' && error.rawPacket?.length === socket.bytesRead
         ? encodedRequest(error.rawPacket)
         : undefined
-    if (encoded === undefined) refuse(error, socket)
+    if (encoded === undefined) reject(error, socket)
     else server.emit('connection', oneRequestConnection(socket, encoded))
   })
   return server
@@ -128,18 +129,18 @@ function withoutBackslashes(target: string): string {
  * Answers something that is not HTTP, or that exceeds a limit.
  * Only possible before any header of a response was sent.
  */
-function refuse({ code = '' }: ClientError, socket: Socket): void {
+function reject({ code = '' }: ClientError, socket: Socket): void {
   if (code === 'ECONNRESET' || !socket.writable || socket.bytesWritten > 0) {
     socket.destroy()
     return
   }
-  const [status, phrase] = REFUSALS[code] ?? BAD_REQUEST
-  const headers = { ...refusalHeaders(phrase), connection: 'close' }
+  const [status, phrase] = REJECTIONS[code] ?? BAD_REQUEST
+  const headers = { ...rejectionHeaders(phrase), connection: 'close' }
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
   socket.end(`HTTP/1.1 ${status} ${phrase}\r\n${lines.join('')}\r\n${phrase}`)
 }
 
-function refusalHeaders(phrase: string): Record<string, string> {
+function rejectionHeaders(phrase: string): Record<string, string> {
   return {
     ...CORS_HEADERS,
     'content-type': 'text/plain; charset=utf-8',

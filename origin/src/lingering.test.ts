@@ -20,7 +20,7 @@ async function listen(made: Server): Promise<number> {
 }
 
 /** Creates a server that never reads a request body. */
-const refusing = (longestMs: number, silenceMs: number) => {
+const rejecting = (longestMs: number, silenceMs: number) => {
   const listener: RequestListener = (request, response) => {
     lingerBehind(request, response, { longestMs, silenceMs })
     response.end('no')
@@ -74,7 +74,7 @@ describe.each([
   it.each(['keep-alive', 'close'])('is read to its end: %s', async (connection) => {
     const port = await listen(
       createHttpServer({
-        fetch: () => new Response('refused', { status: 403 }),
+        fetch: () => new Response('rejected', { status: 403 }),
         hotAnswers: undefined,
         longestAnswerMs: 30_000,
         idleConnectionMs: 65_000,
@@ -83,7 +83,7 @@ describe.each([
     const { socket, seen, send, ended } = client(port)
     await send(heading({ ...headers, connection }))
     // The response arrives before the body is complete, and the connection stays open.
-    await expect.poll(seen).toMatch(/^HTTP\/1.1 403 .*refused$/s)
+    await expect.poll(seen).toMatch(/^HTTP\/1.1 403 .*rejected$/s)
     for (let piece = 0; piece < PIECES; piece += 1) {
       await send(framed(PIECE))
       await sleep(15)
@@ -93,20 +93,20 @@ describe.each([
       await ended
     } else {
       await send(heading({ 'content-length': '0' }))
-      await expect.poll(() => seen().split('refused').length).toBe(3)
+      await expect.poll(() => seen().split('rejected').length).toBe(3)
     }
     socket.destroy()
   })
 
   it('is not waited for when nothing more arrives', async () => {
-    const { send, ended } = client(await listen(refusing(60_000, 50)))
+    const { send, ended } = client(await listen(rejecting(60_000, 50)))
     await send(heading(headers))
     await send(framed(PIECE))
     await ended
   })
 
   it('is not read forever', async () => {
-    const { socket, ended, send } = client(await listen(refusing(200, 100)))
+    const { socket, ended, send } = client(await listen(rejecting(200, 100)))
     await send(heading(headers))
     const sending = setInterval(() => {
       // The test waits for the end of the connection, so sending may fail.

@@ -86,6 +86,7 @@ export interface Origin {
   close(): Promise<void>
 }
 
+/** Creates an origin. It can answer at once; `/_ready` tells when its engine is ready. */
 export async function createOrigin({
   config,
   log,

@@ -26,6 +26,7 @@ export interface RequestReport {
   readonly failure?: Failure
 }
 
+/** Describes a request and its response for the log and the metrics. */
 export function reportOf(
   { requestId, method, headers }: Exchange,
   parsed: Parsed,
@@ -43,6 +44,7 @@ export function reportOf(
   }
 }
 
+/** Returns the attributes of a request in metrics and traces, by the semantic conventions of OpenTelemetry. */
 export function requestAttributes({ method, route, status }: RequestReport): Labels {
   return {
     'http.request.method': KNOWN_METHODS.has(method) ? method : '_OTHER',
@@ -65,6 +67,7 @@ const KNOWN_METHODS: ReadonlySet<string> = new Set([
 /** The parts of a report that the metrics need besides the attributes. */
 export type RecordedReport = Pick<RequestReport, 'route' | 'bytes' | 'outcome' | 'failure'>
 
+/** Records a request in the metrics. `milliseconds` is its duration. */
 export function recordRequest(
   metrics: Metrics,
   attributes: Labels,
@@ -75,7 +78,7 @@ export function recordRequest(
   metrics.record('http.server.response.body.size', bytes, { 'http.route': route })
   if (outcome !== undefined && outcome !== 'streamed')
     metrics.count('media_proxy.rendition.answers', { outcome })
-  if (failure !== undefined) metrics.count('media_proxy.refusals', { failure: failure.code })
+  if (failure !== undefined) metrics.count('media_proxy.rejections', { failure: failure.code })
 }
 
 export interface RequestTimes {
@@ -114,6 +117,7 @@ function formatStages(stages: RequestTimes['stages']): Record<string, number> {
   return Object.fromEntries([...stages].map(([stage, milliseconds]) => [stage, tenths(milliseconds)]))
 }
 
+/** Rounds to tenths of a millisecond. */
 export function tenths(milliseconds: number): number {
   return Math.round(milliseconds * 10) / 10
 }

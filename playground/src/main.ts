@@ -70,7 +70,7 @@ const uploading = createUploading({
     files.add(path)
     chooseSource(path)
   },
-  onRefused: (status, phrase) => stage.reject(status, phrase),
+  onRejected: (status, phrase) => stage.reject(status, phrase),
 })
 const canvas = byId('canvas', HTMLDivElement)
 const zoom = createZoom(canvas)

@@ -38,7 +38,7 @@ export function createStage(onVideo: (video: VideoInfo) => void): Stage {
   const cut = byId('cut', HTMLInputElement)
   const video = byId('video', HTMLVideoElement)
   const audio = byId('audio', HTMLAudioElement)
-  const refusal = byId('refusal', HTMLDivElement)
+  const rejection = byId('rejection', HTMLDivElement)
   const views = byId('views', HTMLDivElement)
   const held: { original: Loaded | undefined; rendition: Loaded | undefined } = {
     original: undefined,
@@ -109,7 +109,7 @@ export function createStage(onVideo: (video: VideoInfo) => void): Stage {
   return {
     showOriginal: (loaded) => put('original', loaded),
     async showRendition(loaded) {
-      show(refusal, false)
+      show(rejection, false)
       const isClip = loaded.contentType.startsWith('video/')
       show(images.rendition, !isClip)
       show(clip, isClip)
@@ -135,11 +135,11 @@ export function createStage(onVideo: (video: VideoInfo) => void): Stage {
       images.rendition.removeAttribute('src')
       clip.removeAttribute('src')
       show(clip, false)
-      refusal.replaceChildren(
+      rejection.replaceChildren(
         h('strong', {}, status === undefined ? 'No answer' : `${status} ${splitExplanation(phrase).phrase}`),
         h('p', {}, describeRejection(status, phrase)),
       )
-      show(refusal, true)
+      show(rejection, true)
       updateLayout()
     },
     busy: (isBusy) => canvas.setAttribute('aria-busy', String(isBusy)),

@@ -13,10 +13,10 @@ export interface Uploading {
 
 export interface UploadingOptions {
   readonly onKept: (kept: Kept) => void
-  readonly onRefused: (status: number | undefined, phrase: string) => void
+  readonly onRejected: (status: number | undefined, phrase: string) => void
 }
 
-export function createUploading({ onKept, onRefused }: UploadingOptions): Uploading {
+export function createUploading({ onKept, onRejected }: UploadingOptions): Uploading {
   const limit = byId('upload-limit', HTMLParagraphElement)
   const line = byId('upload-line', HTMLDivElement)
   const said = byId('said', HTMLParagraphElement)
@@ -30,10 +30,10 @@ export function createUploading({ onKept, onRefused }: UploadingOptions): Upload
         : ''
     },
     async send(file) {
-      if (session?.uploads !== true) return onRefused(403, 'Forbidden')
+      if (session?.uploads !== true) return onRejected(403, 'Forbidden')
       // Checked before anything is sent: a rejection in the middle of a body may never reach the page.
       if (file.size > session.maxUploadBytes) {
-        return onRefused(
+        return onRejected(
           413,
           `Payload Too Large: ${file.name} is larger than the limit of the service: ${file.size.toLocaleString('en')} bytes, at most ${session.maxUploadBytes.toLocaleString('en')}`,
         )
@@ -53,7 +53,7 @@ export function createUploading({ onKept, onRefused }: UploadingOptions): Upload
       show(line, false)
       said.textContent = isClientFailure(kept) ? '' : `${file.name} is there`
       if (!isClientFailure(kept)) onKept(kept)
-      else if (kept.failure !== 'cancelled') onRefused(kept.status, kept.message)
+      else if (kept.failure !== 'cancelled') onRejected(kept.status, kept.message)
     },
   }
 }

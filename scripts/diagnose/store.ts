@@ -10,7 +10,7 @@ import { createStore } from '@media-proxy/origin/assembly/store.ts'
 import { type ConfiguredBucket, configuredBuckets } from '@media-proxy/shared/config/buckets.ts'
 import { storageOf } from '@media-proxy/shared/config/load.ts'
 import type { Config } from '@media-proxy/shared/config/schema.ts'
-import { isFailure } from '@media-proxy/shared/response/failure.ts'
+import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { type Finding, failed, ok, warning } from './finding.ts'
 
 /** S3 rejects a signature whose time differs by more than this. */
@@ -45,8 +45,8 @@ async function tryToWrite(config: Config, bucket: string): Promise<Finding> {
   return isFailure(removed)
     ? failed(
         check,
-        `${written === undefined ? 'removing' : 'writing'} fails: ${removed.detail ?? removed.code}`,
-        removed.fix ?? `let the service list, write and remove in ${bucket}`,
+        `${written === undefined ? 'removing' : 'writing'} fails: ${problemOf(removed)}`,
+        removed.advice?.fix ?? `let the service list, write and remove in ${bucket}`,
       )
     : ok(check, 'written and removed')
 }
@@ -79,21 +79,24 @@ async function checkBucket(
   const check = `bucket ${bucket}`
   const failure = await createStore(config).check(bucket)
   if (failure === undefined) return ok(check, 'readable')
-  const detail = failure.detail ?? failure.code
-  // The problem without the fix, which is shown on a separate line.
-  const found = failure.fix === undefined ? detail : detail.replace(`: ${failure.fix}`, '')
-  if (/does not exist|no name of a bucket/.test(found)) {
+  const found = problemOf(failure)
+  if (failure.advice?.about === 'bucket') {
     return failed(check, found, `create the bucket, or set MEDIA_PROXY_S3_${variableOf(name)}`)
   }
   if (failure.code === 'store-unreachable' || failure.code === 'store-timeout') {
     return failed(
       check,
       `${endpoint} cannot be reached (${found})`,
-      failure.fix ?? 'correct MEDIA_PROXY_S3_ENDPOINT, or allow this machine to reach it',
+      failure.advice?.fix ?? 'correct MEDIA_PROXY_S3_ENDPOINT, or allow this machine to reach it',
     )
   }
   const unknown = 'see that MEDIA_PROXY_S3_ENDPOINT speaks S3, and nothing stands before it'
-  return failed(check, found, failure.fix ?? unknown)
+  return failed(check, found, failure.advice?.fix ?? unknown)
+}
+
+/** Returns the problem without its fix, which is shown on a separate line. */
+function problemOf({ advice, code, detail = code }: Failure): string {
+  return advice?.found ?? detail
 }
 
 function variableOf(name: string): string {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { type Budget, checkAttempt, isSkipped, rateLimitKey, type Spent } from './rate-limit.ts'
+import { loadConfig } from './config/load.ts'
+import { type Budget, checkAttempt, createRateLimiter, type Spent } from './rate-limit.ts'
 
 /** Returns the verdicts of attempts at the given times. */
 function attempts(times: readonly number[], budget: Budget) {
@@ -45,14 +46,37 @@ describe('the rate limit', () => {
 })
 
 describe('the scope of the rate limit', () => {
+  /** Creates a limiter that counts nothing and records whom it would count. */
+  function limiterOf(skipPaths: readonly string[]) {
+    const loaded = loadConfig('edge', { environment: { MEDIA_PROXY_ORIGIN_URL: 'http://origin.test' } })
+    if (!loaded.ok) throw new Error(loaded.faults.join())
+    const clients: string[] = []
+    const limiter = createRateLimiter({
+      config: { ...loaded.config.rateLimitConfig, enabled: true, skipPaths: [...skipPaths] },
+      counter: {
+        async attempt(_, client, budget) {
+          clients.push(client)
+          return checkAttempt(undefined, 0, budget).verdict
+        },
+      },
+      now: () => 0,
+      onFailure(error) {
+        throw error
+      },
+    })
+    return { limiter, clients }
+  }
+
   it.each([
     ['192.0.9.1', '192.0.9.1'],
     ['::ffff:192.0.9.1', '192.0.9.1'],
     ['2606:4700:1:2:3:4:5:6', '2606:4700:1:2::/64'],
     ['2606:4700:1:2::', '2606:4700:1:2::/64'],
     ['nonsense', 'unknown'],
-  ])('counts the address %s as %s', (address, key) => {
-    expect(rateLimitKey(address)).toBe(key)
+  ])('counts the address %s as %s', async (address, key) => {
+    const { limiter, clients } = limiterOf([])
+    await limiter.consume('requests', '/', address)
+    expect(clients).toEqual([key])
   })
 
   it.each([
@@ -63,6 +87,6 @@ describe('the scope of the rate limit', () => {
     ['/_ready/x', ['/_ready'], false],
     ['/anything', ['*'], true],
   ])('%s with the skip list %j is skipped: %s', (path, list, verdict) => {
-    expect(isSkipped(path, list)).toBe(verdict)
+    expect(limiterOf(list).limiter.isLimited('requests', path)).toBe(!verdict)
   })
 })

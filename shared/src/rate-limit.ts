@@ -17,7 +17,7 @@ export interface Budget {
 
 export type BudgetName = 'requests' | 'internal' | 'bad-signatures' | 'renders'
 
-export interface Verdict {
+export interface AttemptVerdict {
   readonly allowed: boolean
   /** The attempts that may follow immediately. Undefined when the counter does not report them. */
   readonly remaining: number | undefined
@@ -46,7 +46,7 @@ export function checkAttempt(
   before: Spent | undefined,
   nowMs: number,
   { maxAttempts, windowMs }: Budget,
-): { readonly verdict: Verdict; readonly spent: Spent } {
+): { readonly verdict: AttemptVerdict; readonly spent: Spent } {
   const intervalMs = windowMs / maxAttempts
   const elapsedMs = before === undefined ? 0 : Math.max(0, nowMs - before.atMs)
   const leftMs = Math.max(0, (before?.spentMs ?? 0) - elapsedMs)
@@ -64,9 +64,9 @@ export function checkAttempt(
   }
 }
 
-/** Counts the attempts of clients. `client` is a key from `rateLimitKey`. */
+/** Counts the attempts of clients. `client` is the address of one, or the network of an IPv6 address. */
 export interface AttemptCounter {
-  attempt(name: BudgetName, client: string, budget: Budget): Promise<Verdict>
+  attempt(name: BudgetName, client: string, budget: Budget): Promise<AttemptVerdict>
 }
 
 /** The outcome of a limit: a failure, if any, and the response headers about the budget. */
@@ -77,7 +77,7 @@ export interface Limited {
 
 export interface RateLimiter {
   /** Whether a budget is active for a path. */
-  limits(name: BudgetName, path: string): boolean
+  isLimited(name: BudgetName, path: string): boolean
   /**
    * Spends attempts of a client, by default one. Without an active budget of this name, every attempt passes.
    */
@@ -102,11 +102,11 @@ export function createRateLimiter({ config, counter, now, onFailure }: RateLimit
     return budget === undefined || isSkipped(path, config.skipPaths) ? undefined : budget
   }
   return {
-    limits: (name, path) => budgetOf(name, path) !== undefined,
+    isLimited: (name, path) => budgetOf(name, path) !== undefined,
     async consume(name, path, address, attempts = 1) {
       const budget = budgetOf(name, path)
       if (budget === undefined) return NOTHING
-      let verdict: Verdict
+      let verdict: AttemptVerdict
       try {
         verdict = await counter.attempt(name, rateLimitKey(address), weighed(budget, attempts))
       } catch (error) {
@@ -128,7 +128,9 @@ function weighed(budget: Budget, attempts: number): Budget {
 
 /** Spends budgets for one request, and collects the response headers about them. */
 export interface RequestLimits {
+  /** Spends attempts, by default one. Fails with `rate-limited`. */
   consume(name: BudgetName, attempts?: number): Promise<Failure | undefined>
+  /** About the budget of `requests`, or about the one that rejected the request. */
   readonly headers: Readonly<HeaderRecord>
 }
 
@@ -160,14 +162,14 @@ function budgetsOf(config: Config['rateLimitConfig']): Partial<Record<BudgetName
 }
 
 /** Whether a path is in the list, exactly or by a prefix that ends with `*`. `/_health` is never limited. */
-export function isSkipped(path: string, skipPaths: readonly string[]): boolean {
+function isSkipped(path: string, skipPaths: readonly string[]): boolean {
   return ['/_health', ...skipPaths].some((skipped) =>
     skipped.endsWith('*') ? path.startsWith(skipped.slice(0, -1)) : path === skipped,
   )
 }
 
 /** Returns the key of a client: an IPv4 address, or the /64 of an IPv6 address, which has one owner. */
-export function rateLimitKey(address: string): string {
+function rateLimitKey(address: string): string {
   if (!ipaddr.isValid(address)) return 'unknown'
   const parsed = ipaddr.process(address)
   return parsed instanceof ipaddr.IPv4
@@ -182,7 +184,7 @@ export function rateLimitKey(address: string): string {
  * Returns `RateLimit-*` (in seconds from now) and the older `X-RateLimit-*` (with the reset in unix seconds).
  */
 function rateLimitHeaders(
-  { remaining, resetMs }: Verdict,
+  { remaining, resetMs }: AttemptVerdict,
   { maxAttempts }: Budget,
   nowMs: number,
 ): HeaderRecord {

@@ -1,4 +1,4 @@
-"""What schemas cannot say: why some requests of the right form are refused all the same."""
+"""What schemas cannot say: why some requests of the right form are rejected all the same."""
 
 import os
 from urllib.parse import quote
@@ -13,13 +13,13 @@ WIDTH, HEIGHT = 60, 40
 
 @schemathesis.hook
 def filter_failure(context, failure, case, response):
-    """False where a refusal is right."""
+    """False where a rejection is right."""
     if type(failure).__name__ != "RejectedPositiveData" or response.status_code != 400:
         return True
-    return not is_refused(case.path, case.query or {}, case.body, response.text)
+    return not is_rejected(case.path, case.query or {}, case.body, response.text)
 
 
-def is_refused(path, query, body, text):
+def is_rejected(path, query, body, text):
     # Renditions are those of the object that stands beside them.
     if path == "/_prepare":
         return True

@@ -3,14 +3,14 @@
  * which is the worst case for an encoder.
  */
 
-import type { ImageFormat } from '@media-proxy/origin/media/kinds.ts'
+import type { SourceImageFormat } from '@media-proxy/origin/media/kinds.ts'
 import sharp, { type Sharp } from 'sharp'
 
 export type Content = 'smooth' | 'noise'
 
 export interface Coding {
   readonly name: string
-  readonly format: ImageFormat
+  readonly format: SourceImageFormat
   /** Larger images take longer to make than all the others together. */
   readonly maxMegapixels: number
   /** Whether it has many frames. */
@@ -58,7 +58,7 @@ export function sidesOf(megapixels: number): { readonly width: number; readonly 
 
 function still(
   name: string,
-  format: ImageFormat,
+  format: SourceImageFormat,
   maxMegapixels: number,
   code: (pixels: Sharp) => Sharp,
 ): Coding {
@@ -110,7 +110,7 @@ function drawn(name: string, filter: string): Coding {
 
 const FRAMES = 50
 
-function moving(name: string, format: ImageFormat, code: (strip: Sharp) => Sharp): Coding {
+function moving(name: string, format: SourceImageFormat, code: (strip: Sharp) => Sharp): Coding {
   return {
     name,
     format,

@@ -116,7 +116,7 @@ function rendition(
       },
       format,
       quality: 80,
-      qualityAsked: true,
+      isQualityRequested: true,
       animated: false,
       imagesOnly: false,
       ...options,

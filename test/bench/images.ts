@@ -139,5 +139,5 @@ async function askCompiled(url: string, count: number): Promise<void> {
   const connections = String(HOT_CONNECTIONS)
   const { stdout } = await run(COMPILED_CLIENT, ['-n', String(count), '-c', connections, url])
   // The result is valid only when every request succeeded.
-  if (!stdout.includes(`[200]\t${count} responses`)) throw new Error(`${url} was refused: ${stdout}`)
+  if (!stdout.includes(`[200]\t${count} responses`)) throw new Error(`${url} was rejected: ${stdout}`)
 }

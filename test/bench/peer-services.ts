@@ -132,7 +132,7 @@ export async function openRunning(name: string, template: string): Promise<PeerS
 
 async function answering(url: string): Promise<void> {
   const signal = AbortSignal.timeout(START_MS)
-  // A starting service refuses connections. The signal limits the wait.
+  // A starting service accepts no connections yet. The signal limits the wait.
   while ((await fetch(url, { signal }).catch(() => undefined))?.ok !== true) {
     signal.throwIfAborted()
     await setTimeout(100)

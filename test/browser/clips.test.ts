@@ -65,11 +65,11 @@ describe.skipIf(CHROMIUM === undefined || FFMPEG === undefined || libav === unde
             video.addEventListener(event, () => resolve(), { once: true })
         })
         video.src = url
-        const refused = await video.play().then(
+        const rejected = await video.play().then(
           () => undefined,
           (reason: unknown) => String(reason),
         )
-        if (refused === undefined) await ended
+        if (rejected === undefined) await ended
         const { duration, currentTime: reached, videoWidth, videoHeight, error } = video
         video.remove()
         return {
@@ -77,7 +77,7 @@ describe.skipIf(CHROMIUM === undefined || FFMPEG === undefined || libav === unde
           reached,
           size: [videoWidth, videoHeight],
           frames,
-          error: error?.message ?? refused,
+          error: error?.message ?? rejected,
         } as const
       }, `/attachments/1/${name}?${query}`)
     }

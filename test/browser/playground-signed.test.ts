@@ -11,7 +11,7 @@ describe.skipIf(CHROMIUM === undefined)('the playground, when attachments requir
   it('explains why it shows no attachments, and shows everything else', async () => {
     const { page, close } = await openPage()
     await expect
-      .poll(() => page.textContent('#refusal'))
+      .poll(() => page.textContent('#rejection'))
       .toBe(
         '404 Not FoundAttachments have to be signed here (attachmentSignatures), and this page signs none.',
       )

@@ -28,13 +28,15 @@ describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_SERVICES)(
       expect(problems).toEqual([])
 
       await drop(page, 'notes.png', 'image/png', Buffer.from('this is no image'))
-      await page.waitForSelector('#refusal:not([hidden])')
+      await page.waitForSelector('#rejection:not([hidden])')
       await expect.poll(() => page.textContent('#metadata')).toContain('Unsupported file format')
       await expect.poll(() => page.textContent('#metadata')).toContain('The file name does not matter')
       await expect.poll(() => page.textContent('#original-caption')).toContain('not shown by this browser')
       expect(await page.getAttribute('#original', 'src')).toBeNull()
       await drop(page, 'large.png', 'image/png', Buffer.alloc(3_000_001))
-      await expect.poll(() => page.textContent('#refusal')).toContain('larger than the limit of the service')
+      await expect
+        .poll(() => page.textContent('#rejection'))
+        .toContain('larger than the limit of the service')
       await close()
     })
 
@@ -53,7 +55,7 @@ describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_SERVICES)(
       await page.click('#upload-line button')
       await page.waitForSelector('#upload-line', { state: 'hidden' })
       press()
-      expect(await page.locator('#refusal').isVisible()).toBe(false)
+      expect(await page.locator('#rejection').isVisible()).toBe(false)
       await close()
     })
 
@@ -100,7 +102,7 @@ describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_SERVICES)(
       await page.fill('#source-input', 'http://192.168.0.1/cat.png')
       await page.keyboard.press('Enter')
       await page.waitForFunction(() => document.querySelector('#url')?.textContent?.startsWith('/external/'))
-      await expect.poll(() => page.textContent('#refusal')).toContain('400 Bad Request')
+      await expect.poll(() => page.textContent('#rejection')).toContain('400 Bad Request')
       await close()
     })
   },

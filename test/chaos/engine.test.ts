@@ -98,7 +98,7 @@ describe.skipIf(!HAS_PROC)('a client that disconnects (needs /proc)', () => {
       leaving.destroy()
       const left = () => engineOf(service.pid).filter((pid) => processes.includes(pid)).length
       await expect.poll(left).toBeLessThan(processes.length)
-      // A second process may be gone, when the job had moved to the pool of slow jobs.
+      // A second process may be gone, when the job had moved to the pool of heavy jobs.
       expect(left()).toBeGreaterThanOrEqual(processes.length - 2)
       expect((await send(service.url, '/attachments/1/small.png?width=30')).status).toBe(200)
       await expectNothingKept(service.pid, before)
@@ -113,7 +113,7 @@ describe.skipIf(!HAS_PROC)('a client that disconnects (needs /proc)', () => {
     return Number(fields[11]) + Number(fields[12])
   }
 
-  const RUNNING = /^media_proxy_admission_running\{[^}]*lane="large"[^}]*\} 1$/m
+  const RUNNING = /^media_proxy_admission_running\{[^}]*lane="heavy"[^}]*\} 1$/m
 })
 
 describe('a file that crashes its decoder', () => {

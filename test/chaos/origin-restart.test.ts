@@ -49,6 +49,7 @@ describe.each(['SIGKILL', 'SIGTERM'] as const)('the edge, when the origin ends b
         log: [],
         storeOperations: [],
         slowReads: () => undefined,
+        holdReads: () => ({ release: () => undefined }),
         close: async () => undefined,
       },
       SETTINGS,

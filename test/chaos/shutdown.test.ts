@@ -25,7 +25,7 @@ it('answers every accepted request, and exits with 0', async () => {
   )
   await client.get('/_health')
   // All places in the lane are taken.
-  await until(async () => (await send(service.url, '/_metrics')).body.toString().includes('lane="small"} 2'))
+  await until(async () => (await send(service.url, '/_metrics')).body.toString().includes('lane="quick"} 2'))
   process.kill(service.pid, 'SIGTERM')
   expect((await Promise.all(running)).map(({ status }) => status)).toEqual(new Array(20).fill(200))
   await client.close()
@@ -192,7 +192,7 @@ it('exits at once at a second signal, a second after the first', async () => {
   await service.put('cdn/attachments/1/a.bin', Buffer.alloc(50_000_000))
   const response = await fetch(`${service.url}/attachments/1/a.bin`)
   process.kill(service.pid, 'SIGTERM')
-  // Once connections are refused, the first signal was handled. Two signals at once would arrive as one.
+  // Once no connection is accepted, the first signal was handled. Two signals at once would arrive as one.
   await until(() =>
     send(service.url, '/_health').then(
       () => false,

@@ -147,7 +147,7 @@ it(
         const origin = seen(await exchange(service.originUrl, bytes))
         const edge = seen(await exchange(service.url, bytes))
         statuses.add(origin.status)
-        if (refusedBeforeTheWorker(edge, origin)) continue
+        if (rejectedBeforeTheWorker(edge, origin)) continue
         for (const name of Object.keys({ ...origin, ...edge }))
           if (origin[name] !== edge[name]) differences.push([bytes, name, origin[name], edge[name]])
       }
@@ -187,7 +187,7 @@ function seen({ status, headers, body }: RawAnswer): Seen {
  * The local runtime rejects targets that its URL parser does not accept (`<`, a backtick, bytes that are not
  * UTF-8) with its own text, before the worker runs. The origin serves nothing for them either.
  */
-function refusedBeforeTheWorker(edge: Seen, origin: Seen): boolean {
+function rejectedBeforeTheWorker(edge: Seen, origin: Seen): boolean {
   const own = edge.status === 400 && edge['content-type'] === 'text/plain'
   return own && (origin.status === 204 || Math.floor(Number(origin.status) / 100) === 4)
 }

@@ -4,7 +4,7 @@ import { type Case, ERROR_HEADERS, MEDIA_HEADERS } from './case.ts'
 
 const RED_FRAME = [254, 0, 0, 255] as const
 const LIME_FRAME = [0, 255, 0, 255] as const
-const REFUSED_CODECS = 'File contains unsupported or non-web-compatible codecs'
+const REJECTED_CODECS = 'File contains unsupported or non-web-compatible codecs'
 
 export const stills: readonly Case[] = [
   {
@@ -84,9 +84,9 @@ export const stills: readonly Case[] = [
     expect: { 'content-type': 'image/webp' },
   },
   ...[
-    ['ProRes 4444', '4444.mov', REFUSED_CODECS],
-    ['ProRes 4444 under another name', 'disguised.mov', REFUSED_CODECS],
-    ['raw video in AVI', 'raw.avi', REFUSED_CODECS],
+    ['ProRes 4444', '4444.mov', REJECTED_CODECS],
+    ['ProRes 4444 under another name', 'disguised.mov', REJECTED_CODECS],
+    ['raw video in AVI', 'raw.avi', REJECTED_CODECS],
     ['audio in a video container', 'sound.mp4', 'Only images and videos can be transformed'],
     ['audio', 'clip.mp3', 'Only images and videos can be transformed'],
     ['half a video without its index', 'cut.mp4', 'Bad Request'],

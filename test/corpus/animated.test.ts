@@ -5,13 +5,13 @@ import { join } from 'node:path'
 import { type Apng, readApng } from '@media-proxy/origin/engine/process/formats/png/apng.ts'
 import { playApng } from '@media-proxy/origin/engine/process/formats/png/apng-compose.ts'
 import { decodeHeic } from '@media-proxy/origin/engine/process/image/heic.ts'
-import { inspectImage } from '@media-proxy/origin/engine/process/image/inspect.ts'
 import { placeholderOf } from '@media-proxy/origin/engine/process/image/placeholder.ts'
 import { renderImage } from '@media-proxy/origin/engine/process/image/render-image.ts'
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import sharp from 'sharp'
 import { describe, expect, it } from 'vitest'
 import { noStills } from '../fixtures.ts'
+import { inspectImage } from '../image/inspect-image.ts'
 
 const corpus = process.env.MEDIA_CORPUS
 const limits = { sourceBytes: 1e8, decodedBytes: 5e8, sidePixels: 16384, frames: 1000 }
@@ -31,7 +31,7 @@ async function render(
   const info = value(await inspectImage(bytes, source, { limits, animated: true }))
   const plan = { width: info.width, height: info.height, mode: 'exact', gravity: 'centre' } as const
   const order = { plan, format: output, quality: 'lossless', animated: true } as const
-  return { info, bytes: value(await renderImage(bytes, info, order, noStills)) }
+  return { info, bytes: value(await renderImage({ bytes, info }, order, noStills)) }
 }
 
 async function play(apng: Apng): Promise<readonly Buffer[]> {

@@ -144,17 +144,17 @@ describe.each([
       requestId: expect.any(String),
     })
     expect(await client.metadata({ type: 'upload', upload_filename: 'text.txt' })).toMatchObject({
-      failure: 'refused',
+      failure: 'rejected',
       message: 'Unsupported file format',
     })
     const renditions = ['/attachments/1/halves.png?width=20&format=webp']
     expect(await client.prepare('attachments/1/halves.png', renditions)).toEqual({
       ready: [],
       queued: renditions,
-      refused: [],
+      rejected: [],
     })
     expect(await client.prepare('attachments/1/another.png', renditions)).toMatchObject({
-      failure: 'refused',
+      failure: 'rejected',
     })
     const otherClient = createMediaClient({ baseUrl: service.url, secretKey: 'wrong' })
     expect(await otherClient.frames(upload)).toMatchObject({ failure: 'unauthorized', status: 401 })

@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import type { Finding } from '@media-proxy/scripts/diagnose/finding.ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openS3Server } from '../services.ts'
-import { answering, awsBucket, refuse } from '../stores/aws-server.ts'
+import { answering, awsBucket, reject } from '../stores/aws-server.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 const SECRETS = 'MEDIA_PROXY_SECRET_KEY=one\nMEDIA_PROXY_EDGE_SECRET_KEY=two\n'
@@ -112,7 +112,7 @@ describe('pnpm diagnose', () => {
     const denied = findings.filter(({ state }) => state === 'failed')
     expect(denied.map(({ check }) => check)).toEqual(['bucket cdn', 'bucket uploads'])
     expect(denied[0]).toMatchObject({
-      found: expect.stringMatching(/refused the credentials/),
+      found: expect.stringMatching(/rejected the credentials/),
       fix: expect.stringMatching(/the secret belongs to the access key/),
     })
   })
@@ -135,8 +135,8 @@ describe('pnpm diagnose', () => {
     ['an overloaded store', { status: 503, code: 'SlowDown' }, /overloaded \(SlowDown\)/, /request rate/],
     ['a clock that it rejects', { status: 403, code: 'RequestTimeTooSkewed' }, /clock/, /timedatectl/],
     ['a server without S3', { status: 400, code: '' }, /S3 answered 400/, /speaks S3/],
-  ])('reports %s, and how to fix it', async (_, refusal, found, fix) => {
-    const store = await answering((request, response) => refuse(request, response, refusal))
+  ])('reports %s, and how to fix it', async (_, rejection, found, fix) => {
+    const store = await answering((request, response) => reject(request, response, rejection))
     const { findings, text } = await diagnose(s3Settings({ MEDIA_PROXY_S3_ENDPOINT: store.endpoint }))
     await store.close()
     expect(findings.find(({ check }) => check === 'bucket cdn')).toMatchObject({

@@ -10,7 +10,7 @@ const KEY = 'explained'
 const NO_MEDIA = 'The content is not a supported image, video or audio format. The file name does not matter.'
 
 /** Rejected files, and the explanations. */
-const REFUSED_FILES = [
+const REJECTED_FILES = [
   ['/attachments/1/notes.png?width=10', `Unsupported file format: ${NO_MEDIA}`],
   [
     '/attachments/1/sound.wav?width=10',
@@ -28,7 +28,7 @@ const REFUSED_FILES = [
   ],
 ] as const
 
-async function putRefusedFiles(service: FilesystemService): Promise<void> {
+async function putRejectedFiles(service: FilesystemService): Promise<void> {
   await Promise.all([
     service.put('attachments/1/notes.png', Buffer.from('this is no image')),
     service.put('attachments/1/sound.wav', chime()),
@@ -50,7 +50,7 @@ describe.each([
       MEDIA_PROXY_LIMITS_SIDE_PIXELS: '64',
       MEDIA_PROXY_UPLOAD_RELAY_SECRET: SECRET,
     })
-    await putRefusedFiles(service)
+    await putRejectedFiles(service)
   })
   afterAll(() => service.close())
 
@@ -87,7 +87,7 @@ describe.each([
     expect([head.status, head.headers['content-length']]).toEqual([400, String(body.length)])
   })
 
-  it.each(REFUSED_FILES)('state the reason for the file %s', async (path, words) => {
+  it.each(REJECTED_FILES)('state the reason for the file %s', async (path, words) => {
     const { status, body, headers } = await send(service.url, path)
     expect([status, body.toString()]).toEqual([400, words])
     expect(headers['content-length']).toBe(String(body.length))

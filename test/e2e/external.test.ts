@@ -17,7 +17,7 @@ const SERVICES = [
 ] as const
 
 /** Allows for the time that a cached response has aged. */
-function expectLife(cacheControl: string | undefined, seconds: number): void {
+function expectLifetime(cacheControl: string | undefined, seconds: number): void {
   const left = Number(/^public, max-age=(\d+)$/.exec(cacheControl ?? '')?.[1])
   expect(left).toBeLessThanOrEqual(seconds)
   expect(left).toBeGreaterThan(seconds - 120)
@@ -302,7 +302,7 @@ describe.each(SERVICES)('external media at %s', (_, open) => {
         expect([status, headers['x-media-life']]).toEqual([200, undefined])
         if (seconds === undefined)
           expect(headers['cache-control']).toBe('public, max-age=31536000, immutable')
-        else expectLife(headers['cache-control'], seconds)
+        else expectLifetime(headers['cache-control'], seconds)
       }
     }
     if (seconds !== undefined) {
@@ -310,7 +310,7 @@ describe.each(SERVICES)('external media at %s', (_, open) => {
       const expiry = Math.floor(Date.now() / 1000) + 36_000
       for (const query of ['', 'width=24&format=webp&']) {
         const { headers } = await get(v2(far.url + path), `${query}ex=${expiry}`)
-        expectLife(headers['cache-control'], seconds)
+        expectLifetime(headers['cache-control'], seconds)
       }
     }
     const part = await get(v2(far.url + path), '', { range: 'bytes=0-3' })

@@ -43,9 +43,9 @@ describe('an origin that accepts only the edge', () => {
       await signed({ ageMs: 61_000 }),
       await signed({ ageMs: -61_000 }),
     ]) {
-      const refused = await send(service.originUrl, path, { headers: headers as never })
-      expect([refused.status, refused.body.toString()]).toEqual([403, 'Forbidden'])
-      expect(refused.headers['x-edge-refused']).toMatch(/^(?:unsigned|incomplete|stale|wrong)$/)
+      const rejected = await send(service.originUrl, path, { headers: headers as never })
+      expect([rejected.status, rejected.body.toString()]).toEqual([403, 'Forbidden'])
+      expect(rejected.headers['x-edge-rejected']).toMatch(/^(?:unsigned|incomplete|stale|wrong)$/)
     }
     expect((await send(service.originUrl, '/nothing/here')).status, 'learns nothing of routes').toBe(403)
     const headers = { 'x-forwarded-for': '104.16.0.1' }

@@ -91,7 +91,7 @@ describe.each([
     expect(statuses(wrong)).toEqual([401, 401, 401, 429, 429])
     const target = `v2/${Buffer.from('http://127.0.0.1/').toString('base64url')}`
     const signature = await signExternalTarget(await createKeyRing(['secret']), target)
-    // The signature is valid, and the address is refused.
+    // The signature is valid, and the address is rejected.
     expect((await send(url, `/external/${signature}/${target}`)).status).toBe(400)
     expect((await send(url, '/avatars/1/a.webp')).status).toBe(200)
     const secrets = await send(url, '/_metadata', {

@@ -43,11 +43,11 @@ describe.each([
     const wanted = { object: OBJECT, renditions: [SMALL, SMALLER] }
     expect(await prepare(wanted)).toEqual({
       status: 202,
-      answerBody: { ready: [], queued: [SMALL, SMALLER], refused: [] },
+      answerBody: { ready: [], queued: [SMALL, SMALLER], rejected: [] },
     })
     await expect
       .poll(async () => (await prepare(wanted)).answerBody, { timeout: scaleTimeout(20_000) })
-      .toEqual({ ready: [SMALL, SMALLER], queued: [], refused: [] })
+      .toEqual({ ready: [SMALL, SMALLER], queued: [], rejected: [] })
     expect((await send(service.url, SMALL)).headers['content-type']).toBe('image/webp')
   })
 

@@ -88,7 +88,7 @@ describe.each(SERVICES)('presetsOnly, at %s', (_, open) => {
     const url = `${service.originUrl}/gone.png`
     const query = 'width=33&blur=2'
     const path = await signExternalPath(await createKeyRing(['secret']), url, new URLSearchParams(query))
-    // The signature is accepted, and the address is refused.
+    // The signature is accepted, and the address is rejected.
     expect((await send(service.url, `${path}?${query}`)).body.toString()).toBe('Bad Request')
     expect((await send(service.url, `${path}?width=34&blur=2`)).status).toBe(401)
     expect((await send(service.url, `${external}?${query}`)).status).toBe(400)

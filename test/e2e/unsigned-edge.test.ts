@@ -69,7 +69,7 @@ describe('an edge without an edge secret key', () => {
     const url = await createAttachmentUrls({ baseUrl: '', secret }).sign('1/2/a.png', { width: 30 })
     const unsigned = '/attachments/1/2/a.png?width=30'
     const rejected = await send(service.url, unsigned)
-    expect([rejected.status, rejected.headers['x-media-url-refused']]).toEqual([404, undefined])
+    expect([rejected.status, rejected.headers['x-media-url-rejected']]).toEqual([404, undefined])
     expect((await send(service.url, url)).status).toBe(200)
   })
 

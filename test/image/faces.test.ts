@@ -1,7 +1,7 @@
 /** Tests where faces are found, and how `gravity=face` crops. */
 
 import { findFaces } from '@media-proxy/origin/engine/process/faces/find-faces.ts'
-import { keepFaces } from '@media-proxy/origin/engine/process/faces/towards-faces.ts'
+import { keepFaces } from '@media-proxy/origin/engine/process/faces/keep-faces.ts'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import sharp from 'sharp'
 import { describe, expect, it } from 'vitest'

@@ -1,11 +1,11 @@
 import { decodeHeic } from '@media-proxy/origin/engine/process/image/heic.ts'
-import { inspectImage } from '@media-proxy/origin/engine/process/image/inspect.ts'
 import { decodeHeifStill } from '@media-proxy/origin/engine/process/libav/heic.ts'
 import { loadLibav } from '@media-proxy/origin/engine/process/libav/load.ts'
 import { isoBox } from '@media-proxy/origin/media/iso-boxes.test-data.ts'
 import { fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { describe, expect, it } from 'vitest'
 import { turnedHeic } from '../fixtures.ts'
+import { inspectImage } from './inspect-image.ts'
 
 const limits = { sourceBytes: 1e6, decodedBytes: 1e8, sidePixels: 16384, frames: 100 }
 const info = { width: 48, height: 64, hasAlpha: true }

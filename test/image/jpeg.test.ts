@@ -26,7 +26,7 @@ async function render(bytes: Buffer, options: Pick<Render, 'format' | 'quality' 
   const [width, height] =
     info.orientation > 4 ? [RENDERED.height, RENDERED.width] : [RENDERED.width, RENDERED.height]
   const plan = { width, height, mode: 'exact', gravity: 'centre' } as const
-  const rendered = await renderImage(bytes, info, { plan, animated: false, ...options }, () =>
+  const rendered = await renderImage({ bytes, info }, { plan, animated: false, ...options }, () =>
     Promise.reject(new Error('Sharp decodes JPEG')),
   )
   if (isFailure(rendered)) throw new Error(rendered.detail)

@@ -29,9 +29,8 @@ async function renderGif(format: RenderOptions['format']) {
   const rendered = await renderImageJob(
     memorySource(await animatedGif(64, 48), gif),
     'gif',
-    { options, renderQuality: 'fine', limits },
+    { options, renderQuality: 'fine', limits, admission: { allowance: COST, reportCost: () => undefined } },
     tools,
-    { allowance: COST, reportCost: () => undefined },
   )
   if (isFailure(rendered) || rendered.kind === 'deferred') throw new Error(JSON.stringify(rendered))
   const { pages } = await sharp(rendered.bytes).metadata()

@@ -117,9 +117,13 @@ async function render(file: Buffer, name: string, options: RenderOptions, kept: 
   const rendered = await renderImageJob(
     memorySource(bytes, kind, kept),
     kind.format,
-    { options, renderQuality: 'fine', limits: videoTools.limits },
+    {
+      options,
+      renderQuality: 'fine',
+      limits: videoTools.limits,
+      admission: { allowance: ANY_COST, reportCost: ignoreReport },
+    },
     videoTools,
-    { allowance: ANY_COST, reportCost: ignoreReport },
   )
   return isFailure(rendered) || rendered.kind === 'deferred' ? rendered : rendered.bytes
 }
@@ -143,9 +147,13 @@ describe('the pixels of a shared still', () => {
     const rendered = await renderImageJob(
       memorySource(Buffer.from(file), kind, watched),
       kind.format,
-      { options, renderQuality: 'fine', limits: videoTools.limits },
+      {
+        options,
+        renderQuality: 'fine',
+        limits: videoTools.limits,
+        admission: { allowance, reportCost: ignoreReport },
+      },
       videoTools,
-      { allowance, reportCost: ignoreReport },
     )
     if (isFailure(rendered)) throw new Error(rendered.code)
     return decoded

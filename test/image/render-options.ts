@@ -6,6 +6,6 @@ export const FULL_SIZE_WEBP = {
   imagesOnly: true,
   format: 'webp',
   quality: 80,
-  qualityAsked: true,
+  isQualityRequested: true,
   animated: false,
 } as const satisfies RenderOptions

@@ -1,7 +1,7 @@
 /** Tests that a large source is rendered the same wherever its bytes are, and that a rejected one is not read. */
 
 import type { EngineProcess } from '@media-proxy/origin/engine/engine-process.ts'
-import type { Cost, SourceLocation } from '@media-proxy/origin/engine/jobs.ts'
+import type { BytesLocation, Cost } from '@media-proxy/origin/engine/jobs.ts'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { noisePng } from '../fixtures.ts'
@@ -28,7 +28,7 @@ describe('a large PNG', () => {
   })
 
   /** Returns the rendition, or what ended the job instead, and the ranges that the process requested. */
-  async function render(location: SourceLocation, allowance: Cost) {
+  async function render(location: BytesLocation, allowance: Cost) {
     const ranges: (readonly [start: number, end: number])[] = []
     const read = (start: number, end: number) => {
       ranges.push([start, end])
@@ -50,7 +50,7 @@ describe('a large PNG', () => {
     return { ranges, outcome: isFailure(result) ? result.code : result.kind, body: Buffer.from(body) }
   }
 
-  it.each<[SourceLocation, number]>([
+  it.each<[BytesLocation, number]>([
     ['memory', 2],
     ['store', 5],
   ])('in the %s of the server is rendered like one that is sent with the job', async (location, requests) => {

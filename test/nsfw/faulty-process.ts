@@ -45,8 +45,8 @@ async function work(): Promise<void> {
   while (gate !== undefined && existsSync(gate)) await setTimeout(GATE_MS)
   channel.send(MESSAGE.ready, { renderer: '', libav: null, cpuSeconds: 0 })
   for (let message = channel.receiveJob(); message !== undefined; message = channel.receiveJob()) {
-    if (message.kind === MESSAGE.rest) continue
-    const done = (result: unknown) => channel.send(MESSAGE.done, { cpuSeconds: 0, restCpuSeconds: 0, result })
+    if (message.kind === MESSAGE.releaseMemory) continue
+    const done = (result: unknown) => channel.send(MESSAGE.done, { cpuSeconds: 0, idleCpuSeconds: 0, result })
     const { body } = message
     switch (body[0]) {
       case ENDS:

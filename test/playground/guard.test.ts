@@ -116,7 +116,7 @@ describe.each(PLAYGROUND_SERVICES)('the playground at %s', (_, open) => {
 
   it('signs allowed URLs, and rejects others', async () => {
     const { path } = json(await post('sign', JSON.stringify({ url: 'http://169.254.169.254/a.png' })))
-    // The signature is valid, and the address is refused.
+    // The signature is valid, and the address is rejected.
     expect((await send(service.url, path)).status).toBe(400)
     expect((await post('sign', JSON.stringify({ url: 'file:///etc/passwd' }))).status).toBe(400)
     expect((await post('sign', 'not json')).status).toBe(400)

@@ -23,7 +23,7 @@ const SECRET = 'secret'
 /** Returns the URL that the service would fetch. Throws when it would reject it. */
 async function verified(signed: string): Promise<string> {
   const parsed = parseRequest(new URL(signed), { accept: null, assets: false })
-  if (isFailure(parsed) || parsed.kind !== 'external') throw new Error(`refused: ${signed}`)
+  if (isFailure(parsed) || parsed.kind !== 'external') throw new Error(`rejected: ${signed}`)
   const request = await verifyExternal(parsed, await createKeyRing([SECRET]), 0)
   if (isFailure(request)) throw new Error(`${request.code}: ${signed}`)
   return request.url

@@ -18,7 +18,7 @@ export interface ErrorWords {
 }
 
 /** Sends an error response. Like AWS, it has no body when the method is HEAD. */
-export function refuse(
+export function reject(
   request: IncomingMessage,
   response: ServerResponse,
   { status, code, message = code, more = '', headers = {} }: ErrorWords,
@@ -44,7 +44,7 @@ export function awsBucket({ objects, mayList, wording = 'plain', mayRead = true 
   return (request, response) => {
     const url = new URL(request.url ?? '', 'http://aws')
     const deny = (action: string) =>
-      refuse(request, response, {
+      reject(request, response, {
         status: 403,
         code: 'AccessDenied',
         message:
@@ -57,7 +57,7 @@ export function awsBucket({ objects, mayList, wording = 'plain', mayRead = true 
     if (!mayRead) return deny('GetObject')
     const object = objects[decodeURIComponent(url.pathname)]
     if (object === undefined) {
-      return mayList ? refuse(request, response, { status: 404, code: 'NoSuchKey' }) : deny('ListBucket')
+      return mayList ? reject(request, response, { status: 404, code: 'NoSuchKey' }) : deny('ListBucket')
     }
     response.writeHead(200, {
       etag: '"e"',

@@ -68,7 +68,7 @@ it('writes one record for a request, with its route, its outcome and its timing'
     ms: expect.any(Number),
     stages: {
       'store get': expect.any(Number),
-      'queue small': expect.any(Number),
+      'queue quick': expect.any(Number),
       render: expect.any(Number),
     },
   })
@@ -78,7 +78,7 @@ it.each([
   ['size', '/avatars/1/brokenavatar.webp?size=big', /^size=big is invalid; accepted: 16, 20/],
   ['file', '/attachments/1/notes.png?width=9', /^the first bytes are of no accepted type$/],
 ])('states the cause of a rejection, the %s, when the response does not', async (name, path, detail) => {
-  const { answer, line } = await lineOf(path, `refused-${name}`)
+  const { answer, line } = await lineOf(path, `rejected-${name}`)
   expect([answer?.status, answer?.body.toString()]).toEqual([
     400,
     name === 'size' ? 'Bad Request' : 'Unsupported file format',
@@ -120,7 +120,7 @@ it('never contains a name, an external address, a signature or a secret', async 
   await lineOf(await signed(`${far.url}/hidden-path/a.png?token=far-token`), 'far')
   await lineOf(`${await signed(`${far.url}/hidden-path/a.png`)}?width=16`, 'far-rendered')
   await lineOf(await signed(`${far.url}/hidden-path/none.png`), 'far-missing')
-  await lineOf(await signed('http://169.254.169.254/hidden-path'), 'refused')
+  await lineOf(await signed('http://169.254.169.254/hidden-path'), 'rejected')
   await lineOf(await signed('http://user:far-token@example.com/hidden-path'), 'userinfo')
   await lineOf(await signed('http://no-such-name.invalid/hidden-path'), 'unresolved')
   await lineOf((await signed(`${far.url}/hidden-path/a.png`)).replace('/external/', '/external/A'), 'forged')

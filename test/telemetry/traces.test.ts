@@ -99,7 +99,7 @@ it('traces a request from the edge through every part of the origin', async () =
   }
   expect(tree(receiver.spans, 'a')).toEqual({
     request: ['queue reads', 'store get', 'queue memory', 'render'],
-    render: ['queue small'],
+    render: ['queue quick'],
   })
   if (FFMPEG !== undefined) {
     const video = tree(receiver.spans, 'b')
@@ -108,7 +108,7 @@ it('traces a request from the edge through every part of the origin', async () =
   }
   expect(tree(receiver.spans, 'c')).toEqual({
     request: ['queue external-reads', 'external fetch', 'render'],
-    render: ['queue small'],
+    render: ['queue quick'],
   })
   const traces = new Set(receiver.spans.map(({ traceId }) => traceId[0]))
   expect(traces, 'what nobody asked to trace').toEqual(

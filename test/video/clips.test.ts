@@ -198,7 +198,7 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('clips (need FFmpeg
       ['duration=50%25', 'a duration that is not in seconds'],
     ])('is rejected with %s: %s', async (query) => {
       const video = await makeVideo('mp4', SECONDS, H264, 1)
-      expect((await ask('refused.mp4', video, `format=mp4&${query}`)).status).toBe(400)
+      expect((await ask('rejected.mp4', video, `format=mp4&${query}`)).status).toBe(400)
     })
 
     it('is rejected before it starts when it would cost too much', async () => {

@@ -198,7 +198,7 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
         ...['-encryption_scheme', 'cenc-aes-ctr', '-encryption_key', KEY],
         ...['-encryption_kid', KEY],
       ]
-      const refused = [400, 'File contains unsupported or non-web-compatible codecs']
+      const rejected = [400, 'File contains unsupported or non-web-compatible codecs']
 
       it.each<[string, string, readonly string[], (video: Buffer) => Buffer]>([
         ['a video in MP4', 'mp4', [...SINE, ...H264, '-c:a', 'aac', ...CENC], (video) => video],
@@ -207,12 +207,12 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
       ])('%s', async (_, extension, output, change) => {
         const name = `encrypted.${extension}`
         await put(name, change(await makeVideo(extension, SECONDS, output)))
-        expect(await ask('/_metadata', name)).toBe(refused.join(' '))
+        expect(await ask('/_metadata', name)).toBe(rejected.join(' '))
         if (extension === 'm4a') return
         // The encoded frames could be copied into a clip, but no player could play it.
         for (const format of ['mp4', 'webm', 'webp']) {
           const { status, body } = await send(service.url, `/attachments/1/${name}?format=${format}`)
-          expect([status, body.toString()], format).toEqual(refused)
+          expect([status, body.toString()], format).toEqual(rejected)
         }
       })
     })

@@ -30,7 +30,7 @@ export async function rendered(source: MediaSource, overrides: Overrides): Promi
       options: {
         format: 'mp4',
         quality: 80,
-        qualityAsked: false,
+        isQualityRequested: false,
         animated: false,
         imagesOnly: false,
         geometry: {

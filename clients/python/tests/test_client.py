@@ -98,9 +98,9 @@ class Client(unittest.TestCase):
         )
         self.assertEqual(second, {"type": "s3", "bucket": "cdn", "key": "a", "version": 2, "nsfw": "flag"})
 
-    def test_names_refusals_by_their_status(self):
+    def test_names_rejections_by_their_status(self):
         for status, code in [
-            (400, "refused"),
+            (400, "rejected"),
             (401, "unauthorized"),
             (403, "unauthorized"),
             (404, "not-found"),

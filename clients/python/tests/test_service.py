@@ -92,10 +92,10 @@ class RunningService(unittest.TestCase):
         self.assertGreaterEqual(self.client.purge_object("avatars/1/abc"), 0)
         self.assertGreaterEqual(self.client.purge_external(FAR_URL), 0)
 
-    def test_is_refused_by_name(self):
+    def test_is_rejected_by_name(self):
         with self.assertRaises(MediaError) as caught:
             self.client.metadata({"type": "base64", "base64": "AAAA"})
-        self.assertEqual((caught.exception.code, caught.exception.message), ("refused", "Unsupported file format"))
+        self.assertEqual((caught.exception.code, caught.exception.message), ("rejected", "Unsupported file format"))
         with self.assertRaises(MediaError) as caught:
             MediaClient(BASE, "wrong").sniff("a")
         self.assertEqual(caught.exception.code, "unauthorized")

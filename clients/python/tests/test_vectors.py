@@ -87,11 +87,11 @@ class Values(unittest.TestCase):
     def test_none_is_not_given(self):
         self.assertEqual(URLS.attachment("a", width=None), f"{BASE}/attachments/a")
 
-    def test_unknown_parameters_are_refused(self):
+    def test_unknown_parameters_are_rejected(self):
         with self.assertRaises(TypeError):
             URLS.emoji("1", width=100)
 
-    def test_half_a_surrogate_pair_is_refused(self):
+    def test_half_a_surrogate_pair_is_rejected(self):
         for call in [
             lambda: URLS.attachment("a\ud800"),
             lambda: ExternalUrls(BASE, "secret").sign("https://example.com/\ud800"),

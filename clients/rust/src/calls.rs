@@ -46,7 +46,7 @@ impl<T> Answer<T> {
     pub fn read(&self, response: &Response<impl AsRef<[u8]>>) -> Result<T, Error> {
         let content = response.body().as_ref();
         if !response.status().is_success() {
-            return Err(refusal(response.status(), response.headers(), content));
+            return Err(rejection(response.status(), response.headers(), content));
         }
         (self.read)(content).ok_or_else(|| Error {
             code: Code::Unexpected,
@@ -206,7 +206,7 @@ pub struct Preparation {
     /// Renditions that will be rendered.
     pub queued: Vec<String>,
     /// Renditions that were rejected because too many are waiting. Request them again later.
-    pub refused: Vec<String>,
+    pub rejected: Vec<String>,
 }
 
 impl Service {
@@ -316,7 +316,7 @@ fn base64_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<V
 /// The longest error message that is kept, in bytes. The response of another server may be a whole page.
 const MAX_PHRASE: usize = 200;
 
-fn refusal(status: StatusCode, headers: &HeaderMap, content: &[u8]) -> Error {
+fn rejection(status: StatusCode, headers: &HeaderMap, content: &[u8]) -> Error {
     let code = code_of(status);
     let phrase = &content[..content.len().min(MAX_PHRASE)];
     let message = match code {
@@ -339,7 +339,7 @@ fn text_of(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
 
 fn code_of(status: StatusCode) -> Code {
     match status.as_u16() {
-        400 => Code::Refused,
+        400 => Code::Rejected,
         401 | 403 => Code::Unauthorized,
         404 => Code::NotFound,
         413 => Code::TooLarge,

@@ -23,7 +23,7 @@ impl error::Error for Invalid {}
 #[non_exhaustive]
 pub enum Code {
     /// 400: the request is invalid, or the service does not accept the media.
-    Refused,
+    Rejected,
     /// 401 or 403.
     Unauthorized,
     /// 404.
@@ -43,7 +43,7 @@ pub enum Code {
 impl fmt::Display for Code {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
-            Self::Refused => "refused",
+            Self::Rejected => "rejected",
             Self::Unauthorized => "unauthorized",
             Self::NotFound => "not-found",
             Self::TooLarge => "too-large",

@@ -52,10 +52,10 @@ fn reads_what_is_told() {
 }
 
 #[test]
-fn refusals_are_named_by_their_status() {
+fn rejections_are_named_by_their_status() {
     let answer = service().frames(&Source::upload("a")).answer;
     for (status, code) in [
-        (400, Code::Refused),
+        (400, Code::Rejected),
         (401, Code::Unauthorized),
         (403, Code::Unauthorized),
         (404, Code::NotFound),
@@ -90,7 +90,7 @@ fn no_other_answer_is_taken_for_the_services_own() {
 }
 
 #[test]
-fn what_no_request_can_have_is_refused_at_once() {
+fn what_no_request_can_have_is_rejected_at_once() {
     for (address, secret) in [
         ("", "s"),
         ("example.com", "s"),

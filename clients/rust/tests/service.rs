@@ -164,11 +164,11 @@ fn prepares_and_purges() {
 }
 
 #[test]
-fn refuses_by_name() {
+fn rejects_by_name() {
     let Some(running) = running() else { return };
     let unknown = running.service().metadata(&Source::bytes("abc"), &MetadataOptions::default());
     let failure = running.send(unknown).expect_err("no media");
-    assert_eq!((failure.code, failure.message.as_str()), (Code::Refused, "Unsupported file format"));
+    assert_eq!((failure.code, failure.message.as_str()), (Code::Rejected, "Unsupported file format"));
     let stranger = Service::new(&running.url, "wrong").expect("a service");
-    assert_eq!(running.send(stranger.sniff("a")).expect_err("a refusal").code, Code::Unauthorized);
+    assert_eq!(running.send(stranger.sniff("a")).expect_err("a rejection").code, Code::Unauthorized);
 }

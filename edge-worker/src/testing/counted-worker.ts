@@ -1,4 +1,7 @@
-/** The worker with counters for everything that the platform bills. */
+/**
+ * The worker with counters for everything that the platform bills. `/__counts` returns them. `/__timers?factor=1000`
+ * makes every timer last that much longer, until the next call.
+ */
 
 import worker, { FlightCoordinator as Flights, AttemptLedger as Ledger, PurgeLog as Log } from '../worker.ts'
 
@@ -46,6 +49,11 @@ console.log = (...args: readonly unknown[]) => {
   log(...args)
 }
 
+let timerFactor = 1
+const startTimer = setTimeout
+globalThis.setTimeout = (callback: (...args: unknown[]) => void, milliseconds = 0, ...args: unknown[]) =>
+  startTimer(() => callback(...args), milliseconds * timerFactor)
+
 /** Counts the calls on the stubs of a namespace. Calls on a returned object are part of the same session. */
 function counted(name: NamespaceName, namespace: DurableObjectNamespace): object {
   return {
@@ -76,7 +84,12 @@ export default {
   async fetch(request, env, context) {
     // The environment is that of the wrapped worker. Its namespaces are accessed by name here.
     const namespaces = env as unknown as Record<NamespaceName, DurableObjectNamespace>
-    if (new URL(request.url).pathname === '/__counts') {
+    const { pathname, searchParams } = new URL(request.url)
+    if (pathname === '/__timers') {
+      timerFactor = Number(searchParams.get('factor'))
+      return new Response('OK')
+    }
+    if (pathname === '/__counts') {
       let rows = 0
       for (const name of NAMESPACES) {
         // The class is one of those above, all of which have `rows`.

@@ -1,7 +1,7 @@
 /**
  * The worker on a failing platform. `/__faults?flights=fail&cache=fail&clock=86400000` sets the faults until
- * the next call. `/__lead?milliseconds=500` leads a flight and disappears without settling it; `/__follow`
- * returns its outcome.
+ * the next call. `/__lead` leads a flight until another request follows it, and disappears without settling it;
+ * `/__follow` returns its outcome.
  */
 
 import type { FlightCoordinator as Flights } from '../single-flight.ts'
@@ -29,6 +29,14 @@ Cache.prototype.match = function (...args) {
 }
 Cache.prototype.put = function (...args) {
   return injectFault(faults.get('put') ?? faults.get('cache'), () => put.apply(this, args))
+}
+
+let isLed = false
+let isFollowed = false
+
+/** Polls, because a request cannot await the promises of another one. */
+async function waitUntil(condition: () => boolean): Promise<void> {
+  while (!condition()) await scheduler.wait(5)
 }
 
 interface Stub {
@@ -60,9 +68,15 @@ export default {
     if (pathname === '/__lead' || pathname === '/__follow') {
       // The environment is untyped, so the type of the namespace is asserted.
       const flights = env.FLIGHTS as DurableObjectNamespace<Flights>
+      if (pathname === '/__follow') await waitUntil(() => isLed)
       const { leads, flight } = await flights.get(flights.idFromName('lost')).join(false)
-      const outcome = pathname === '/__follow' ? flight.outcome() : undefined
-      await (outcome ?? scheduler.wait(Number(searchParams.get('milliseconds'))))
+      if (pathname === '/__lead') {
+        isLed = true
+        await waitUntil(() => isFollowed)
+        return Response.json({ leads })
+      }
+      const outcome = flight.outcome()
+      isFollowed = true
       return Response.json({ leads, ...(await outcome) })
     }
     // The environment is that of the wrapped worker. Its namespaces are accessed by name here.

@@ -68,7 +68,7 @@ const PATHS = z.array(z.string())
 export const preparationAnswer = z.object({
   ready: PATHS.meta({ description: 'Renditions that are in memory already.' }),
   queued: PATHS.meta({ description: 'Renditions that are made once the service is idle.' }),
-  refused: PATHS.meta({ description: 'Renditions that were rejected because the queue is full.' }),
+  rejected: PATHS.meta({ description: 'Renditions that were rejected because the queue is full.' }),
 })
 
 export type PreparationAnswer = z.input<typeof preparationAnswer>

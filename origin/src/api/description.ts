@@ -16,7 +16,7 @@ import {
 import { framesSchema, metadataSchema, prepareSchema, sniffSchema, uploadSchema } from './bodies.ts'
 import { mediaOperations, type Operation } from './media-operations.ts'
 import { familyParameters } from './parameters.ts'
-import { HEADERS, NEVER_READ, NEVER_READ_RESPONSE, refusals } from './responses.ts'
+import { HEADERS, NEVER_READ, NEVER_READ_RESPONSE, rejections } from './responses.ts'
 import { INTERNAL_OPERATIONS, SERVICE_OPERATIONS, UPLOAD_OPERATION } from './service-operations.ts'
 
 const SUMMARY = `A media proxy for chat products. Every GET route also answers HEAD, with the same status and headers
@@ -74,7 +74,7 @@ export function describeApi({ version, presets }: DescriptionOptions) {
         ...familyParameters('asset', presets),
         ...familyParameters('transformation', presets),
       },
-      responses: { ...refusals(), NeverRead: NEVER_READ_RESPONSE },
+      responses: { ...rejections(), NeverRead: NEVER_READ_RESPONSE },
       schemas: { ...schemasOf(REQUESTS), ...schemasOf(ANSWERS) },
       securitySchemes: {
         internalSecret: { type: 'apiKey', in: 'header', name: 'X-Internal-Secret' },

@@ -139,7 +139,7 @@ function external(presets: Presets): Operation {
       ...media('The media, or their rendition.', ['image/*', 'video/*', 'audio/*']),
       ...failures([
         ...TRANSFORMED,
-        ...(['undecodable', 'address-refused', 'bad-signature', 'expired'] as const),
+        ...(['undecodable', 'address-rejected', 'bad-signature', 'expired'] as const),
         ...(['external-unreachable', 'external-timeout'] as const),
       ]),
     },

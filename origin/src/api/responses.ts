@@ -16,12 +16,12 @@ const REQUEST_ID = { 'X-Request-Id': { $ref: '#/components/headers/RequestId' } 
 export function failures(codes: readonly FailureCode[]): Responses {
   const statuses = codes.map((code) => statusOf(fail(code))).sort((a, b) => a - b)
   return Object.fromEntries(
-    statuses.map((status) => [String(status), { $ref: `#/components/responses/Refused${status}` }]),
+    statuses.map((status) => [String(status), { $ref: `#/components/responses/Rejected${status}` }]),
   )
 }
 
 /** Returns the responses to which `failures` refers: each status with all its phrases. */
-export function refusals(): Responses {
+export function rejections(): Responses {
   const phrases = new Map<number, Set<string>>()
   for (const failure of FAILURE_CODES.map((code) => fail(code))) {
     const known = phrases.get(statusOf(failure)) ?? new Set()
@@ -31,11 +31,11 @@ export function refusals(): Responses {
   return Object.fromEntries(
     [...phrases]
       .filter(([status]) => status !== 405 && status !== 499)
-      .map(([status, texts]) => [`Refused${status}`, refusal(status, [...texts])]),
+      .map(([status, texts]) => [`Rejected${status}`, rejection(status, [...texts])]),
   )
 }
 
-function refusal(status: number, phrases: readonly string[]): object {
+function rejection(status: number, phrases: readonly string[]): object {
   return {
     description: phrases.join('; '),
     headers: {

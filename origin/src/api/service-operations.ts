@@ -17,73 +17,81 @@ const OF_MEDIA: readonly FailureCode[] = ['overloaded', 'deadline']
 
 /** By path. Each is a POST with the internal secret. */
 export const INTERNAL_OPERATIONS: Readonly<Record<string, Operation>> = {
-  '/_metadata': internal(
-    'tell-metadata',
-    'Returns the metadata of a file: format, size, hash, placeholder, scan result.',
-    'MetadataRequest',
-    json('200', 'The metadata.', 'Metadata'),
-    [
-      ...[...INTERNAL, ...OF_STORE, ...OF_MEDIA],
-      ...(['unsupported-format', 'unsupported-codec', 'undecodable', 'too-large-dimensions'] as const),
-      ...([
-        'too-many-frames',
-        'address-refused',
-        'external-unreachable',
-        'external-timeout',
-        'scan-failed',
-      ] as const),
+  '/_metadata': internal({
+    operationId: 'tell-metadata',
+    summary: 'Returns the metadata of a file: format, size, hash, placeholder, scan result.',
+    request: 'MetadataRequest',
+    answer: json('200', 'The metadata.', 'Metadata'),
+    failures: [
+      ...INTERNAL,
+      ...OF_STORE,
+      ...OF_MEDIA,
+      'unsupported-format',
+      'unsupported-codec',
+      'undecodable',
+      'too-large-dimensions',
+      'too-many-frames',
+      'address-rejected',
+      'external-unreachable',
+      'external-timeout',
+      'scan-failed',
     ],
-  ),
-  '/_thumbnail': internal(
-    'make-thumbnail',
-    'Returns the first frame of an uploaded video that can be decoded.',
-    'UploadRequest',
-    {
+  }),
+  '/_thumbnail': internal({
+    operationId: 'make-thumbnail',
+    summary: 'Returns the first frame of an uploaded video that can be decoded.',
+    request: 'UploadRequest',
+    answer: {
       '200': {
         description: 'The frame at its full size.',
         headers: { 'X-Request-Id': { $ref: '#/components/headers/RequestId' } },
         content: { 'image/jpeg': {} },
       },
     },
-    [...INTERNAL, ...OF_STORE, ...OF_MEDIA],
-  ),
-  '/_frames': internal(
-    'read-frames',
-    'Returns three frames of a video or an animation, the image itself if it is still, or none if the file cannot be read.',
-    'FramesRequest',
-    json('200', 'The frames.', 'Frames'),
-    [...INTERNAL, ...OF_STORE, ...OF_MEDIA],
-  ),
-  '/_sniff': internal(
-    'sniff',
-    'Returns the type of an upload, detected from its first bytes.',
-    'SniffRequest',
-    json('200', 'The type.', 'Sniffed'),
-    [...INTERNAL, ...OF_STORE],
-  ),
-  '/_prepare': internal(
-    'prepare',
-    'Makes renditions of an object before they are requested.',
-    'PrepareRequest',
-    json('202', 'The state of each rendition.', 'Preparation'),
-    INTERNAL,
-  ),
-  '/_purge': internal(
-    'purge',
-    'Removes all renditions of an object, or of an external URL, from all caches.',
-    'PurgeRequest',
-    json('200', 'The number of renditions removed at the origin.', 'Purged'),
-    [...INTERNAL, 'store-unreachable', 'store-busy', 'store-timeout'],
-  ),
+    failures: [...INTERNAL, ...OF_STORE, ...OF_MEDIA],
+  }),
+  '/_frames': internal({
+    operationId: 'read-frames',
+    summary:
+      'Returns three frames of a video or an animation, the image itself if it is still, or none if the file cannot be read.',
+    request: 'FramesRequest',
+    answer: json('200', 'The frames.', 'Frames'),
+    failures: [...INTERNAL, ...OF_STORE, ...OF_MEDIA],
+  }),
+  '/_sniff': internal({
+    operationId: 'sniff',
+    summary: 'Returns the type of an upload, detected from its first bytes.',
+    request: 'SniffRequest',
+    answer: json('200', 'The type.', 'Sniffed'),
+    failures: [...INTERNAL, ...OF_STORE],
+  }),
+  '/_prepare': internal({
+    operationId: 'prepare',
+    summary: 'Makes renditions of an object before they are requested.',
+    request: 'PrepareRequest',
+    answer: json('202', 'The state of each rendition.', 'Preparation'),
+    failures: INTERNAL,
+  }),
+  '/_purge': internal({
+    operationId: 'purge',
+    summary: 'Removes all renditions of an object, or of an external URL, from all caches.',
+    request: 'PurgeRequest',
+    answer: json('200', 'The number of renditions removed at the origin.', 'Purged'),
+    failures: [...INTERNAL, 'store-unreachable', 'store-busy', 'store-timeout'],
+  }),
 }
 
-function internal(
-  operationId: string,
-  summary: string,
-  request: string,
-  answer: Readonly<Record<string, object>>,
-  codes: readonly FailureCode[],
-): Operation {
+interface InternalOperation {
+  readonly operationId: string
+  readonly summary: string
+  /** The name of the schema of the request body. */
+  readonly request: string
+  /** The response of a success, by its status. */
+  readonly answer: Readonly<Record<string, object>>
+  readonly failures: readonly FailureCode[]
+}
+
+function internal({ operationId, summary, request, answer, failures: codes }: InternalOperation): Operation {
   return {
     operationId,
     summary,

@@ -10,7 +10,7 @@ import { createPool } from '../engine/pool.ts'
 import { createRunner } from '../engine/runner.ts'
 import type { Observer } from '../telemetry/observer.ts'
 import { engineEvents, observeEngine } from './instrument.ts'
-import { openStarter, type ProcessRole, type StarterOptions } from './starter.ts'
+import { openStarter, type PoolName, type StarterOptions } from './starter.ts'
 
 export interface OpenEngineOptions extends StarterOptions {
   readonly observer: Observer
@@ -29,12 +29,13 @@ export interface OpenedEngine {
 }
 
 /** The niceness of engine processes. It gives the thread that serves requests precedence on the CPUs. */
-export const ENGINE_NICENESS = 5
+const ENGINE_NICENESS = 5
 /**
  * The niceness of processes that run long jobs. Five steps
  * make a difference of three quarters of a CPU (sched(7)).
  */
-export const HEAVY_NICENESS = 12
+const HEAVY_NICENESS = 12
+/** The niceness of the processes that run the scan model. */
 export const SCAN_NICENESS = 10
 /** The niceness of processes that encode clips. Everything else takes precedence. */
 const CLIP_NICENESS = 15
@@ -43,18 +44,19 @@ const RENEW_AFTER_BYTES = 8 * 1024 ** 3
 /** How long the extra processes of a burst are kept, in milliseconds. */
 const IDLE_MS = 10_000
 
+/** Opens the engine. Its warm processes start at once; `notReady` lists what is missing until they are ready. */
 export async function openEngine(options: OpenEngineOptions): Promise<OpenedEngine> {
   const { config, log, observer } = options
   const processors = availableParallelism()
   const images = config.engine.processes || Math.max(2, processors)
   const videos = config.engine.videos || processors
-  const asked = [config.engine.processes, config.engine.videos]
+  const configured = [config.engine.processes, config.engine.videos]
   const renderQuality = config.render.quality
   const { avifPixels, clipSeconds, clipBytes, clipDeadlineMs } = config.limits
   const starter = await openStarter(options)
-  const poolOf = (role: ProcessRole, niceness: number, warm: number, max: number) =>
+  const poolOf = (name: PoolName, niceness: number, warm: number, max: number) =>
     createPool({
-      start: () => starter.start(niceness, role),
+      start: () => starter.start(name, niceness),
       warm,
       max,
       renewAfterJobs: config.engine.renewAfterJobs,
@@ -68,9 +70,9 @@ export async function openEngine(options: OpenEngineOptions): Promise<OpenedEngi
   const pools = {
     // Keeps one spare process ready until all lanes are busy. After that, when a process ends, one job waits
     // for the start of another.
-    quick: poolOf('images', ENGINE_NICENESS, processors, images),
+    quick: poolOf('quick', ENGINE_NICENESS, processors, images),
     // This pool opens videos. Each process holds about 60 MiB, so by default there are no more than CPUs.
-    heavy: poolOf('videos', HEAVY_NICENESS, 1, Math.max(processors, ...asked)),
+    heavy: poolOf('heavy', HEAVY_NICENESS, 1, Math.max(processors, ...configured)),
     clips: poolOf('clips', CLIP_NICENESS, 0, config.limits.clips),
   }
   void starter.decoder.then(({ changed }) => {

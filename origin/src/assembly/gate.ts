@@ -12,6 +12,7 @@ import type { Metrics } from '../telemetry/metrics.ts'
 /** The maximum number of peers to warn about. */
 const MAX_WARNINGS = 10
 
+/** Opens the gate. It warns of each proxy that is not trusted once, and keeps Cloudflare's ranges up to date. */
 export function openGate(
   config: Config,
   {
@@ -48,6 +49,7 @@ export function openGate(
   })
 }
 
+/** Opens the limiter of the origin, which counts in memory. */
 export function openLimiter(config: Config, log: Log, now: () => number): RateLimiter {
   return createRateLimiter({
     config: config.rateLimitConfig,

@@ -115,7 +115,7 @@ export function watchLanes(lanes: Readonly<Record<string, Lane>>, { metrics }: O
 /** Wraps a lane with an observer. `name` is the label of its metrics. */
 export function observeLane(lane: Lane, name: string, { metrics, observe }: Observer): Lane {
   const countRejection = ({ code }: Failure) =>
-    metrics.count('media_proxy.admission.refusals', { lane: name, failure: code })
+    metrics.count('media_proxy.admission.rejections', { lane: name, failure: code })
   const observed: Lane = {
     async acquire(...args) {
       const startedAt = performance.now()
@@ -145,10 +145,10 @@ export function observeLane(lane: Lane, name: string, { metrics, observe }: Obse
 
 export function observeLimiter(limiter: RateLimiter, { metrics }: Observer): RateLimiter {
   return {
-    limits: (name, path) => limiter.limits(name, path),
+    isLimited: (name, path) => limiter.isLimited(name, path),
     async consume(name, ...args) {
       const limited = await limiter.consume(name, ...args)
-      if (limited.failure !== undefined) metrics.count('media_proxy.rate_limit.refusals', { budget: name })
+      if (limited.failure !== undefined) metrics.count('media_proxy.rate_limit.rejections', { budget: name })
       return limited
     },
   }

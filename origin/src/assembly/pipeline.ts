@@ -37,6 +37,7 @@ interface PipelineParts {
   readonly metrics: Metrics
 }
 
+/** Opens the pipeline of renditions of the public bucket and of external media. */
 export function openPipeline({ cache, limits }: Config, parts: PipelineParts): Pipeline {
   const { sources, opened, policy, stored, metrics } = parts
   const renditions = createRenditionCache({

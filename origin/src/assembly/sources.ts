@@ -31,6 +31,7 @@ export interface OpenSourcesOptions {
   readonly watched: (name: string, lane: Lane) => Lane
 }
 
+/** Opens the readers of all buckets. They share their lanes and the memory for sources. */
 export function openSources(
   { limits, nsfw, s3 }: Config,
   { store, external, observer, watched }: OpenSourcesOptions,
@@ -80,6 +81,7 @@ export function openSources(
   return { reads, memory, publicReader, readerOf: (bucket) => readers.get(bucket) }
 }
 
+/** Opens the client for external media. `ownName` marks its requests, so that the service recognises them. */
 export function openExternal({ external, limits }: Config, ownName: string | undefined): ExternalFetch {
   return createExternalFetch({
     ownName,

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import type { Config } from '@media-proxy/shared/config/schema.ts'
 import { type EngineProcess, startEngineProcess } from '../engine/engine-process.ts'
 import { type FfmpegBinary, inspectFfmpeg } from '../engine/ffmpeg-binary.ts'
+import type { EnginePools } from '../engine/job-classes.ts'
 import type { Ready } from '../engine/jobs.ts'
 import { findIsolation, type Isolation } from '../engine/sandbox.ts'
 import { type EngineSetup, encodeSetup } from '../engine/setup.ts'
@@ -21,20 +22,20 @@ export interface StarterOptions {
 }
 
 export interface Starter {
-  start(niceness: number, role: ProcessRole): EngineProcess
+  start(pool: PoolName, niceness: number): EngineProcess
   /** Removes the temporary files of a process that has ended. */
   cleanUp(process: EngineProcess): void
   /** The renderer and the video decoder. Resolves once a process has reported whether libav loads. */
-  readonly decoder: Promise<Decoder>
+  readonly decoder: Promise<DetectedDecoder>
 }
 
 /**
- * `images` loads libav before it is ready, because the time limit of its small jobs does not include that.
- * `videos` may report whether libav loads. `clips` loads it with the first clip.
+ * `quick` loads libav before it is ready, because the time limit of its jobs does not include that. `heavy` may
+ * report whether libav loads. `clips` loads it with the first clip.
  */
-export type ProcessRole = 'images' | 'videos' | 'clips'
+export type PoolName = keyof EnginePools
 
-export interface Decoder {
+export interface DetectedDecoder {
   readonly renderer: string
   /** The version of libav, or of the FFmpeg binary. Undefined when neither is available. */
   readonly version: string | undefined
@@ -60,6 +61,7 @@ export function engineArguments(setup: EngineSetup): readonly string[] {
   return [...NODE_FLAGS, ENGINE_SCRIPT, encodeSetup(setup)]
 }
 
+/** Opens the starter, after it has found out how processes can be isolated and which decoder is available. */
 export async function openStarter(options: StarterOptions): Promise<Starter> {
   const { config, log, environment } = options
   const isolation = findIsolation()
@@ -67,9 +69,9 @@ export async function openStarter(options: StarterOptions): Promise<Starter> {
   const usesLibav = config.engine.libav && hasLibav()
   let ffmpeg = usesLibav ? undefined : await detectFfmpeg(environment, log)
   const reported = Promise.withResolvers<Ready>()
-  let asked = false
+  let isReporting = false
   let tries = 0
-  const decoder = reported.promise.then(async ({ renderer, libav, libavFault }): Promise<Decoder> => {
+  const decoder = reported.promise.then(async ({ renderer, libav, libavFault }): Promise<DetectedDecoder> => {
     if (libav !== null) {
       log.info({ version: libav }, 'libav decodes videos')
       return { renderer, version: libav, changed: false }
@@ -82,18 +84,18 @@ export async function openStarter(options: StarterOptions): Promise<Starter> {
   })
   return {
     decoder,
-    start(niceness, role) {
+    start(pool, niceness) {
       // One of these processes loads libav at once and reports whether that works.
-      const asks = role === 'videos' && !asked
-      if (asks) asked = true
+      const reports = pool === 'heavy' && !isReporting
+      if (reports) isReporting = true
       // When libav keeps crashing its process while it loads, the processes run without it.
       const given = usesLibav && tries < MAX_TRIES
-      const libav = !given ? 'off' : asks || role === 'images' ? 'at once' : 'when needed'
+      const libav = !given ? 'off' : reports || pool === 'quick' ? 'at once' : 'when needed'
       const started = startEngineProcess(processOptions(options, { niceness, libav, ffmpeg, isolation }))
-      if (asks) {
+      if (reports) {
         void started.ready.then((ready) => {
           if (ready !== undefined) return reported.resolve(ready)
-          asked = false
+          isReporting = false
           tries += 1
         })
       }

@@ -6,7 +6,7 @@ import type { Lane } from '../concurrency/lane.ts'
 import type { MediaKind } from '../media/kinds.ts'
 import type { SourceLimits } from '../media/limits.ts'
 import { isWhole, type Source } from '../source/bytes/source.ts'
-import type { ExtraName, JobSource, ResultOf, Sharing, SourceLocation } from './jobs.ts'
+import type { BytesLocation, ExtraName, JobSource, ResultOf, Sharing } from './jobs.ts'
 import type { EngineLanes } from './lanes.ts'
 import type { RenderOptions, RenderQuality } from './render-options.ts'
 import type { JobTime, Runner } from './runner.ts'
@@ -61,7 +61,7 @@ export interface Engine {
   /** Makes a rendition. */
   render(source: Source, options: RenderOptions, time: JobTime): Promise<Rendered | Failure>
   /** Returns the metadata of a source. */
-  examine(source: Source, look: ExaminationOptions, time: JobTime): Promise<Examined | Failure>
+  examine(source: Source, options: ExaminationOptions, time: JobTime): Promise<Examined | Failure>
   /** Returns three frames of an animation or a video, or the file of a still image unchanged. */
   readFrames(source: Source, time: JobTime): Promise<readonly FrameFile[] | Failure>
   /**
@@ -91,7 +91,7 @@ export function createEngine({ run, lanes, limits, renderQuality, scanFrames }: 
       const { result, body } = ended
       if (isFailure(result)) return result
       if (result.kind !== 'rendered') return fail('defect', result.kind)
-      const bytes = result.untouched ? await readWhole(lanes.large, source, time) : body
+      const bytes = result.untouched ? await readWhole(lanes.heavy, source, time) : body
       const { format, spriteIntervalSeconds } = result
       if (isFailure(bytes)) return bytes
       return { format, bytes, ...(spriteIntervalSeconds === undefined ? {} : { spriteIntervalSeconds }) }
@@ -141,7 +141,7 @@ export function createEngine({ run, lanes, limits, renderQuality, scanFrames }: 
     },
 
     rejection: (kind, underWay) =>
-      ({ image: lanes.small, video: lanes.videos, clip: lanes.clips })[kind].rejection(underWay),
+      ({ image: lanes.quick, video: lanes.videos, clip: lanes.clips })[kind].rejection(underWay),
   }
 }
 
@@ -160,7 +160,7 @@ function jobSource(source: Source, sharing: Sharing): JobSource {
  */
 const MAX_SENT_BYTES = 1024 * 1024
 
-function locationOf(source: Source): SourceLocation {
+function locationOf(source: Source): BytesLocation {
   if (!isWhole(source)) return 'store'
   return source.bytes.length > MAX_SENT_BYTES ? 'memory' : 'body'
 }

@@ -2,7 +2,7 @@ import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync, utimesSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { COMPILE_CACHE } from '../paths/paths.ts'
 import { compileAhead, compileCacheEnvironment } from './compile-cache.ts'
@@ -50,6 +50,8 @@ it('is complete for both of two concurrent writers', async () => {
   }
   const one = entriesAfter()
   // The second writer starts while the first is compiling.
-  await new Promise((resolve) => setTimeout(resolve, 1000))
+  const unfinished = `${basename(COMPILE_CACHE)}.`
+  const isCompiling = () => readdirSync(dirname(COMPILE_CACHE)).some((name) => name.startsWith(unfinished))
+  await expect.poll(isCompiling, { timeout: 20_000 }).toBe(true)
   for (const entries of await Promise.all([one, entriesAfter()])) expect(entries).toBeGreaterThan(100)
 })

@@ -4,9 +4,9 @@
  */
 
 import type { ImageFormat } from '@media-proxy/shared/formats.ts'
-import type { ImageFormat as SourceFormat } from '../media/kinds.ts'
+import type { SourceImageFormat } from '../media/kinds.ts'
 
-interface Decoder {
+interface DecoderCost {
   /**
    * The bytes in memory per pixel of the source while it is decoded; 0 when rows are decoded as they are
    * needed.
@@ -26,7 +26,7 @@ interface Decoder {
   readonly secondsPerMib: number
 }
 
-interface Encoder {
+interface EncoderCost {
   /** The bytes in memory per pixel of the rendition, including its coded bytes. */
   readonly bytesPerPixel: number
   /** The additional bytes per pixel with alpha. */
@@ -50,7 +50,7 @@ export const HELD_ROWS = 1400
 export const PLAYED_BYTES_PER_PIXEL = 20
 
 export type DecoderName =
-  | SourceFormat
+  | SourceImageFormat
   | 'jpeg by libav'
   | 'jpeg in passes'
   | 'heic by libav'
@@ -66,7 +66,7 @@ export type DecoderName =
  * decoding is nearly all of the cost. Each value is that of the most expensive image. Node 24.21, Sharp
  * 0.35.5 (libvips 8.18.7), libheif-js 1.23.2, two cores of a Xeon.
  */
-export const DECODERS: Readonly<Record<DecoderName, Decoder>> = {
+export const DECODER_COSTS: Readonly<Record<DecoderName, DecoderCost>> = {
   jpeg: {
     bytesPerPixel: 0,
     keptPerPixel: 0,
@@ -149,7 +149,7 @@ export const DECODERS: Readonly<Record<DecoderName, Decoder>> = {
  * The bytes in memory per byte of samples of an image that is coded in several passes. JPEG keeps two bytes
  * per coefficient. PNG keeps the pixels themselves.
  */
-export const BYTES_BETWEEN_PASSES: Readonly<Partial<Record<SourceFormat, number>>> = { jpeg: 2, png: 1 }
+export const BYTES_BETWEEN_PASSES: Readonly<Partial<Record<SourceImageFormat, number>>> = { jpeg: 2, png: 1 }
 
 /**
  * `fine` is a quality above 80. `blurred` is cheaper, because a blurred image has little detail to encode.
@@ -166,7 +166,7 @@ export type EncoderName =
   | 'gif quick'
 
 /** Measured on the same images, at full size. */
-export const ENCODERS: Readonly<Record<EncoderName, Encoder>> = {
+export const ENCODER_COSTS: Readonly<Record<EncoderName, EncoderCost>> = {
   jpeg: { bytesPerPixel: 9, bytesPerAlpha: 0, secondsPerMegapixel: 0.06 },
   'jpeg fine': { bytesPerPixel: 10.5, bytesPerAlpha: 0, secondsPerMegapixel: 0.09 },
   'jpeg blurred': { bytesPerPixel: 9, bytesPerAlpha: 0, secondsPerMegapixel: 0.03 },

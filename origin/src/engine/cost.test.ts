@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { type CostRender, type CostSource, predictRender } from './cost.ts'
-import { SMALL_JOB } from './lanes.ts'
+import { QUICK_JOB } from './lanes.ts'
 import { predictStill } from './video-cost.ts'
 
 const MIB = 2 ** 20
@@ -131,10 +131,10 @@ describe('the predicted cost', () => {
       expect(seconds(shared, { ...smaller, ...changed })).toBeGreaterThanOrEqual(own)
   })
 
-  it('of an ordinary photograph counts as a small job', () => {
+  it('of an ordinary photograph counts as a quick job', () => {
     const cost = predictRender(photograph(4032, 3024), to('webp', 550, 413))
-    expect(cost.memoryBytes).toBeLessThan(SMALL_JOB.memoryBytes)
-    expect(cost.cpuSeconds).toBeLessThan(SMALL_JOB.cpuSeconds)
+    expect(cost.memoryBytes).toBeLessThan(QUICK_JOB.memoryBytes)
+    expect(cost.cpuSeconds).toBeLessThan(QUICK_JOB.cpuSeconds)
   })
 
   it.each(FORMATS)('of a smartphone photo is within the budget, for output as %s', (format) => {

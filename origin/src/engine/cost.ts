@@ -6,7 +6,7 @@
 
 import type { ImageFormat } from '@media-proxy/shared/formats.ts'
 import type { Quality } from '@media-proxy/shared/request/media-request.ts'
-import { isHeif, type ImageFormat as SourceFormat } from '../media/kinds.ts'
+import { isHeif, type SourceImageFormat } from '../media/kinds.ts'
 import type { Size } from '../media/size.ts'
 import {
   BASE_BYTES,
@@ -17,9 +17,9 @@ import {
   CMYK_SECONDS,
   CMYK_SECONDS_PER_MEGAPIXEL,
   CODED_BYTES_PER_PIXEL,
-  DECODERS,
+  DECODER_COSTS,
   type DecoderName,
-  ENCODERS,
+  ENCODER_COSTS,
   type EncoderName,
   HELD_BYTES_PER_PIXEL,
   HELD_ROWS,
@@ -37,7 +37,7 @@ import type { Cost } from './jobs.ts'
 
 /** The properties of an image's header that determine its cost. */
 export interface CostSource extends Size {
-  readonly format: SourceFormat
+  readonly format: SourceImageFormat
   /** The number of frames that are decoded. */
   readonly frames: number
   readonly bands: number
@@ -111,8 +111,8 @@ export function sequentialCost(first: Cost, second: Cost): Cost {
 
 /** Predicts the cost of rendering an image. */
 export function predictRender(source: CostSource, render: CostRender): Cost {
-  const decoder = DECODERS[decoderOf(source)]
-  const encoder = ENCODERS[encoderOf(source, render)]
+  const decoder = DECODER_COSTS[decoderOf(source)]
+  const encoder = ENCODER_COSTS[encoderOf(source, render)]
   // A drawing is rasterised at the wanted size. Other images are decoded in full, however small the
   // rendition.
   const decoded = source.format === 'svg' && source.cut === undefined ? render : source
@@ -150,8 +150,8 @@ export function filterSeconds({ blur, sharpened }: CostRender): number {
  * time, unless a stage needs all of them.
  */
 function workBytes(source: CostSource, render: CostRender): number {
-  const decoder = DECODERS[decoderOf(source)]
-  const encoder = ENCODERS[encoderOf(source, render)]
+  const decoder = DECODER_COSTS[decoderOf(source)]
+  const encoder = ENCODER_COSTS[encoderOf(source, render)]
   const sourcePixels = source.width * source.height
   const renderedPixels = render.width * render.height
   const pixelBytes = source.bands * source.bytesPerSample
@@ -230,6 +230,7 @@ type EncodedSource = Pick<
   'palette' | 'sharedPalette' | 'hasAlpha' | 'lossless' | 'width' | 'height'
 >
 
+/** Returns the row of the cost table for the encoder of a render. */
 export function encoderOf(source: EncodedSource, render: CostRender): EncoderName {
   const { format, quality, blur } = render
   if (format === 'gif') {

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as pause } from 'node:timers/promises'
+import { setImmediate } from 'node:timers/promises'
 import { expect, it } from 'vitest'
 import { type JobInput, startEngineProcess } from './engine-process.ts'
 import type { Job } from './jobs.ts'
@@ -42,8 +42,8 @@ it('a job is not charged for the start of its process, nor for work between two 
     head.writeUInt32LE(text.length, 4)
     return Buffer.concat([head, Buffer.from(text)]).toString('base64')
   }
-  const done = (cpuSeconds: number, restCpuSeconds: number) =>
-    message(MESSAGE.done, { cpuSeconds, restCpuSeconds, result: { kind: 'scanned', predictions: [1] } })
+  const done = (cpuSeconds: number, idleCpuSeconds: number) =>
+    message(MESSAGE.done, { cpuSeconds, idleCpuSeconds, result: { kind: 'scanned', predictions: [1] } })
   const engineProcess = startEngineProcess({
     args: [
       '-e',
@@ -108,7 +108,7 @@ it.each<[string, Job, JobInput, object, readonly object[]]>([
   'a job is not finished before all of its source that was %s is read',
   async (_, job, input, result, ranges) => {
     const folder = await mkdtemp(join(tmpdir(), 'media-proxy-test-'))
-    const [said, mayRead] = [join(folder, 'said'), join(folder, 'may-read')]
+    const mayRead = join(folder, 'may-read')
     // Answers after the first bytes of its source, and reads the rest later.
     const faultyProcess = startEngineProcess({
       args: [
@@ -121,8 +121,9 @@ it.each<[string, Job, JobInput, object, readonly object[]]>([
         say(${MESSAGE.read}, range)
         read(Buffer.alloc(12))
       }
-      say(${MESSAGE.done}, ${JSON.stringify({ cpuSeconds: 0, restCpuSeconds: 0, result })})
-      fs.writeFileSync(${JSON.stringify(said)}, '')
+      say(${MESSAGE.done}, ${JSON.stringify({ cpuSeconds: 0, idleCpuSeconds: 0, result })})
+      // The server handles this message after the result.
+      say(${MESSAGE.ready}, { renderer: '', libav: null, cpuSeconds: 0 })
       while (!fs.existsSync(${JSON.stringify(mayRead)})) wait()
       while (read(Buffer.alloc(1_000_000)) > 0);`,
       ],
@@ -134,8 +135,8 @@ it.each<[string, Job, JobInput, object, readonly object[]]>([
       void ended.then(() => {
         over = true
       })
-      await expect.poll(() => existsSync(said), { timeout: 20_000 }).toBe(true)
-      await pause(100)
+      await faultyProcess.ready
+      await setImmediate()
       expect(over).toBe(false)
       await writeFile(mayRead, '')
       expect(await ended).toMatchObject({ result })
@@ -176,7 +177,7 @@ it('a process that reports a result while it waits for a range is killed', async
       `${TALKING}
       read(Buffer.alloc(12))
       say(${MESSAGE.read}, { start: 0, end: 10 })
-      say(${MESSAGE.done}, ${JSON.stringify({ cpuSeconds: 0, restCpuSeconds: 0, result: { kind: 'frames', frames: [] } })})
+      say(${MESSAGE.done}, ${JSON.stringify({ cpuSeconds: 0, idleCpuSeconds: 0, result: { kind: 'frames', frames: [] } })})
       setInterval(() => undefined, 1000)`,
     ],
     sandbox: SANDBOX,

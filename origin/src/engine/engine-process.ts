@@ -180,7 +180,7 @@ class ChildEngine implements EngineProcess {
     }
     // An idle process does not keep the event loop alive; one with a job does.
     this.#socket.ref()
-    send(this.#socket, MESSAGE.job, job, input.body, sent.resolve)
+    send(this.#socket, { kind: MESSAGE.job, value: job, body: input.body }, sent.resolve)
     return promise
   }
 
@@ -190,7 +190,8 @@ class ChildEngine implements EngineProcess {
   }
 
   releaseMemory(): void {
-    if (this.alive && this.#current === undefined) send(this.#socket, MESSAGE.rest, {}, NOTHING)
+    if (this.alive && this.#current === undefined)
+      send(this.#socket, { kind: MESSAGE.releaseMemory, value: {}, body: NOTHING })
   }
 
   kill(reason: KillReason): void {
@@ -287,7 +288,7 @@ class ChildEngine implements EngineProcess {
     const isBytes = part instanceof Uint8Array
     if (isBytes) this.#bytes += part.length
     const body = isBytes ? part : NOTHING
-    send(this.#socket, MESSAGE.part, isBytes ? {} : { failure: part }, body, sent.resolve)
+    send(this.#socket, { kind: MESSAGE.part, value: isBytes ? {} : { failure: part }, body }, sent.resolve)
   }
 
   #finish(job: CurrentJob, text: string, body: Uint8Array): void {
@@ -298,7 +299,7 @@ class ChildEngine implements EngineProcess {
     }
     this.#current = undefined
     this.#socket.unref()
-    const used = Math.max(0, done.cpuSeconds - this.#usedCpuSeconds - done.restCpuSeconds)
+    const used = Math.max(0, done.cpuSeconds - this.#usedCpuSeconds - done.idleCpuSeconds)
     this.#usedCpuSeconds = Math.max(this.#usedCpuSeconds, done.cpuSeconds)
     this.#bytes += body.length
     // Until the system has taken all bytes of the source that were sent, they must not be freed, whatever the
@@ -344,11 +345,17 @@ interface CurrentJob {
 
 const NOTHING = new Uint8Array()
 
+interface OutgoingMessage {
+  readonly kind: Message['kind']
+  /** The text of the message, as JSON. */
+  readonly value: unknown
+  readonly body: Uint8Array
+}
+
+/** Sends a message. Calls `onSent` when the system has taken all of it. */
 function send(
   socket: Socket,
-  kind: Message['kind'],
-  value: unknown,
-  body: Uint8Array,
+  { kind, value, body }: OutgoingMessage,
   onSent: () => void = () => undefined,
 ): void {
   const head = encodeHead(kind, value, body.length)

@@ -8,7 +8,7 @@ import { shareOf } from '../concurrency/share.ts'
 import { mayBeExpensive } from '../media/expensive-svg.ts'
 import { isWhole, type Source } from '../source/bytes/source.ts'
 import type { Cost } from './jobs.ts'
-import { type EngineLanes, SMALL_JOB, VIDEO_JOB } from './lanes.ts'
+import { type EngineLanes, QUICK_JOB, VIDEO_JOB } from './lanes.ts'
 import type { Pool } from './pool.ts'
 
 export interface JobClass {
@@ -42,7 +42,7 @@ export interface JobClasses {
   first(source: Source, isSlow: boolean): JobClass
   /** For clips, whatever their source is. */
   readonly clip: JobClass
-  /** For a job that exceeded the time of the quick class. */
+  /** The heavy class for a header that takes long to read, as of a job that exceeded the time of the quick class. */
   readonly slow: JobClass
   /** Returns the class of a job with a predicted cost. */
   admitted(cost: Cost, source: Source): JobClass
@@ -61,11 +61,12 @@ const CLIP_CPU_MARGIN = 4
 /** The memory that is admitted for a slow header, in bytes, because its real memory use is unknown. */
 const SLOW_HEADER_BYTES = 384 * 1024 * 1024
 
+/** Creates the classes. `maxCostOfClip` is the largest cost of one clip. */
 export function createJobClasses(lanes: EngineLanes, pools: EnginePools, maxCostOfClip: Cost): JobClasses {
   const quick: JobClass = {
-    lane: lanes.small,
+    lane: lanes.quick,
     pool: pools.quick,
-    allowance: SMALL_JOB,
+    allowance: QUICK_JOB,
     weightBytes: 0,
     headerCpuSeconds: QUICK_CPU_SECONDS,
     cpuMargin: CPU_MARGIN,
@@ -79,15 +80,15 @@ export function createJobClasses(lanes: EngineLanes, pools: EnginePools, maxCost
     headerCpuSeconds: HEADER_CPU_SECONDS,
     isQuick: false,
   }
-  const externalLarge = shareOf(lanes.large, lanes.external)
+  const externalHeavy = shareOf(lanes.heavy, lanes.external)
   const externalVideo: JobClass = { ...video, lane: shareOf(lanes.videos, lanes.external) }
   const heavy = (
     allowance: Cost,
     weightBytes: number,
-    { isFar = false }: Pick<Source, 'isFar'> = {},
+    { readsExternally = false }: Pick<Source, 'readsExternally'> = {},
   ): JobClass => ({
     ...video,
-    lane: isFar ? externalLarge : lanes.large,
+    lane: readsExternally ? externalHeavy : lanes.heavy,
     allowance,
     weightBytes,
   })
@@ -98,17 +99,17 @@ export function createJobClasses(lanes: EngineLanes, pools: EnginePools, maxCost
     allowance: maxCostOfClip,
     cpuMargin: CLIP_CPU_MARGIN,
   }
-  const slow = heavy(SMALL_JOB, SLOW_HEADER_BYTES)
+  const slow = heavy(QUICK_JOB, SLOW_HEADER_BYTES)
   return {
     slow,
     clip,
     admitted: (cost, source) => heavy(cost, cost.memoryBytes + readBytes(source), source),
     first(source, isSlow) {
-      const { kind, bytes, parts, isFar } = source
-      if (kind?.kind === 'video' || kind?.kind === 'audio') return isFar ? externalVideo : video
+      const { kind, bytes, parts, readsExternally } = source
+      if (kind?.kind === 'video' || kind?.kind === 'audio') return readsExternally ? externalVideo : video
       if (isSlow || (kind?.format === 'svg' && mayBeExpensive(bytes))) return slow
       // A source that is not in memory is read first, which may take long.
-      return isWhole(source) ? quick : heavy(SMALL_JOB, SMALL_JOB.memoryBytes + parts.sizeBytes, source)
+      return isWhole(source) ? quick : heavy(QUICK_JOB, QUICK_JOB.memoryBytes + parts.sizeBytes, source)
     },
   }
 }

@@ -81,7 +81,7 @@ const WARM_UP_OPTIONS: RenderOptions = {
   geometry: FULL_SIZE,
   format: 'webp',
   quality: 80,
-  qualityAsked: true,
+  isQualityRequested: true,
   animated: false,
   imagesOnly: false,
 }

@@ -5,7 +5,7 @@ it('a long error message is cut to its first 1000 characters', () => {
   const detail = 'bad item; '.repeat(500)
   const text = JSON.stringify({
     cpuSeconds: 1,
-    restCpuSeconds: 0,
+    idleCpuSeconds: 0,
     result: { ok: false, code: 'undecodable', detail },
   })
   expect(parseDone('render', text)?.result).toMatchObject({
@@ -15,6 +15,6 @@ it('a long error message is cut to its first 1000 characters', () => {
 })
 
 it('an overload includes a Retry-After', () => {
-  const text = JSON.stringify({ cpuSeconds: 1, restCpuSeconds: 0, result: { ok: false, code: 'overloaded' } })
+  const text = JSON.stringify({ cpuSeconds: 1, idleCpuSeconds: 0, result: { ok: false, code: 'overloaded' } })
   expect(parseDone('render', text)?.result).toMatchObject({ headers: { 'retry-after': '10' } })
 })

@@ -19,14 +19,14 @@ export interface Sharing {
  * Where the bytes of a source are: in the body of the job, or in the memory of the server or in its store, from
  * which the process requests ranges.
  */
-export type SourceLocation = 'body' | 'memory' | 'store'
+export type BytesLocation = 'body' | 'memory' | 'store'
 
 /** The description of a source that its job receives. */
 export interface JobSource extends Sharing {
   /** The format detected from its first bytes. Null when it is none of the accepted formats. */
   readonly format: string | null
   readonly sizeBytes: number
-  readonly location: SourceLocation
+  readonly location: BytesLocation
 }
 
 /** The cost of a job, predicted before anything is decoded. */
@@ -86,7 +86,10 @@ export interface ScanJob {
   readonly kind: 'scan'
 }
 
-export type Job = RenderJob | ExamineJob | FramesJob | ScanJob
+/** A job that opens a source. */
+export type SourceJob = RenderJob | ExamineJob | FramesJob
+
+export type Job = SourceJob | ScanJob
 
 const costSchema = z.object({ memoryBytes: z.number().nonnegative(), cpuSeconds: z.number().nonnegative() })
 
@@ -188,13 +191,13 @@ const doneSchema = z.object({
   /** The CPU seconds since the process started. */
   cpuSeconds: z.number().nonnegative(),
   /** The part of them that was spent between the last job and this one, on releasing memory. */
-  restCpuSeconds: z.number().nonnegative(),
+  idleCpuSeconds: z.number().nonnegative(),
   result: z.unknown(),
 })
 
 export interface Done<Kind extends Job['kind']> {
   readonly cpuSeconds: number
-  readonly restCpuSeconds: number
+  readonly idleCpuSeconds: number
   readonly result: ResultOf<Kind>
 }
 
@@ -204,8 +207,8 @@ export function parseDone<Kind extends Job['kind']>(kind: Kind, text: string): D
   const parsed = resultSchemas[kind].safeParse(done?.result)
   if (done === undefined || !parsed.success) return undefined
   // The schema of this kind of job parsed it.
-  const { cpuSeconds, restCpuSeconds } = done
-  return { cpuSeconds, restCpuSeconds, result: parsed.data as ResultOf<Kind> }
+  const { cpuSeconds, idleCpuSeconds } = done
+  return { cpuSeconds, idleCpuSeconds, result: parsed.data as ResultOf<Kind> }
 }
 
 function parseJson(text: string): unknown {

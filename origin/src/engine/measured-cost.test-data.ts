@@ -46,7 +46,7 @@ export const options = (
   geometry: { kind: 'transformation', width, fit: 'cover', gravity: 'centre' } as const,
   format,
   quality: 80,
-  qualityAsked: true,
+  isQualityRequested: true,
   animated: false,
   imagesOnly: false,
   ...rest,

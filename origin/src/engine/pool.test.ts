@@ -110,11 +110,11 @@ describe('the pool', () => {
   })
 
   it('continues when the system cannot start a process, reports the reason, and tries again', async () => {
-    let refusals = 2
+    let rejections = 2
     const pool = open({
       start() {
-        refusals -= 1
-        if (refusals >= 0) throw new Error('spawn ENOMEM')
+        rejections -= 1
+        if (rejections >= 0) throw new Error('spawn ENOMEM')
         return start()
       },
     })

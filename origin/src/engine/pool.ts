@@ -43,10 +43,10 @@ export interface Pool {
 }
 
 /** How long a process is idle before `releaseMemory` is called, in milliseconds. */
-const REST_MS = 1000
+const RELEASE_AFTER_MS = 1000
 /**
  * How long no process has been idle before one beyond the warm ones starts, in milliseconds. A start costs as
- * much CPU time as twenty small jobs, and most bursts are over sooner.
+ * much CPU time as twenty quick jobs, and most bursts are over sooner.
  */
 const GROW_AFTER_MS = 200
 /**
@@ -78,7 +78,7 @@ class ProcessPool implements Pool {
   #retryTimer: NodeJS.Timeout | undefined
   #growTimer: NodeJS.Timeout | undefined
   #idleTimer: NodeJS.Timeout | undefined
-  #restTimer: NodeJS.Timeout | undefined
+  #releaseTimer: NodeJS.Timeout | undefined
 
   constructor(options: PoolOptions) {
     this.#options = options
@@ -145,7 +145,7 @@ class ProcessPool implements Pool {
     clearTimeout(this.#retryTimer)
     clearTimeout(this.#growTimer)
     clearTimeout(this.#idleTimer)
-    clearTimeout(this.#restTimer)
+    clearTimeout(this.#releaseTimer)
     for (const waiter of this.#waiters) waiter(undefined)
     this.#waiters.clear()
     const ended = [...this.#all].map((process) => process.ended)
@@ -256,22 +256,22 @@ class ProcessPool implements Pool {
     this.#idle.push(process)
     this.#idleSince.set(process, performance.now())
     this.#unreleased.add(process)
-    this.#restLater()
+    this.#releaseMemoryLater()
     if (this.#all.size > this.#options.warm) this.#trimLater()
   }
 
-  #restLater(): void {
-    if (this.#restTimer !== undefined) return
-    this.#restTimer = setTimeout(() => {
-      this.#restTimer = undefined
+  #releaseMemoryLater(): void {
+    if (this.#releaseTimer !== undefined) return
+    this.#releaseTimer = setTimeout(() => {
+      this.#releaseTimer = undefined
       for (const process of this.#unreleased) {
-        if (!this.#isIdleFor(process, REST_MS)) continue
+        if (!this.#isIdleFor(process, RELEASE_AFTER_MS)) continue
         this.#unreleased.delete(process)
         process.releaseMemory()
       }
-      if (this.#unreleased.size > 0) this.#restLater()
-    }, REST_MS)
-    this.#restTimer.unref()
+      if (this.#unreleased.size > 0) this.#releaseMemoryLater()
+    }, RELEASE_AFTER_MS)
+    this.#releaseTimer.unref()
   }
 
   /**

@@ -21,7 +21,7 @@ export const MESSAGE = {
   /** Process to server: the result. The body is the output. */
   done: 6,
   /** Server to process, between two jobs: no job is pending. */
-  rest: 8,
+  releaseMemory: 8,
 } as const
 
 export type MessageKind = (typeof MESSAGE)[keyof typeof MESSAGE]
@@ -39,11 +39,11 @@ export interface Message {
  */
 export const HEAD_BYTES = 12
 /** The longest text, in bytes. The metadata of a container with many tracks takes a tenth of it. */
-export const MAX_TEXT_BYTES = 1024 * 1024
+const MAX_TEXT_BYTES = 1024 * 1024
 /**
  * The longest body, in bytes. The largest source that is sent whole, and the largest rendition, are smaller.
  */
-export const MAX_BODY_BYTES = 1024 * 1024 * 1024
+const MAX_BODY_BYTES = 1024 * 1024 * 1024
 
 /** The largest range of a source that may be requested, in bytes. */
 export const MAX_PART_BYTES = 32 * 1024 * 1024
@@ -57,7 +57,7 @@ const MAX_BODIES: ReadonlyMap<number, number> = new Map<MessageKind, number>([
   [MESSAGE.inspected, 0],
   [MESSAGE.progress, 0],
   [MESSAGE.done, MAX_BODY_BYTES],
-  [MESSAGE.rest, 0],
+  [MESSAGE.releaseMemory, 0],
 ])
 
 export interface Head {

@@ -31,7 +31,7 @@ const PLAIN: RenderOptions = {
   imagesOnly: false,
   format: 'webp',
   quality: 80,
-  qualityAsked: false,
+  isQualityRequested: false,
   animated: false,
 }
 const AT_SIX: RenderOptions = { ...PLAIN, time: { milliseconds: 6000 } }

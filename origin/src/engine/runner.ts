@@ -8,7 +8,7 @@ import { type Crash, createCrashHistory } from './crash-history.ts'
 import type { EngineProcess, JobInput, JobOutput } from './engine-process.ts'
 import type { JobClass, JobClasses } from './job-classes.ts'
 import { fingerprintOf } from './job-fingerprint.ts'
-import type { Cost, Job, ResultOf, Sharing, SourceLocation } from './jobs.ts'
+import type { BytesLocation, Cost, Job, ResultOf, Sharing, SourceJob } from './jobs.ts'
 import type { ProcessEnd } from './process-end.ts'
 import { watchOver } from './watch.ts'
 
@@ -39,8 +39,6 @@ export interface RunnerOptions {
   readonly events: EngineEvents
 }
 
-export type SourceJob = Extract<Job, { readonly source: unknown; readonly allowance: unknown }>
-
 /**
  * Runs a job on a source. A cheap job runs at once, others once their predicted cost is admitted. The job
  * that `jobOf` returns starts at once; `sharing` states whether other jobs on the same source are waiting.
@@ -53,7 +51,7 @@ export type Runner = <J extends SourceJob>(
 ) => Promise<JobOutput<J['kind']> | Failure>
 
 /**
- * The largest number of attempts of one job: by its first bytes, in the large lane, at the cost that its
+ * The largest number of attempts of one job: by its first bytes, in the heavy lane, at the cost that its
  * header predicts, and once more when that prediction changes.
  */
 const MAX_ATTEMPTS = 4
@@ -83,7 +81,7 @@ export function createRunner({ classes, maxCost, events }: RunnerOptions): Runne
     const known = crashes.rejection(name, fingerprint)
     if (known !== undefined) return known
     for (let round = 0; round < MAX_ATTEMPTS; round += 1) {
-      const ended = await runInLane(jobClass, jobOf, { source, id }, time, { events, waiting })
+      const ended = await runInLane(jobClass, { jobOf, source, id, time }, { events, waiting })
       if ('rejected' in ended) return ended.rejected
       if ('crash' in ended) {
         crashes.remember(name, fingerprint, ended.crash)
@@ -115,14 +113,22 @@ type Ended<Kind extends Job['kind']> =
   /** The job exceeded the time of the quick class. */
   | { readonly tooSlow: true }
 
+/** A job on a source, before it has a process. */
+interface SourceWork<J extends SourceJob> {
+  readonly jobOf: (allowance: Cost, sharing: Sharing) => J
+  readonly source: Source
+  /** The number of the source. */
+  readonly id: number
+  readonly time: JobTime
+}
+
 async function runInLane<J extends SourceJob>(
   jobClass: JobClass,
-  jobOf: (allowance: Cost, sharing: Sharing) => J,
-  { source, id }: { readonly source: Source; readonly id: number },
-  { signal, timeLeftMs, isFollowed = false }: JobTime,
+  { jobOf, source, id, time }: SourceWork<J>,
   { events, waiting }: { readonly events: EngineEvents; readonly waiting: WaitingJobs },
 ): Promise<Ended<J['kind']>> {
   const { lane, pool, weightBytes } = jobClass
+  const { signal, timeLeftMs, isFollowed = false } = time
   const leave = waiting.join(id)
   const slot = await lane.acquire(signal, { timeLeftMs, weightBytes, yieldMs: yieldOf(source) })
   if (isFailure(slot)) {
@@ -271,7 +277,7 @@ function isDeferred(result: ResultOf<Job['kind']>): result is Extract<typeof res
   return !isFailure(result) && result.kind === 'deferred'
 }
 
-function inputOf(source: Source, location: SourceLocation, signal: AbortSignal): JobInput {
+function inputOf(source: Source, location: BytesLocation, signal: AbortSignal): JobInput {
   const { bytes } = source
   if (location === 'body') return { body: bytes }
   if (location === 'memory')

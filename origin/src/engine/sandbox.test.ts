@@ -39,7 +39,7 @@ describe.skipIf(process.platform === 'win32')('an engine process', () => {
       try {
         for (let at = 0; at < ${mebibytes}; at += 16) parts.push(Buffer.alloc(16 * 2 ** 20, 1))
         console.log('all of it')
-      } catch { console.log('refused') }`
+      } catch { console.log('rejected') }`
     expect(inSandbox(grab(128))).toContain('all of it')
     expect(inSandbox(grab(1024))).not.toContain('all of it')
   })

@@ -4,12 +4,12 @@
  */
 
 import type { ClipFormat } from '@media-proxy/shared/formats.ts'
-import { isHeif, type ImageFormat as SourceFormat } from '../media/kinds.ts'
+import { isHeif, type SourceImageFormat } from '../media/kinds.ts'
 import type { Size } from '../media/size.ts'
 import { type CostRender, encoderOf, filterSeconds, secondsPerFrame } from './cost.ts'
 import {
   BASE_SECONDS,
-  ENCODERS,
+  ENCODER_COSTS,
   HELD_BYTES_PER_PIXEL,
   MIB,
   PLAYED_BYTES_PER_PIXEL,
@@ -23,7 +23,8 @@ import { MODEL_SIDE_PIXELS } from './scan-model.ts'
  * frames, which are decoded no larger than `MAX_SAMPLE_PIXELS`.
  */
 export function predictStill(video: Size, render: CostRender, samples = 0): Cost {
-  const encoder = ENCODERS[encoderOf({ ...video, palette: false, hasAlpha: false, lossless: false }, render)]
+  const encoder =
+    ENCODER_COSTS[encoderOf({ ...video, palette: false, hasAlpha: false, lossless: false }, render)]
   const renderedPixels = render.width * render.height
   return {
     memoryBytes: Math.ceil(
@@ -174,7 +175,7 @@ export interface PreviewCost {
 /** Predicts the cost of an animated preview of a video. */
 export function predictPreview({ coded, frames, decodedSize, render }: PreviewCost): Cost {
   const source = { ...decodedSize, palette: false, hasAlpha: false, lossless: false }
-  const encoder = ENCODERS[encoderOf(source, render)]
+  const encoder = ENCODER_COSTS[encoderOf(source, render)]
   const pixels = render.width * render.height * render.frames
   const codedPixels = coded.width * coded.height
   return {
@@ -194,7 +195,7 @@ export function predictPreview({ coded, frames, decodedSize, render }: PreviewCo
 
 export interface AnimationClipCost {
   readonly format: ClipFormat
-  readonly source: Size & { readonly format: SourceFormat }
+  readonly source: Size & { readonly format: SourceImageFormat }
   readonly size: Size
   readonly frames: {
     /** The number of frames that are held in memory. */
@@ -210,7 +211,7 @@ const BATCH_PIXELS = 24 * MIB
 
 /** Returns the number of frames that are decoded at a time for a clip of the given size. */
 export function animationBatchFrames(
-  source: Size & { readonly format: SourceFormat; readonly frames: number },
+  source: Size & { readonly format: SourceImageFormat; readonly frames: number },
   size: Size,
 ): number {
   const { width, height } = isDecodedWhole(source) ? source : size
@@ -218,12 +219,12 @@ export function animationBatchFrames(
 }
 
 /** Whether libvips decodes all requested frames before the first one is scaled. */
-function isDecodedWhole({ format }: { readonly format: SourceFormat }): boolean {
+function isDecodedWhole({ format }: { readonly format: SourceImageFormat }): boolean {
   return format === 'webp'
 }
 
 /** Whether the frames are composed here and passed to libvips one by one, each in a pipeline of its own. */
-function isPlayed({ format }: { readonly format: SourceFormat }): boolean {
+function isPlayed({ format }: { readonly format: SourceImageFormat }): boolean {
   return format === 'png' || isHeif(format)
 }
 
@@ -267,7 +268,7 @@ const PLAYED_FRAME_SECONDS = 0.003
 /** Audio, the index, and the bytes that have been written. */
 const CLIP_BASE_BYTES = 96 * MIB
 
-/** The costs per frame. Frames of an animated image (`drawn`) are encoded at a slower preset. */
+/** The costs per frame. Those of an animated image are drawn, and are encoded at a slower preset. */
 const CLIP_ENCODERS: Readonly<Record<ClipFormat, ClipEncoder>> = {
   mp4: { secondsPerMegapixel: 0.02, secondsPerDrawnMegapixel: 0.12, bytesPerPixel: 100 },
   webm: { secondsPerMegapixel: 0.05, secondsPerDrawnMegapixel: 0.8, bytesPerPixel: 80 },

@@ -4,7 +4,7 @@ import type { MediaRequest } from '@media-proxy/shared/request/media-request.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { ReadableHeaders } from '@media-proxy/shared/response/headers.ts'
 import {
-  EDGE_REFUSED_HEADER,
+  EDGE_REJECTED_HEADER,
   isEdgeClaimed,
   verifyEdgeRequest,
 } from '@media-proxy/shared/signing/edge-request.ts'
@@ -60,7 +60,7 @@ export function createGate(options: GateOptions): Gate {
     if (isEdgeClaimed(arrival.headers)) return admitEdge(arrival)
     if (requireCloudflareEdge && !cloudflare.includes(arrival.peer)) {
       return fail('forbidden', 'neither from Cloudflare nor signed by the edge', {
-        [EDGE_REFUSED_HEADER]: 'unsigned',
+        [EDGE_REJECTED_HEADER]: 'unsigned',
       })
     }
     if (isUntrustedProxy(arrival, options)) options.onUntrustedProxy(arrival.peer)

@@ -63,7 +63,7 @@ const PNG_START = 0x89504e47
 const BITMAP_STARTS: ReadonlySet<number> = new Set([40, 52, 56, 108, 124].map((bytes) => bytes << 24))
 
 /**
- * Returns whether the first bytes of a file are those of an icon or a cursor. Targa images and MPEG streams
+ * Whether the first bytes of a file are those of an icon or a cursor. Targa images and MPEG streams
  * can start with the same signature, so the directory and the start of one of its images are checked, too.
  */
 export function isIcon(head: Uint8Array): boolean {

@@ -4,13 +4,13 @@
  */
 
 /** A range of bytes of a file. `end` is exclusive. */
-export interface Span {
+export interface ByteSpan {
   readonly start: number
   readonly end: number
 }
 
 /** A box. Its span is its content, without the header. */
-export interface IsoBox extends Span {
+export interface IsoBox extends ByteSpan {
   /** Four characters. */
   readonly type: string
   readonly headerAt: number
@@ -25,7 +25,10 @@ const HEADER_BYTES = 8
 export const LARGE_HEADER_BYTES = 16
 
 /** Yields the boxes of a span in order, up to the first invalid one. */
-export function* boxesIn(file: Uint8Array, span: Span = { start: 0, end: file.length }): Generator<IsoBox> {
+export function* boxesIn(
+  file: Uint8Array,
+  span: ByteSpan = { start: 0, end: file.length },
+): Generator<IsoBox> {
   let at = span.start
   for (let seen = 0; seen < MAX_BOXES; seen += 1) {
     const header = file.subarray(at, at + LARGE_HEADER_BYTES)
@@ -40,7 +43,7 @@ export function* boxesIn(file: Uint8Array, span: Span = { start: 0, end: file.le
  * Reads the box at the start of a span. `header` holds its first `LARGE_HEADER_BYTES`, or fewer when the span
  * is shorter.
  */
-export function readBox(header: Uint8Array, { start, end }: Span): IsoBox | undefined {
+export function readBox(header: Uint8Array, { start, end }: ByteSpan): IsoBox | undefined {
   const view = new DataView(header.buffer, header.byteOffset, header.byteLength)
   const headerEnd = Math.min(view.byteLength, end - start)
   if (headerEnd < HEADER_BYTES) return undefined
@@ -61,12 +64,12 @@ export function readBox(header: Uint8Array, { start, end }: Span): IsoBox | unde
 }
 
 /** Returns the first box at the end of a path of types. Undefined when there is none. */
-export function findBox(file: Uint8Array, span: Span, ...path: readonly string[]): IsoBox | undefined {
+export function findBox(file: Uint8Array, span: ByteSpan, ...path: readonly string[]): IsoBox | undefined {
   return findBoxes(file, span, ...path).next().value
 }
 
 /** Yields the boxes at the end of a path of types. */
-export function* findBoxes(file: Uint8Array, span: Span, ...path: readonly string[]): Generator<IsoBox> {
+export function* findBoxes(file: Uint8Array, span: ByteSpan, ...path: readonly string[]): Generator<IsoBox> {
   const [wanted, ...rest] = path
   for (const box of boxesIn(file, span)) {
     if (box.type !== wanted) continue

@@ -1,15 +1,15 @@
 /** Reads the tracks that the first bytes of an ISO base media file declare (ISO/IEC 14496-12, section 8). */
 
-import { findBox, findBoxes, fourCharacters, type Span } from './iso-boxes.ts'
+import { type ByteSpan, findBox, findBoxes, fourCharacters } from './iso-boxes.ts'
 
-/** Returns whether the declared tracks include a video. */
+/** Whether the declared tracks include a video. */
 export function hasVideoTrack(head: Uint8Array): boolean {
   for (const track of findBoxes(head, { start: 0, end: head.length }, 'moov', 'trak'))
     if (isVideoTrack(head, track)) return true
   return false
 }
 
-function isVideoTrack(head: Uint8Array, track: Span): boolean {
+function isVideoTrack(head: Uint8Array, track: ByteSpan): boolean {
   const handler = findBox(head, track, 'mdia', 'hdlr')
   if (handler === undefined || fourCharacters(head, handler.start + HANDLER_OFFSET) !== 'vide') return false
   const samples = findBox(head, track, 'mdia', 'minf', 'stbl', 'stsd')

@@ -3,7 +3,7 @@
  * and its file name extensions. Any format that is not listed here is rejected.
  */
 
-export type ImageFormat =
+export type SourceImageFormat =
   | 'png'
   | 'jpeg'
   | 'gif'
@@ -28,7 +28,7 @@ export type VideoFormat =
   | 'ogv'
   | '3gp'
 export type AudioFormat = 'mp3' | 'wav' | 'flac' | 'ogg' | 'opus' | 'aac' | 'm4a' | 'weba' | 'mka'
-export type MediaFormat = ImageFormat | VideoFormat | AudioFormat
+export type MediaFormat = SourceImageFormat | VideoFormat | AudioFormat
 
 interface KindOf<Kind extends string, Format extends MediaFormat> {
   readonly kind: Kind
@@ -41,13 +41,13 @@ interface KindOf<Kind extends string, Format extends MediaFormat> {
   readonly extensions: readonly [string, ...string[]]
 }
 
-type ImageKind = KindOf<'image', ImageFormat>
+type ImageKind = KindOf<'image', SourceImageFormat>
 type VideoKind = KindOf<'video', VideoFormat>
 export type AudioKind = KindOf<'audio', AudioFormat>
 export type MediaKind = ImageKind | VideoKind | AudioKind
 
 const KINDS: Readonly<
-  Record<ImageFormat, ImageKind> & Record<VideoFormat, VideoKind> & Record<AudioFormat, AudioKind>
+  Record<SourceImageFormat, ImageKind> & Record<VideoFormat, VideoKind> & Record<AudioFormat, AudioKind>
 > = {
   png: { kind: 'image', format: 'png', mime: 'image/png', extensions: ['png', 'apng'] },
   jpeg: { kind: 'image', format: 'jpeg', mime: 'image/jpeg', extensions: ['jpg', 'jpeg', 'jpe', 'jfif'] },
@@ -95,7 +95,7 @@ export const MEDIA_KINDS: readonly MediaKind[] = Object.values(KINDS)
 /** Returns the kind of a format. */
 export const mediaKind = <Format extends MediaFormat>(format: Format) => KINDS[format]
 
-/** Returns whether files of a format are HEIF, which can hold a sequence of images besides a still one. */
+/** Whether files of a format are HEIF, which can hold a sequence of images besides a still one. */
 export const isHeif = (format: MediaFormat | undefined): format is 'avif' | 'heic' =>
   format === 'avif' || format === 'heic'
 

@@ -5,7 +5,7 @@
 
 import { elements, findElement, numberIn } from './ebml.ts'
 
-/** Returns whether all tracks of a file are audio. False when the first bytes do not contain the tracks. */
+/** Whether all tracks of a file are audio. False when the first bytes do not contain the tracks. */
 export function isMatroskaAudio(bytes: Uint8Array): boolean {
   const tracks = matroskaTracks(bytes)
   return tracks !== undefined && tracks.length > 0 && tracks.every(({ type }) => type === MATROSKA_AUDIO)
@@ -33,11 +33,12 @@ export function matroskaTracks(bytes: Uint8Array): readonly MatroskaTrack[] | un
     })
 }
 
-/** Element ids and track types of Matroska (RFC 9559). */
+/** Element ids of Matroska (RFC 9559). */
 const SEGMENT = 0x18538067
 const TRACKS = 0x1654ae6b
 const TRACK_ENTRY = 0xae
 const TRACK_NUMBER = 0xd7
 const TRACK_TYPE = 0x83
+/** Track types of Matroska (RFC 9559). */
 export const MATROSKA_VIDEO = 1
 export const MATROSKA_AUDIO = 2

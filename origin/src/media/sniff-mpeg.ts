@@ -7,7 +7,7 @@ const CLOCK_BYTES = 4
 /** The number of consecutive packets that is required when a recording starts in the middle of a packet. */
 const PACKETS_IN_A_ROW = 5
 
-/** Returns whether bytes are a transport stream (ISO/IEC 13818-1, section 2.4.3). */
+/** Whether bytes are a transport stream (ISO/IEC 13818-1, section 2.4.3). */
 export function isTransportStream(bytes: Uint8Array): boolean {
   for (const step of [PACKET_BYTES, PACKET_BYTES + CLOCK_BYTES]) {
     const first = step - PACKET_BYTES
@@ -27,7 +27,7 @@ function packetsFrom(bytes: Uint8Array, start: number, step: number): number {
 }
 
 /**
- * Returns whether bytes are a program stream, as on DVDs and from old cameras, which starts with its pack
+ * Whether bytes are a program stream, as on DVDs and from old cameras, which starts with its pack
  * header.
  */
 export function isProgramStream(bytes: Uint8Array): boolean {
@@ -51,7 +51,7 @@ const HERTZ = [44_100, 48_000, 32_000] as const
 const FRAMES_IN_A_ROW = 4
 
 /**
- * Returns whether the bytes contain an MP3 that starts after the first byte. After zeros, a tag, two frames,
+ * Whether the bytes contain an MP3 that starts after the first byte. After zeros, a tag, two frames,
  * or one frame that fills the rest is enough. Elsewhere, as in a recording that was cut within a frame,
  * several frames have to follow each other.
  */

@@ -6,7 +6,7 @@ import { constants, inflateRawSync, type ZlibOptions } from 'node:zlib'
  */
 
 /**
- * Returns whether these first bytes are of an SVG document. When they end before the root element (after a
+ * Whether these first bytes are of an SVG document. When they end before the root element (after a
  * long comment or document type), `named` decides.
  */
 export const isSvg = (bytes: Uint8Array, named: boolean): boolean => {
@@ -34,7 +34,7 @@ export const findSvgRoot = (text: string): number | 'unfinished' | undefined => 
   }
 }
 
-/** Returns whether bytes are a gzip file, which may be an `.svgz`. */
+/** Whether bytes are a gzip file, which may be an `.svgz`. */
 export const isGzip = (bytes: Uint8Array): boolean => bytes[0] === 0x1f && bytes[1] === 0x8b
 
 /** The compressed bytes that are read. They expand to at most a thousand times as many. */
@@ -63,7 +63,7 @@ const [GZIP_FLAGS_AT, GZIP_HEADER_BYTES] = [3, 10]
 const [GZIP_SUM, GZIP_EXTRA, GZIP_NAME, GZIP_COMMENT] = [2, 4, 8, 16]
 
 /**
- * Returns whether bytes may be text, without decoding any. The first two bytes suffice to exclude most
+ * Whether bytes may be text, without decoding any. The first two bytes suffice to exclude most
  * images: text starts with a byte order mark, white space or `<`.
  */
 const mayBeText = ([first = 0, second = 0]: Uint8Array): boolean =>

@@ -1,7 +1,7 @@
 /** Identifies TIFF, and the raw files of cameras that are built like it. */
 
 /**
- * Returns whether bytes have the header of a TIFF. Its directory may be at its end, where many writers place
+ * Whether bytes have the header of a TIFF. Its directory may be at its end, where many writers place
  * it.
  */
 export const isTiff = (bytes: Uint8Array): boolean => {
@@ -10,7 +10,7 @@ export const isTiff = (bytes: Uint8Array): boolean => {
 }
 
 /**
- * Returns whether a TIFF is the raw file of a camera (NEF, SRW, ERF, 3FR and the like, ISO 12234-2): its
+ * Whether a TIFF is the raw file of a camera (NEF, SRW, ERF, 3FR and the like, ISO 12234-2): its
  * first image is only a small preview, and the photograph is in another directory, in a coding of its own.
  */
 export const isCameraRaw = (bytes: Uint8Array): boolean => {

@@ -70,7 +70,7 @@ const formatOfSignature = async (
 const isMp3 = (bytes: Uint8Array): boolean => isId3(bytes) || isLateMp3(bytes)
 
 /**
- * Returns whether bytes have the version and the size of a tag (ID3v2, section 3.1). The three letters alone
+ * Whether bytes have the version and the size of a tag (ID3v2, section 3.1). The three letters alone
  * may start a text.
  */
 const isId3 = (bytes: Uint8Array): boolean =>
@@ -134,7 +134,7 @@ const isRiffWave64 = (bytes: Uint8Array): boolean =>
   (startsWith(bytes, 'RF64') || startsWith(bytes, 'BW64')) && latin1(bytes, 8, 12) === 'WAVE'
 
 /**
- * Returns whether bytes are a BMP. Its two letters start many texts, but its second header has one of a few
+ * Whether bytes are a BMP. Its two letters start many texts, but its second header has one of a few
  * sizes.
  */
 const isBmp = (bytes: Uint8Array): boolean =>

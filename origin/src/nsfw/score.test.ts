@@ -1,11 +1,14 @@
 import { describe, expect, it } from 'vitest'
-import { type Predictions, probabilityOf, scoreFrames } from './score.ts'
+import { type Predictions, type ScoreOptions, scoreFrames } from './score.ts'
 
 const NEUTRAL: Predictions = { drawing: 0, hentai: 0, neutral: 1, porn: 0, sexy: 0 }
 const frame = (porn: number, sexy = 0): Predictions => ({ ...NEUTRAL, neutral: 1 - porn - sexy, porn, sexy })
 const options = { threshold: 0.85, countHentai: false }
 
 describe('the probability of an image', () => {
+  const probabilityOf = (predictions: Predictions, scoring: ScoreOptions) =>
+    scoreFrames([predictions], scoring).probability
+
   it('is the sum of porn and sexy', () => {
     expect(probabilityOf(frame(0.5, 0.25), options)).toBe(0.75)
   })

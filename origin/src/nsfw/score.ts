@@ -25,7 +25,7 @@ export interface ScoreOptions {
 }
 
 /** Returns the probability that an image is not safe for work, 0 to 1. */
-export function probabilityOf(predictions: Predictions, { countHentai }: ScoreOptions): number {
+function probabilityOf(predictions: Predictions, { countHentai }: ScoreOptions): number {
   const { porn, sexy, hentai } = predictions
   return Math.min(1, porn + sexy + (countHentai ? hentai : 0))
 }

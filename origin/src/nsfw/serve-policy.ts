@@ -55,6 +55,7 @@ export interface ServePolicyOptions {
  * in a rendition of at most `FLAGGED_SIDE` pixels a side.
  */
 export const FLAGGED_BLUR = 40
+/** The longest side of the rendition of flagged media, in pixels. */
 export const FLAGGED_SIDE = 480
 
 /**

@@ -10,7 +10,7 @@ import type { Exchange } from '../routes/exchange.ts'
 
 /** Fails with `forbidden` when a request does not come from a page on one of the service's own hosts. */
 export function validatePage(exchange: Exchange, publicUrls: readonly string[]): Failure | undefined {
-  const host = askedHost(exchange)
+  const host = requestedHost(exchange)
   if (!isOwnHost(host, publicUrls)) return fail('forbidden', 'the Host header does not name the playground')
   const origin = exchange.headers.get('origin') ?? ''
   if (!URL.canParse(origin) || new URL(origin).host !== host) {
@@ -22,7 +22,7 @@ export function validatePage(exchange: Exchange, publicUrls: readonly string[]):
 
 /** Fails with `forbidden` when the page is requested under a host name that is not one of the service's. */
 export function validateHost(exchange: Exchange, publicUrls: readonly string[]): Failure | undefined {
-  return isOwnHost(askedHost(exchange), publicUrls)
+  return isOwnHost(requestedHost(exchange), publicUrls)
     ? undefined
     : fail('forbidden', 'the Host header does not name the playground')
 }
@@ -31,7 +31,7 @@ export function validateHost(exchange: Exchange, publicUrls: readonly string[]):
  * Returns the requested host. The edge reports the host of the
  * original request. That header is ignored from any other peer.
  */
-function askedHost({ viaEdge, headers }: Exchange): string {
+function requestedHost({ viaEdge, headers }: Exchange): string {
   return (viaEdge ? headers.get(ASKED_HOST_HEADER) : headers.get('host'))?.toLowerCase() ?? ''
 }
 

@@ -12,7 +12,7 @@ import { pipeline } from 'node:stream/promises'
 import { encodeKey } from '@media-proxy/shared/request/object-key.ts'
 import { type Failure, fail, failWithHint, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { Exchange } from '../routes/exchange.ts'
-import { discard } from '../streams/discard.ts'
+import { discardRequest } from '../streams/discard-request.ts'
 
 export interface UploadOptions {
   readonly storageDir: string
@@ -58,7 +58,7 @@ async function write(exchange: Exchange, path: string, maxBytes: number): Promis
   const declared = Number(exchange.headers.get('content-length') ?? 0)
   if (exchange.body === null) return failWithHint('bad-request', 'the file is empty')
   if (declared > maxBytes) {
-    await discard(exchange)
+    await discardRequest(exchange)
     return fail('source-too-large', `${declared} bytes`)
   }
   let bytes = 0

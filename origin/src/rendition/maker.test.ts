@@ -38,7 +38,7 @@ async function made(scanVerdict: ScanVerdict) {
 
 it('a rendition that could not be scanned has a different ETag, and a short lifetime', async () => {
   const [unscanned, seen] = [await made('unscanned'), await made(undefined)]
-  expect([unscanned.unscanned, unscanned.lifeSeconds, seen.unscanned, seen.lifeSeconds]).toEqual([
+  expect([unscanned.unscanned, unscanned.lifetimeSeconds, seen.unscanned, seen.lifetimeSeconds]).toEqual([
     true,
     60,
     undefined,

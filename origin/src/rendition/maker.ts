@@ -64,7 +64,7 @@ export function createMaker(options: MakerOptions): Maker {
           finished = true
           return kept
         }
-        const made = await waitFor(renderModerated(source, spec, options, startedAt, signal), signal)
+        const made = await waitFor(renderModerated(source, spec, options, { startedAt, signal }), signal)
         if (isFailure(made)) return made.code === 'undecodable' ? { ...made, code: spec.undecodableIs } : made
         // A rendition that shares the buffer of the source keeps that memory in use.
         finished = made.bytes.buffer !== source.bytes.buffer
@@ -72,7 +72,7 @@ export function createMaker(options: MakerOptions): Maker {
           ...made,
           etag: etagOfMade(await etag(source.info.etag, url, spec), made.unscanned === true),
           lastModified: source.info.lastModified,
-          ...lifeOf(source, made.unscanned === true),
+          ...lifetimeOf(source, made.unscanned === true),
           sourceName: spec.sourceName,
           sourceKey: source.key,
           sourceEtag: source.info.etag,
@@ -92,21 +92,20 @@ function etagOfMade(etag: string, unscanned: boolean): string {
   return unscanned ? etagOf(etag, 'unjudged') : etag
 }
 
-function lifeOf({ info }: Source, unscanned: boolean): Pick<Rendition, 'lifeSeconds'> {
-  if (unscanned) return { lifeSeconds: UNSCANNED_SECONDS }
-  return info.lifeSeconds === undefined ? {} : { lifeSeconds: info.lifeSeconds }
+function lifetimeOf({ info }: Source, unscanned: boolean): Pick<Rendition, 'lifetimeSeconds'> {
+  if (unscanned) return { lifetimeSeconds: UNSCANNED_SECONDS }
+  return info.lifetimeSeconds === undefined ? {} : { lifetimeSeconds: info.lifetimeSeconds }
 }
 
 /**
- * Runs the policy and renders the source. Depending on the
- * policy, flagged media are blurred or not rendered at all.
+ * Runs the policy and renders the source. Depending on the policy, flagged media are blurred or not rendered at
+ * all. `startedAt` is when the deadline began, by `performance.now()`.
  */
 async function renderModerated(
   source: Source,
   spec: RenditionSpec,
   { policy, engine, ...deadlines }: MakerOptions,
-  startedAt: number,
-  signal: AbortSignal,
+  { startedAt, signal }: { readonly startedAt: number; readonly signal: AbortSignal },
 ): Promise<Moderated | Failure> {
   const timeLeftMs = () => deadlineOf(spec, deadlines) - (performance.now() - startedAt)
   const scanVerdict = spec.moderated ? await policy.check(source, timeLeftMs(), signal) : undefined

@@ -259,7 +259,7 @@ const UNANSWERED: ReadonlySet<FailureCode> = new Set(['store-timeout', 'store-bu
  * may already be over when they receive it. It has a different ETag, so that a copy is never confirmed.
  */
 function expired({ rendition, ...made }: Made): Made {
-  return { ...made, rendition: { ...rendition, lifeSeconds: 0, etag: etagOf(rendition.etag, 'purged') } }
+  return { ...made, rendition: { ...rendition, lifetimeSeconds: 0, etag: etagOf(rendition.etag, 'purged') } }
 }
 
 /** Returns the key of a call. A source name never contains a line break, so it separates the two parts. */

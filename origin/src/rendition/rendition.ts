@@ -9,7 +9,7 @@ export interface Rendition {
   readonly etag: string
   readonly lastModified: Date | undefined
   /** How long the server of the source allows it to be cached, in seconds. */
-  readonly lifeSeconds?: number
+  readonly lifetimeSeconds?: number
   /** The probability that the source is not safe for work, 0 to 1. Undefined when it was not scanned. */
   readonly nsfwProbability?: number
   /** Set when the scan of the source failed. The rendition is sent but not cached. */

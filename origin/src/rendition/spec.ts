@@ -25,6 +25,13 @@ export type TransformedExternal = VerifiedExternal & { readonly transformation: 
 
 export type RenditionRequest = AssetRequest | TransformedAttachment | TransformedExternal
 
+/** Whether media are transformed. Otherwise they are passed through unchanged. */
+export function isTransformed<R extends AttachmentRequest | VerifiedExternal>(
+  request: R,
+): request is R & { readonly transformation: Transformation } {
+  return request.transformation !== undefined
+}
+
 /** The work that a request needs: where its source is, and what to make from it. */
 export interface RenditionSpec {
   readonly location: SourceLocation
@@ -42,6 +49,7 @@ export interface RenditionSpec {
   readonly isFollowed?: boolean
 }
 
+/** Returns what to render for a request: its source, and the options of the render. */
 export function specOf(request: RenditionRequest): RenditionSpec {
   switch (request.kind) {
     case 'asset':
@@ -72,7 +80,7 @@ function assetSpec({ route, key, extension, rendition }: AssetRequest): Renditio
     options: {
       geometry: { kind: 'asset', route, size },
       ...rest,
-      qualityAsked: rest.quality !== DEFAULT_QUALITY,
+      isQualityRequested: rest.quality !== DEFAULT_QUALITY,
       imagesOnly: true,
     },
   }
@@ -119,7 +127,7 @@ export function rasterised<R extends AttachmentRequest | VerifiedExternal>(
       gravity: 'centre',
       format: 'webp',
       quality: DEFAULT_QUALITY,
-      qualityAsked: false,
+      isQualityRequested: false,
       animated: false,
     },
   }

@@ -22,5 +22,5 @@ export async function serveAsset(
   const answer = await serveRendition(pipeline, request, exchange)
   if (fallback === undefined || answer.failure?.code !== 'not-found') return answer
   // The asset itself may exist on the next request.
-  return once(await serveRendition(pipeline, { ...request, key: fallback, standsIn: true }, exchange))
+  return once(await serveRendition(pipeline, { ...request, key: fallback, isFallback: true }, exchange))
 }

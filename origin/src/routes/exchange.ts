@@ -58,13 +58,13 @@ export interface Answer {
  * Limits the cache lifetime of a response to the expiry of its signed URL. `expiresAt` is in Unix seconds,
  * `nowMs` in milliseconds.
  */
-export function limitLife(answer: Answer, expiresAt: number | undefined, nowMs: number): Answer {
+export function limitLifetime(answer: Answer, expiresAt: number | undefined, nowMs: number): Answer {
   // Most URLs have no expiry, and reading the headers of a
   // response from memory would make the server create them.
   if (expiresAt === undefined) return answer
   const { status, headers } = answer.response
   if (status < 300 || status === 304) {
-    const endsAt = Math.min(expiresAt, nowMs / 1000 + lifeSecondsOf(headers))
+    const endsAt = Math.min(expiresAt, nowMs / 1000 + lifetimeSecondsOf(headers))
     headers.set('cache-control', expiringCacheControl(endsAt, nowMs / 1000))
   }
   return once(answer)
@@ -73,7 +73,7 @@ export function limitLife(answer: Answer, expiresAt: number | undefined, nowMs: 
 /**
  * Returns the lifetime to which the response is already limited, in seconds. Infinity when there is no limit.
  */
-function lifeSecondsOf(headers: Headers): number {
+function lifetimeSecondsOf(headers: Headers): number {
   const limited = /^public, max-age=(\d+)$/.exec(headers.get('cache-control') ?? '')?.[1]
   return limited === undefined
     ? (parseLifetime(headers.get(LIFETIME_HEADER))?.seconds ?? Number.POSITIVE_INFINITY)

@@ -62,7 +62,7 @@ export async function serveExternalFile(
     return IS_SVG
   }
   const headers = representationHeaders(
-    { ...validators, headers: { ...MEDIA_HEADERS, ...headersOf(kind, request), ...lifeOf(response) } },
+    { ...validators, headers: { ...MEDIA_HEADERS, ...headersOf(kind, request), ...lifetimeOf(response) } },
     exchange.requestId,
   )
   const verdict = checkConditions(exchange.headers, validators)
@@ -104,7 +104,7 @@ export function serveReadExternal(
     etag: info.etag,
     lastModified: info.lastModified,
     sizeBytes: parts.sizeBytes,
-    headers: { ...MEDIA_HEADERS, ...headersOf(kind, request), ...lifeOf(info) },
+    headers: { ...MEDIA_HEADERS, ...headersOf(kind, request), ...lifetimeOf(info) },
   }
   let isRead = false
   const response = finish(exchange, representation, (range) => {
@@ -189,12 +189,12 @@ function headersOf(kind: MediaKind, { url, download }: VerifiedExternal): Header
   }
 }
 
-function lifeOf({ lifeSeconds }: { readonly lifeSeconds?: number | undefined }): HeaderRecord {
-  return lifeSeconds === undefined
+function lifetimeOf({ lifetimeSeconds }: { readonly lifetimeSeconds?: number | undefined }): HeaderRecord {
+  return lifetimeSeconds === undefined
     ? {}
     : {
-        'cache-control': limitedCacheControl(lifeSeconds),
-        [LIFETIME_HEADER]: formatLifetime({ seconds: lifeSeconds, mustRevalidate: false }),
+        'cache-control': limitedCacheControl(lifetimeSeconds),
+        [LIFETIME_HEADER]: formatLifetime({ seconds: lifetimeSeconds, mustRevalidate: false }),
       }
 }
 

@@ -5,10 +5,10 @@ import { type OwnUrls, readMediaUrl, type StoredRequest } from '@media-proxy/sha
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { formatLifetime, LIFETIME_HEADER, parseLifetime } from '@media-proxy/shared/response/lifetime.ts'
 import type { Pipeline } from '../rendition/pipeline.ts'
-import { rasterised, type TransformedExternal } from '../rendition/spec.ts'
+import { isTransformed, rasterised } from '../rendition/spec.ts'
 import type { Source } from '../source/bytes/source.ts'
 import type { ExternalFetch } from '../source/external/fetch.ts'
-import { type Answer, type Exchange, limitLife, reject } from './exchange.ts'
+import { type Answer, type Exchange, limitLifetime, reject } from './exchange.ts'
 import { serveExternalFile, serveReadExternal } from './external-files.ts'
 import { type ModeratedOptions, serveModerated } from './moderated.ts'
 import { serveRendition } from './renditions.ts'
@@ -30,14 +30,19 @@ export interface ExternalOptions {
   readonly now: () => number
 }
 
-const NO_OWN_MEDIA = fail('address-refused', 'no stored media of this service')
+const NO_OWN_MEDIA = fail('address-rejected', 'no stored media of this service')
 
+/** Serves signed external media. A URL of this service is read from its own store. */
 export async function serveExternal(
   options: ExternalOptions,
   request: VerifiedExternal,
   exchange: Exchange,
 ): Promise<Answer> {
-  const answer = limitLife(await answerExternal(options, request, exchange), request.expiresAt, options.now())
+  const answer = limitLifetime(
+    await answerExternal(options, request, exchange),
+    request.expiresAt,
+    options.now(),
+  )
   // Only the edge caches one response for several URLs with different expiries, so only it gets this header.
   if (!exchange.forEdge) answer.response.headers.delete(LIFETIME_HEADER)
   return answer
@@ -71,10 +76,6 @@ async function answerExternal(
   return serveModerated(moderated, { url: request.url }, exchange, { pass, passScanned, blur: rasterise })
 }
 
-function isTransformed(request: VerifiedExternal): request is TransformedExternal {
-  return request.transformation !== undefined
-}
-
 async function answerStored(
   { verify, serveStored, now }: ExternalOptions,
   named: StoredRequest,
@@ -84,7 +85,7 @@ async function answerStored(
   const verified = named.kind === 'attachment' ? await verify(named, exchange) : named
   if (isFailure(verified)) return reject(verified, exchange.requestId)
   const stored = storedRequest(verified, outer)
-  if (stored === 'refused') return reject(NO_OWN_MEDIA, exchange.requestId)
+  if (stored === 'rejected') return reject(NO_OWN_MEDIA, exchange.requestId)
   const answer = await serveStored(stored, exchange)
   const expiresAt = verified.kind === 'attachment' ? verified.expiresAt : undefined
   if (expiresAt === undefined || answer.failure !== undefined) return answer
@@ -95,7 +96,7 @@ async function answerStored(
     LIFETIME_HEADER,
     formatLifetime({ seconds: Math.min(leftSeconds, seconds), mustRevalidate: true }),
   )
-  return limitLife(answer, expiresAt, now())
+  return limitLifetime(answer, expiresAt, now())
 }
 
 /**
@@ -105,8 +106,8 @@ async function answerStored(
 function storedRequest(
   stored: StoredRequest,
   { transformation, download, negotiable }: VerifiedExternal,
-): StoredRequest | 'refused' {
+): StoredRequest | 'rejected' {
   if (transformation === undefined) return stored.kind === 'file' ? stored : { ...stored, download }
-  if (stored.kind === 'file') return 'refused'
+  if (stored.kind === 'file') return 'rejected'
   return { kind: 'attachment', key: stored.key, transformation, download, negotiable }
 }

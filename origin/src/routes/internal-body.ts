@@ -5,7 +5,7 @@ import { type Failure, fail, isFailure } from '@media-proxy/shared/response/fail
 import type * as z from 'zod'
 import { startDeadline } from '../concurrency/deadline.ts'
 import { waitFor } from '../concurrency/wait.ts'
-import { discard } from '../streams/discard.ts'
+import { discardRequest } from '../streams/discard-request.ts'
 import type { Exchange } from './exchange.ts'
 
 /**
@@ -54,7 +54,7 @@ export async function readInternalBody(
 ): Promise<Uint8Array<ArrayBuffer> | Failure> {
   const declared = Number(exchange.headers.get('content-length') ?? 0)
   if (declared > maxBytes) {
-    await discard(exchange)
+    await discardRequest(exchange)
     return fail('source-too-large', `${declared} bytes of body`)
   }
   using deadline = startDeadline(exchange.signal, MAX_BODY_MS)

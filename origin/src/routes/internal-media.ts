@@ -32,7 +32,7 @@ const THUMBNAIL: RenderOptions = {
   geometry: FULL_SIZE,
   format: 'jpeg',
   quality: 80,
-  qualityAsked: true,
+  isQualityRequested: true,
   animated: false,
   imagesOnly: false,
 }
@@ -47,8 +47,7 @@ export async function serveThumbnail(
     if (isFailure(body)) return body
     const made = await withSource(
       options,
-      options.uploadsBucket,
-      body.upload_filename,
+      { bucket: options.uploadsBucket, key: body.upload_filename },
       time.signal,
       (source) =>
         shownKind(source.kind)?.kind === 'video'
@@ -68,9 +67,9 @@ export async function serveFrames(
   return answerInternal(exchange, options, async (time) => {
     const body = await readJsonBody(exchange, framesSchema, options.maxBodyBytes)
     if (isFailure(body)) return body
-    const [bucket, key] =
-      body.type === 'upload' ? [options.uploadsBucket, body.upload_filename] : [body.bucket, body.key]
-    const files = await withSource(options, bucket, key, time.signal, (source) =>
+    const object =
+      body.type === 'upload' ? { bucket: options.uploadsBucket, key: body.upload_filename } : body
+    const files = await withSource(options, object, time.signal, (source) =>
       options.engine.readFrames(source, time),
     )
     if (isFailure(files) && !isAboutMedia(files)) return files
@@ -119,8 +118,7 @@ async function answerInternal(
 /** Opens a source while `use` runs. */
 async function withSource<T>(
   { sourcesOf }: InternalMediaOptions,
-  bucket: string,
-  key: string,
+  { bucket, key }: { readonly bucket: string; readonly key: string },
   signal: AbortSignal,
   use: (source: Source) => Promise<T | Failure> | Failure,
 ): Promise<T | Failure> {

@@ -5,18 +5,18 @@ import type { AttachmentRequest, MediaRequest } from '@media-proxy/shared/reques
 import { ownUrlsOf, type StoredRequest } from '@media-proxy/shared/request/own-url.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { type AttachmentPolicy, verifyAttachment } from '@media-proxy/shared/signing/attachment-url.ts'
-import { URL_REFUSED_HEADER } from '@media-proxy/shared/signing/edge-request.ts'
+import { URL_REJECTED_HEADER } from '@media-proxy/shared/signing/edge-request.ts'
 import { verifyExternal } from '@media-proxy/shared/signing/external-url.ts'
 import type { KeyRing } from '@media-proxy/shared/signing/hmac.ts'
 import { isOwnRequest } from '@media-proxy/shared/signing/own-request.ts'
 import type { ObjectStore } from '@media-proxy/shared/store/store.ts'
 import type { Pipeline } from '../rendition/pipeline.ts'
-import { rasterised, type TransformedAttachment } from '../rendition/spec.ts'
+import { isTransformed, rasterised } from '../rendition/spec.ts'
 import type { ExternalFetch } from '../source/external/fetch.ts'
 import type { Log } from '../telemetry/log.ts'
 import type { Observer } from '../telemetry/observer.ts'
 import { serveAsset } from './assets.ts'
-import { type Answer, type Exchange, limitLife, once, reject } from './exchange.ts'
+import { type Answer, type Exchange, limitLifetime, once, reject } from './exchange.ts'
 import { serveExternal } from './external.ts'
 import { type ModeratedOptions, serveModerated } from './moderated.ts'
 import { serveRendition } from './renditions.ts'
@@ -72,7 +72,11 @@ async function answerAttachment(
   if (limited !== undefined) return reject(limited, requestId)
   const verified = await verify(request, exchange, options)
   if (isFailure(verified)) return rejectUrl(verified, exchange)
-  const answer = limitLife(await serveStored(verified, exchange, options), verified.expiresAt, options.now())
+  const answer = limitLifetime(
+    await serveStored(verified, exchange, options),
+    verified.expiresAt,
+    options.now(),
+  )
   return options.attachments.mode === 'off' ? answer : once(answer)
 }
 
@@ -82,11 +86,11 @@ async function answerAttachment(
  */
 function rejectUrl(failure: Failure, { requestId, forEdge }: Exchange): Answer {
   const answer = reject(failure, requestId)
-  if (forEdge) answer.response.headers.set(URL_REFUSED_HEADER, '1')
+  if (forEdge) answer.response.headers.set(URL_REJECTED_HEADER, '1')
   return answer
 }
 
-const OWN_REQUEST = fail('address-refused', 'the request comes from this service')
+const OWN_REQUEST = fail('address-rejected', 'the request comes from this service')
 
 function verify(
   request: AttachmentRequest,
@@ -160,8 +164,4 @@ async function serveStored(
     case 'file':
       return serveNamedFile(files, request, exchange)
   }
-}
-
-function isTransformed(request: AttachmentRequest): request is TransformedAttachment {
-  return request.transformation !== undefined
 }

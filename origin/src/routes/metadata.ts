@@ -50,15 +50,15 @@ export function createMetadataRoute(options: MetadataOptions): ServeMetadata {
     if (isFailure(body)) return body
     using deadline = startDeadline(exchange.signal, options.deadlineMs)
     const { signal } = deadline
-    const work = await inputOf(body, options)
-    if (isFailure(work)) return work
+    const input = await inputOf(body, options)
+    if (isFailure(input)) return input
     const start = async (callSignal: AbortSignal) => {
       using ofCall = startDeadline(callSignal, options.deadlineMs)
-      return await examineSource(work, body, options, ofCall.signal)
+      return await examineSource(input, body, options, ofCall.signal)
     }
-    const call = calls.join(work.name ?? `own//${crypto.randomUUID()}`, start)
+    const call = calls.join(input.name ?? `own//${crypto.randomUUID()}`, start)
     // Opened before the examination ends, so that the source does not have to be read again for its bytes.
-    const held = body.with_base64 === true ? work.open() : undefined
+    const held = body.with_base64 === true ? input.open() : undefined
     let streams = false
     try {
       const metadata = await waitFor(call.value, signal)
@@ -108,9 +108,9 @@ async function inputOf(body: Body, options: MetadataOptions): Promise<MetadataIn
     const name = JSON.stringify([bucket, location, answer])
     return { open: () => sources.open(location), name }
   }
-  const externalWork = (url: string): MetadataInput | Failure => {
+  const external = (url: string): MetadataInput | Failure => {
     const named = readMediaUrl(url, options.ownUrls)
-    if (named === 'no-media') return fail('address-refused', 'no stored media of this service')
+    if (named === 'no-media') return fail('address-rejected', 'no stored media of this service')
     return stored(options.publicBucket, 'stored' in named ? locationOf(named.stored) : named)
   }
   switch (body.type) {
@@ -120,7 +120,7 @@ async function inputOf(body: Body, options: MetadataOptions): Promise<MetadataIn
       return stored(body.bucket, { keys: [body.key] })
     case 'external':
       if (!/^https?:\/\//i.test(body.url) || !URL.canParse(body.url)) return fail('bad-field', 'url')
-      return externalWork(new URL(body.url).href)
+      return external(new URL(body.url).href)
     case 'base64': {
       const bytes = decodeBase64(body.base64)
       if (bytes === undefined) return fail('bad-field', 'base64')
@@ -140,13 +140,13 @@ function decodeBase64(text: string): Uint8Array | undefined {
 }
 
 async function examineSource(
-  work: MetadataInput,
+  input: MetadataInput,
   body: Body,
   options: MetadataOptions,
   signal: AbortSignal,
 ): Promise<Metadata | Failure> {
   const startedAt = performance.now()
-  const handle = work.open()
+  const handle = input.open()
   const hashing = new AbortController()
   let finished = false
   try {
@@ -157,8 +157,8 @@ async function examineSource(
     }
     const timeLeftMs = options.deadlineMs - (performance.now() - startedAt)
     const scan = options.scanner.enabled && wantsScan(body)
-    const look = { scan, extras: extrasOf(body) }
-    const examining = options.engine.examine(source, look, { timeLeftMs, signal })
+    const examination = { scan, extras: extrasOf(body) }
+    const examining = options.engine.examine(source, examination, { timeLeftMs, signal })
     // The hash is computed during the examination: one waits for the network, the other for a CPU.
     const [examined, hash] = await waitForBoth(examining, contentHash(source, hashing.signal), signal)
     if (isFailure(examined)) return examined

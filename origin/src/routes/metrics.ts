@@ -12,6 +12,7 @@ export interface MetricsRouteOptions {
   readonly checkSecret: (headers: Headers) => Promise<Failure | undefined>
 }
 
+/** Serves `/_metrics`. A wrong secret counts as a wrong signature, and the response is `forbidden`. */
 export async function serveMetrics(
   exchange: Exchange,
   { metrics, checkSecret }: MetricsRouteOptions,

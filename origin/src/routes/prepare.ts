@@ -8,7 +8,7 @@ import { jsonResponse } from '@media-proxy/shared/response/plain.ts'
 import type { PreparationAnswer } from '../api/answers.ts'
 import { prepareSchema } from '../api/bodies.ts'
 import type { Preparation } from '../rendition/preparation.ts'
-import type { TransformedAttachment } from '../rendition/spec.ts'
+import { isTransformed, type TransformedAttachment } from '../rendition/spec.ts'
 import type { Answer, Exchange } from './exchange.ts'
 import { readJsonBody } from './internal-body.ts'
 
@@ -43,7 +43,7 @@ export async function servePrepare(
   const answer: PreparationAnswer = {
     ready: pathsOf('ready'),
     queued: pathsOf('queued'),
-    refused: pathsOf('full'),
+    rejected: pathsOf('full'),
   }
   return { response: jsonResponse(answer, exchange, 202) }
 }
@@ -55,5 +55,5 @@ type Preparable = AssetRequest | TransformedAttachment
 function isRenditionOf(request: MediaRequest, object: string): request is Preparable {
   if (request.kind === 'asset')
     return object === request.key || object === `${request.key}.${request.extension}`
-  return request.kind === 'attachment' && request.key === object && request.transformation !== undefined
+  return request.kind === 'attachment' && request.key === object && isTransformed(request)
 }

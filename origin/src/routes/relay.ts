@@ -17,7 +17,7 @@ import type { ObjectStore, StoredUpload } from '@media-proxy/shared/store/store.
 import type { Spool } from '../relay/spool.ts'
 import { type Pace, type UploadBody, uploadBody } from '../relay/upload-body.ts'
 import type { BufferCollector } from '../streams/buffer-collector.ts'
-import { discard } from '../streams/discard.ts'
+import { discardRequest } from '../streams/discard-request.ts'
 import { type Answer, type Exchange, reject } from './exchange.ts'
 
 export interface RelayOptions {
@@ -34,20 +34,21 @@ export interface RelayOptions {
   readonly now: () => number
 }
 
+/** Serves an upload: verifies its token, and streams its body to the store. */
 export async function serveRelay(
   request: RelayRequest,
   exchange: Exchange,
   options: RelayOptions,
 ): Promise<Answer> {
   const { method, requestId } = exchange
-  if (options.ring === undefined) return refuse(fail('no-route'), exchange)
+  if (options.ring === undefined) return rejectUpload(fail('no-route'), exchange)
   if (method === 'OPTIONS') return { response: preflight(requestId) }
   if (method !== 'PUT')
-    return refuse(fail('method-not-allowed', method.slice(0, 20), { allow: RELAY_METHODS }), exchange)
+    return rejectUpload(fail('method-not-allowed', method.slice(0, 20), { allow: RELAY_METHODS }), exchange)
   const allowed = await authorize(request, exchange, options.ring, options)
-  if (isFailure(allowed)) return refuse(allowed, exchange)
+  if (isFailure(allowed)) return rejectUpload(allowed, exchange)
   const stored = await upload(allowed, exchange, options)
-  if (isFailure(stored)) return refuse(stored, exchange)
+  if (isFailure(stored)) return rejectUpload(stored, exchange)
   const headers = {
     ...CORS_HEADERS,
     'cache-control': 'no-store',
@@ -77,8 +78,8 @@ function preflight(requestId: string): Response {
  * Rejects an upload. The rest of the body is discarded first,
  * so that the response reaches a client that is still writing.
  */
-async function refuse(failure: Failure, exchange: Exchange): Promise<Answer> {
-  await discard(exchange)
+async function rejectUpload(failure: Failure, exchange: Exchange): Promise<Answer> {
+  await discardRequest(exchange)
   return reject(failure, exchange.requestId)
 }
 

@@ -82,10 +82,10 @@ async function serveFile(
   const headersOf = (info: ObjectInfo) =>
     representationHeaders({ ...info, headers: { ...MEDIA_HEADERS, ...policy.headers(info) } }, requestId)
 
-  const asked = await openConditionally({ head: () => store.head(bucket, key, signal), get }, exchange)
-  if (isFailure(asked)) return reject(withRangeUnit(asked), requestId)
-  if (asked.kind !== 'opened') {
-    const { kind, info } = asked
+  const outcome = await openConditionally({ head: () => store.head(bucket, key, signal), get }, exchange)
+  if (isFailure(outcome)) return reject(withRangeUnit(outcome), requestId)
+  if (outcome.kind !== 'opened') {
+    const { kind, info } = outcome
     if (suspect(info) && (await startsAsSvg(info, get))) return IS_SVG
     switch (kind) {
       case 'precondition-failed':
@@ -96,7 +96,7 @@ async function serveFile(
         return { response: headResponse(info, headersOf(info)), outcome: 'streamed' }
     }
   }
-  const { object } = asked
+  const { object } = outcome
   const opened = suspect(object.info) ? await detectSvg(object, get) : object
   if (opened === IS_SVG) return IS_SVG
   return { response: objectResponse(opened, headersOf(opened.info)), outcome: 'streamed' }

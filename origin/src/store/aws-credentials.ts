@@ -1,6 +1,6 @@
 /** Credentials that are not configured explicitly, such as those of a role or of a signed-in user. */
 
-import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
+import { type Failure, failWithAdvice } from '@media-proxy/shared/response/failure.ts'
 import type { CredentialSource, S3Credentials } from '@media-proxy/shared/store/s3/credentials.ts'
 
 /**
@@ -37,5 +37,8 @@ function unavailable(error: unknown): Failure {
   const fix =
     'give this machine a role or a profile that may read the buckets, or set MEDIA_PROXY_S3_ACCESS_KEY_ID and ' +
     'MEDIA_PROXY_S3_SECRET_ACCESS_KEY'
-  return { ...fail('store-denied', `the standard chain of AWS has no credentials (${name}): ${fix}`), fix }
+  return failWithAdvice('store-denied', {
+    found: `the standard chain of AWS has no credentials (${name})`,
+    fix,
+  })
 }

@@ -75,7 +75,7 @@ export const METRICS = {
     kind: 'histogram',
     unit: 's',
     description:
-      'Duration of external fetches, up to the headers of the response. Refused addresses have the outcome address-refused.',
+      'Duration of external fetches, up to the headers of the response. Rejected addresses have the outcome address-rejected.',
     labels: ['outcome'],
   },
   'media_proxy.engine.job.duration': {
@@ -145,14 +145,14 @@ export const METRICS = {
     description: 'Time a job waits for a slot in the lane.',
     labels: ['lane'],
   },
-  'media_proxy.admission.refusals': {
+  'media_proxy.admission.rejections': {
     kind: 'counter',
     unit: '1',
     description:
       'Jobs that got no slot: the lane was overloaded, the deadline passed, or the last client disconnected while the job waited.',
     labels: ['lane', 'failure'],
   },
-  'media_proxy.refusals': {
+  'media_proxy.rejections': {
     kind: 'counter',
     unit: '1',
     description: 'Requests that ended in a failure, by failure code.',
@@ -170,7 +170,7 @@ export const METRICS = {
     description: 'Requests with X-Forwarded-For from a nearby peer that is not in trustedProxies.',
     labels: [],
   },
-  'media_proxy.rate_limit.refusals': {
+  'media_proxy.rate_limit.rejections': {
     kind: 'counter',
     unit: '1',
     description: 'Requests rejected by a rate limit.',

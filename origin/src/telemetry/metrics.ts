@@ -38,6 +38,7 @@ export interface MetricsOptions {
   readonly otlpEndpoint: string | undefined
 }
 
+/** The name of the service in metrics and traces. */
 export const SERVICE_NAME = 'media-proxy-origin'
 const SCOPE = 'media-proxy'
 
@@ -53,6 +54,7 @@ class PullReader extends MetricReader {
   protected override async onShutdown(): Promise<void> {}
 }
 
+/** Creates the metrics, which Prometheus scrapes and which are pushed if there is a receiver. */
 export async function createMetrics({ otlpEndpoint }: MetricsOptions): Promise<Metrics> {
   const resource = resourceFromAttributes({ 'service.name': SERVICE_NAME })
   const histograms = createHistograms({

@@ -51,7 +51,7 @@ export interface Preparation {
   /** The renditions that will be rendered when the service is idle. */
   readonly queued: readonly string[]
   /** The renditions that were rejected because the queue is full; request them again later. */
-  readonly refused: readonly string[]
+  readonly rejected: readonly string[]
 }
 
 type Check = (value: unknown) => boolean
@@ -96,7 +96,7 @@ const FRAME: Readonly<Record<keyof StillFrame, Check>> = {
 const PREPARATION: Readonly<Record<keyof Preparation, Check>> = {
   ready: isTexts,
   queued: isTexts,
-  refused: isTexts,
+  rejected: isTexts,
 }
 
 /** Returns a response as metadata. Undefined when it has another form. */
@@ -104,11 +104,13 @@ export function readMetadata(value: unknown): Metadata | undefined {
   return has<Metadata>(value, METADATA) ? value : undefined
 }
 
+/** Parses the response of `/_frames`. Undefined when it has another form. */
 export function readFrames(value: unknown): readonly StillFrame[] | undefined {
   const frames = isRecord(value) ? value.frames : undefined
   return Array.isArray(frames) && frames.every((frame) => has<StillFrame>(frame, FRAME)) ? frames : undefined
 }
 
+/** Parses the response of `/_prepare`. Undefined when it has another form. */
 export function readPreparation(value: unknown): Preparation | undefined {
   return has<Preparation>(value, PREPARATION) ? value : undefined
 }

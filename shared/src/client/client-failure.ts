@@ -2,7 +2,7 @@
 
 export type ClientFailureCode =
   /** 400: the service rejects the request or the media; `message` is its phrase. */
-  | 'refused'
+  | 'rejected'
   /** 401 or 403. */
   | 'unauthorized'
   /** 404. */
@@ -38,6 +38,7 @@ export function isClientFailure(value: unknown): value is ClientFailure {
   return typeof value === 'object' && value !== null && 'failure' in value && 'message' in value
 }
 
+/** Creates the failure for a response that the service never sends. */
 export function unexpected(message: string, status?: number): ClientFailure {
   return { failure: 'unexpected', message, ...(status === undefined ? {} : { status }) }
 }
@@ -45,6 +46,7 @@ export function unexpected(message: string, status?: number): ClientFailure {
 /** The largest message taken from a response, in characters. Another server may send a whole page. */
 const MAX_PHRASE = 200
 
+/** Reads the failure from a response with an error status. */
 export async function failureOfResponse(response: Response): Promise<ClientFailure> {
   const { status, headers } = response
   const retryAfter = Number(headers.get('retry-after') ?? Number.NaN)
@@ -62,7 +64,7 @@ function codeOf(status: number): ClientFailureCode {
   if (status >= 500) return 'unavailable'
   switch (status) {
     case 400:
-      return 'refused'
+      return 'rejected'
     case 401:
     case 403:
       return 'unauthorized'
@@ -77,6 +79,7 @@ function codeOf(status: number): ClientFailureCode {
   }
 }
 
+/** Returns the failure of a call without a complete response. Throws an error that no connection causes. */
 export function failureOfError(
   error: unknown,
   { timedOut, cancelled }: { readonly timedOut: boolean; readonly cancelled: boolean },

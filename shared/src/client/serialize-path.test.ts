@@ -64,7 +64,7 @@ const path = fc.array(fileName, { minLength: 1, maxLength: 5 }).map((segments) =
 
 const key = (url: string) => {
   const parsed = parse(url)
-  if (isFailure(parsed) || !('key' in parsed)) throw new Error(`refused: ${url}`)
+  if (isFailure(parsed) || !('key' in parsed)) throw new Error(`rejected: ${url}`)
   return parsed.key
 }
 

@@ -6,7 +6,7 @@ const MIB = 1024 * 1024
 
 export const ENGINE_SETTINGS = {
   processes: integer(
-    'The number of small image jobs that run at the same time, and equally of large ones. 0 means one per ' +
+    'The number of quick image jobs that run at the same time, and equally of heavy ones. 0 means one per ' +
       'processor, but at least two.',
     { min: 0, max: 256, default: 0 },
   ),

@@ -33,7 +33,7 @@ export const LIMIT_SETTINGS = {
   // The default equals the memory of one job. Together with the server, the model and three idle processes,
   // the total stays below 1.5 GiB.
   renderMemoryBytes: integer(
-    'The largest predicted memory of all large jobs that run at the same time, in bytes.',
+    'The largest predicted memory of all heavy jobs that run at the same time, in bytes.',
     {
       min: MIB,
       max: 256 * 1024 * MIB,

@@ -199,7 +199,7 @@ export const configSchema = z.strictObject({
     enabled: flag('Scans uploads whose request asks for it. When false, no model is loaded.', {
       default: true,
     }),
-    required: flag('Whether the origin refuses to start without its model.', { default: false }),
+    required: flag('Whether a missing model prevents the start of the origin.', { default: false }),
     failClosed: flag('Whether a failed scan leads to a 503 instead of an unflagged result.', {
       default: false,
     }),

@@ -39,7 +39,7 @@ function withQuery(path: string, parameters: readonly string[]): CanonicalUrl {
 function pathOf(request: SourceRequest): string {
   switch (request.kind) {
     case 'asset':
-      return request.standsIn ? standInPath(request) : assetPath(request)
+      return request.isFallback ? fallbackPath(request) : assetPath(request)
     case 'attachment':
     case 'file':
       return `/${encodeKey(request.key)}`
@@ -62,7 +62,7 @@ function assetPath(request: AssetRequest): string {
  * Returns the path of a fallback object. No route parses it, because clients cannot request it. It contains
  * the route, because stickers and avatars are rendered from the same object in different ways.
  */
-function standInPath({ route, key, extension }: AssetRequest): string {
+function fallbackPath({ route, key, extension }: AssetRequest): string {
   return `/_fallback/${route}/${encodeKey(key)}.${extension}`
 }
 
@@ -100,7 +100,8 @@ function serializeSize(size: number): string {
 }
 
 function transformationParameters(transformation: Transformation): string[] {
-  const { width, height, fit, gravity, format, quality, qualityAsked, animated, blur, time } = transformation
+  const { width, height, fit, gravity, format, quality, isQualityRequested, animated, blur, time } =
+    transformation
   const { durationMs, fps, silent, sprite } = transformation
   const isClip = isClipFormat(format)
   const parameters: string[] = []
@@ -125,7 +126,7 @@ function transformationParameters(transformation: Transformation): string[] {
     format === 'source' &&
     operations.length === 0 &&
     [width, height, blur, time].every((x) => x === undefined)
-  if (quiet && (!qualityAsked || quality === 'lossless')) parameters.unshift('format=auto')
+  if (quiet && (!isQualityRequested || quality === 'lossless')) parameters.unshift('format=auto')
   return [...parameters, ...operations]
 }
 

@@ -32,7 +32,7 @@ describe('an external target', () => {
     ['v2/aHR0cHM6Ly9leGFtcGxlLmNvbS8=', 'bad-request'],
     ['v2/aHR0cHM6Ly9leGFtcGxlLmNvbS9', 'bad-request'],
     ['v2/_____w', 'bad-request'],
-    ['v2/ZmlsZTovLy9ldGMvcGFzc3dk', 'address-refused'],
+    ['v2/ZmlsZTovLy9ldGMvcGFzc3dk', 'address-rejected'],
     ['ftp/example.com/x', 'bad-request'],
     ['https', 'bad-request'],
     ['https//x', 'bad-request'],
@@ -40,7 +40,7 @@ describe('an external target', () => {
     ['https/exa%2Fmple.com/x', 'bad-request'],
     ['https/exa%5Cmple.com/x', 'bad-request'],
     ['https/example.com/%ff', 'bad-request'],
-    [`https/example.com/${'a'.repeat(8200)}`, 'address-refused'],
+    [`https/example.com/${'a'.repeat(8200)}`, 'address-rejected'],
     ['nothing', 'bad-request'],
   ])('%s is rejected', (target, failure) => {
     expect(decodeExternalTarget(target)).toMatchObject({ code: failure })

@@ -13,7 +13,7 @@ const MAX_EXTERNAL_URL_LENGTH = 8192
 
 /**
  * Decodes a raw target to an absolute URL, normalised and without a fragment. Fails with `bad-request` when
- * it cannot be decoded, and with `address-refused` when its scheme is neither http nor https or when it is
+ * it cannot be decoded, and with `address-rejected` when its scheme is neither http nor https or when it is
  * too long.
  */
 export function decodeExternalTarget(rawTarget: string): string | Failure {
@@ -25,14 +25,14 @@ export function decodeExternalTarget(rawTarget: string): string | Failure {
         : decodeSegmented(rawTarget)
   if (absolute === undefined) return failWithHint('bad-request', 'the external target cannot be decoded')
   if (absolute.length > MAX_EXTERNAL_URL_LENGTH)
-    return failWithHint('address-refused', `the URL is longer than ${MAX_EXTERNAL_URL_LENGTH} characters`)
+    return failWithHint('address-rejected', `the URL is longer than ${MAX_EXTERNAL_URL_LENGTH} characters`)
   if (!URL.canParse(absolute)) return failWithHint('bad-request', 'the external target is no absolute URL')
   const url = new URL(absolute)
   if (url.protocol !== 'http:' && url.protocol !== 'https:')
-    return failWithHint('address-refused', 'only http and https are allowed')
+    return failWithHint('address-rejected', 'only http and https are allowed')
   url.hash = ''
   return url.href.length > MAX_EXTERNAL_URL_LENGTH
-    ? failWithHint('address-refused', `the URL is longer than ${MAX_EXTERNAL_URL_LENGTH} characters`)
+    ? failWithHint('address-rejected', `the URL is longer than ${MAX_EXTERNAL_URL_LENGTH} characters`)
     : url.href
 }
 

@@ -49,6 +49,7 @@ export interface Pad {
 
 export const ROTATIONS: readonly Rotation[] = [90, 180, 270]
 export const FLIPS: readonly Flip[] = ['h', 'v']
+/** The largest values of `pad`, for each side, and of `sharpen`. */
 export const MAX_PAD_PIXELS = 1000
 export const MAX_SHARPEN = 10
 /** The range of `maxbytes`. A rendition below it would be useless, and none is larger. */

@@ -28,7 +28,7 @@ export interface AssetRequest {
   readonly extension: AssetExtension
   readonly rendition: AssetRendition
   /** The request is for the `fallback` of a missing object; its response is cached for minutes only. */
-  readonly standsIn?: true
+  readonly isFallback?: true
   readonly download: boolean
   /** The response depends on `Accept`. */
   readonly negotiable: boolean
@@ -102,7 +102,7 @@ export interface Transformation extends ImageOperations {
   readonly format: RenditionFormat | 'source'
   readonly quality: Quality
   /** The URL specifies a quality. An image that is otherwise unchanged is then encoded again. */
-  readonly qualityAsked: boolean
+  readonly isQualityRequested: boolean
   /** Keeps all frames when the output format supports animation. */
   readonly animated: boolean
   /** The sigma of the Gaussian blur, in pixels of the rendition, 1..100. */

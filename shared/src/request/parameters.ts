@@ -66,9 +66,10 @@ export interface AssetDefaults {
   /** The format of the extension. */
   readonly format: ImageFormat
   /**
-   * Whether the animation is kept when the URL has no `animated`. `asked` is the `format` of the URL, if any.
+   * Whether the animation is kept when the URL has no `animated`. `requestedFormat` is the `format` of the URL,
+   * if any.
    */
-  readonly animated: (asked: ImageFormat | undefined) => boolean
+  readonly animated: (requestedFormat: ImageFormat | undefined) => boolean
   /** The formats that this route writes. Any other format becomes WebP. */
   readonly formats: readonly ImageFormat[]
   /** Whether `negotiateFormat` applies when the URL has no `format`. */
@@ -93,10 +94,10 @@ export function parseAssetParameters(
   if (read.rejected !== undefined) return badParameter(read.rejected, query)
 
   const requestedSize = size === undefined ? undefined : scaled(size, dpr)
-  const asked = format === 'auto' ? undefined : format
-  const own = asked ?? defaults.format
+  const requestedFormat = format === 'auto' ? undefined : format
+  const own = requestedFormat ?? defaults.format
   const writable = defaults.formats.includes(own) ? own : 'webp'
-  const animated = requestedAnimated ?? defaults.animated(asked)
+  const animated = requestedAnimated ?? defaults.animated(requestedFormat)
   const rule =
     format === 'auto'
       ? 'auto'
@@ -149,8 +150,8 @@ export function parseTransformation(
   // A clip cannot be a sprite sheet.
   const sprite = isClip ? undefined : requestsSprite
   const isUnsizedSprite = sprite !== undefined && givenWidth === undefined && givenHeight === undefined
-  const askedWidth = givenWidth === undefined ? undefined : scaled(givenWidth, dpr)
-  const width = isUnsizedSprite ? DEFAULT_SPRITE_WIDTH : askedWidth
+  const requestedWidth = givenWidth === undefined ? undefined : scaled(givenWidth, dpr)
+  const width = isUnsizedSprite ? DEFAULT_SPRITE_WIDTH : requestedWidth
   const height = givenHeight === undefined ? undefined : scaled(givenHeight, dpr)
   const requestedOtherwise =
     width !== undefined ||
@@ -186,7 +187,7 @@ export function parseTransformation(
       gravity: sprite === undefined && bothSides ? effectiveGravity(fit, gravity) : 'centre',
       format: resolved,
       quality: effective,
-      qualityAsked: effective !== DEFAULT_QUALITY || (quality !== undefined && !requestedOtherwise),
+      isQualityRequested: effective !== DEFAULT_QUALITY || (quality !== undefined && !requestedOtherwise),
       animated: moves,
       ...(blur === undefined ? {} : { blur }),
       ...(time === undefined || sprite !== undefined ? {} : { time }),

@@ -197,10 +197,10 @@ function parseExpression(
   const { extension } = file
   return assetRequest({ route, path: `${route}/${file.name}`, extension }, query, negotiation, {
     // A request for a GIF implies animation, because clients have no other way to request it.
-    animated: (asked) =>
-      asked === undefined
+    animated: (requestedFormat) =>
+      requestedFormat === undefined
         ? extension === 'gif' || extension === 'apng'
-        : asked === 'gif' || (asked === 'png' && extension === 'apng'),
+        : requestedFormat === 'gif' || (requestedFormat === 'png' && extension === 'apng'),
     formats: EXPRESSION_FORMATS,
     negotiates: false,
   })

@@ -17,10 +17,10 @@ export function expandPreset(
   query: URLSearchParams,
   { presetOf, presetsOnly }: PresetRules,
 ): URLSearchParams | Failure {
-  const refused = presetsOnly ? RENDITION_PARAMETERS.find((name) => query.has(name)) : undefined
-  if (refused !== undefined) {
+  const rejected = presetsOnly ? RENDITION_PARAMETERS.find((name) => query.has(name)) : undefined
+  if (rejected !== undefined) {
     const hint = { text: 'only presets are accepted here, such as ?preset=<name>' }
-    return { ...fail('bad-request', `the parameter ${refused} is not allowed: only presets are`), hint }
+    return { ...fail('bad-request', `the parameter ${rejected} is not allowed: only presets are`), hint }
   }
   const name = query.get('preset')
   if (name === null) return query

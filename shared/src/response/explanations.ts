@@ -9,7 +9,7 @@ import { type FailureCode, phraseOf } from './failure.ts'
 /** The meaning of failures about a file or an address. The response includes them with `explainErrors`. */
 const SOURCE_EXPLANATIONS = {
   undecodable: 'The file starts like media, but nothing of it can be decoded. It is damaged or truncated.',
-  'address-refused':
+  'address-rejected':
     'The service fetches only http and https URLs with the default port, a public address and no user name.',
   'unsupported-format':
     'The content is not a supported image, video or audio format. The file name does not matter.',

@@ -10,7 +10,7 @@
 const FAILURES = {
   'bad-request': [400, 'Bad Request'],
   undecodable: [400, 'Bad Request'],
-  'address-refused': [400, 'Bad Request'],
+  'address-rejected': [400, 'Bad Request'],
   'unsupported-format': [400, 'Unsupported file format'],
   'unsupported-codec': [400, 'File contains unsupported or non-web-compatible codecs'],
   'not-visual': [400, 'Only images and videos can be transformed'],
@@ -25,7 +25,7 @@ const FAILURES = {
   'no-route': [404, 'Not Found'],
   'not-found': [404, 'Not Found'],
   // The same response as for a missing object, so that it does not reveal whether the object exists.
-  'attachment-refused': [404, 'Not Found'],
+  'attachment-rejected': [404, 'Not Found'],
   'method-not-allowed': [405, 'Method Not Allowed'],
   'upload-too-slow': [408, 'Request Timeout'],
   'precondition-failed': [412, 'Precondition Failed'],
@@ -58,10 +58,18 @@ export interface Failure {
   readonly code: FailureCode
   readonly detail?: string
   /** What the operator can do about it, if known. Like `detail`, it is never sent to the client. */
-  readonly fix?: string
+  readonly advice?: Advice
   readonly headers?: Readonly<Record<string, string>>
   /** The part of the URL or the file that was rejected. Sent to the client when `explainErrors` is on. */
   readonly hint?: { readonly parameter: string; readonly found: string } | { readonly text: string }
+}
+
+/** A problem of the installation, and how to fix it. */
+export interface Advice {
+  readonly found: string
+  readonly fix: string
+  /** `bucket` when the name of the bucket is at fault, for callers that know the setting it comes from. */
+  readonly about?: 'bucket'
 }
 
 /** Creates a failure. */
@@ -83,6 +91,11 @@ export function fail(
  */
 export function failWithHint(code: FailureCode, detail: string): Failure {
   return { ...fail(code, detail), hint: { text: detail } }
+}
+
+/** Creates a failure whose cause the operator can fix. Its detail consists of both parts of the advice. */
+export function failWithAdvice(code: FailureCode, advice: Advice): Failure {
+  return { ...fail(code, `${advice.found}: ${advice.fix}`), advice }
 }
 
 /**

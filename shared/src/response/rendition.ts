@@ -24,7 +24,7 @@ export interface RenditionDescription {
   /** The probability that the source is not safe for work, 0..1. Undefined when it was not scanned. */
   readonly nsfwProbability?: number | undefined
   /** The cache lifetime of the response, in seconds. Undefined for the default. */
-  readonly lifeSeconds?: number | undefined
+  readonly lifetimeSeconds?: number | undefined
   /** The time between two frames of a sprite sheet, in seconds. */
   readonly spriteIntervalSeconds?: number | undefined
 }
@@ -32,10 +32,10 @@ export interface RenditionDescription {
 /** Returns all headers of a rendition except its length and validators. */
 export function renditionHeaders(
   request: RenderableRequest,
-  { format, nsfwProbability, lifeSeconds, spriteIntervalSeconds }: RenditionDescription,
+  { format, nsfwProbability, lifetimeSeconds, spriteIntervalSeconds }: RenditionDescription,
 ): HeaderRecord {
   const headers: HeaderRecord = { 'content-type': mimeOf(format), ...renditionPolicyHeaders(request) }
-  if (lifeSeconds !== undefined) Object.assign(headers, shortLife(lifeSeconds))
+  if (lifetimeSeconds !== undefined) Object.assign(headers, shortLifetime(lifetimeSeconds))
   const disposition = dispositionOf(request, format)
   if (disposition !== undefined) headers['content-disposition'] = disposition
   if (spriteIntervalSeconds !== undefined) headers['x-sprite-interval'] = spriteIntervalSeconds.toFixed(3)
@@ -50,14 +50,14 @@ export function renditionPolicyHeaders(request: RenderableRequest): HeaderRecord
     'cache-control': mediaCacheControl(isClip(request) ? 'video/' : 'image/'),
   }
   if (request.negotiable) headers.vary = 'Accept'
-  if (request.kind === 'asset' && request.standsIn) Object.assign(headers, shortLife(FALLBACK_SECONDS))
+  if (request.kind === 'asset' && request.isFallback) Object.assign(headers, shortLifetime(FALLBACK_SECONDS))
   return headers
 }
 
 /** The cache lifetime of a fallback, which the missing object is to replace soon. */
 const FALLBACK_SECONDS = 300
 
-function shortLife(seconds: number): HeaderRecord {
+function shortLifetime(seconds: number): HeaderRecord {
   return {
     'cache-control': limitedCacheControl(seconds),
     // Without any lifetime, the source was purged.
@@ -66,8 +66,8 @@ function shortLife(seconds: number): HeaderRecord {
 }
 
 function isClip(request: RenderableRequest): boolean {
-  const asked = request.kind === 'asset' ? request.rendition : request.transformation
-  return asked !== undefined && isClipFormat(asked.format)
+  const transformation = request.kind === 'asset' ? request.rendition : request.transformation
+  return transformation !== undefined && isClipFormat(transformation.format)
 }
 
 /**

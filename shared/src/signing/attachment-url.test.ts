@@ -116,7 +116,7 @@ describe('the signature of an attachment', () => {
   })
 
   it.each(BAD)('is rejected: %s', async (_, query) => {
-    expect(await check(query, 'enforce')).toMatchObject({ ok: false, code: 'attachment-refused' })
+    expect(await check(query, 'enforce')).toMatchObject({ ok: false, code: 'attachment-rejected' })
     const reports: string[] = []
     expect(isFailure(await check(query, 'report', reports))).toBe(false)
     expect(reports).toHaveLength(1)

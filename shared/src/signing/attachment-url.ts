@@ -64,7 +64,7 @@ export async function attachmentPolicyOf({
 
 /**
  * Verifies the signature of an attachment URL. Returns the request with its expiry, if it has one. Fails with
- * `attachment-refused`, whose response is the same as for a missing object. In the mode `report` it never
+ * `attachment-rejected`, whose response is the same as for a missing object. In the mode `report` it never
  * fails but passes the failure to `onReport`. `nowSeconds` is unix time.
  */
 export async function verifyAttachment(
@@ -86,17 +86,17 @@ async function check(
   nowSeconds: number,
 ): Promise<AttachmentRequest | Failure> {
   const { signature, key } = request
-  if (signature === undefined) return fail('attachment-refused', 'no signature')
-  if (signature === 'malformed') return fail('attachment-refused', 'a malformed signature')
+  if (signature === undefined) return fail('attachment-rejected', 'no signature')
+  if (signature === 'malformed') return fail('attachment-rejected', 'a malformed signature')
   const mac = Uint8Array.from({ length: SIGNATURE_BYTES }, (_, index) =>
     Number.parseInt(signature.mac.slice(2 * index, 2 * index + 2), 16),
   )
   if (!(await verify(ring, messageOf(signature, key), mac)))
-    return fail('attachment-refused', 'a wrong signature')
+    return fail('attachment-rejected', 'a wrong signature')
   if (signature.expires === 'never') return request
   const expiresAt = Number.parseInt(signature.expires, 16)
   return nowSeconds >= expiresAt
-    ? fail('attachment-refused', 'an expired signature')
+    ? fail('attachment-rejected', 'an expired signature')
     : { ...request, expiresAt }
 }
 

@@ -26,10 +26,10 @@ const EDGE_HEADER_NAMES = Object.values(EDGE_HEADERS)
 export const FOR_EDGE_HEADER = 'x-media-edge'
 
 /** Set when the origin rejects the edge's signature. Its client must not get that response. */
-export const EDGE_REFUSED_HEADER = 'x-edge-refused'
+export const EDGE_REJECTED_HEADER = 'x-edge-rejected'
 
 /** Set when the origin rejects the signature of a URL, which says nothing about the source of the URL. */
-export const URL_REFUSED_HEADER = 'x-media-url-refused'
+export const URL_REJECTED_HEADER = 'x-media-url-rejected'
 
 /**
  * The host of the client's request to the edge, sent with playground requests. It is trusted only with a
@@ -93,5 +93,5 @@ function messageOf({ method, path, clientAddress }: EdgeRequest, time: string): 
 }
 
 function forbidden(why: 'incomplete' | 'stale' | 'wrong'): Failure {
-  return fail('forbidden', `${why} edge signature`, { [EDGE_REFUSED_HEADER]: why })
+  return fail('forbidden', `${why} edge signature`, { [EDGE_REJECTED_HEADER]: why })
 }

@@ -58,7 +58,7 @@ async function signMessage(ring: KeyRing, message: string): Promise<string> {
 
 /**
  * Verifies an external request in the order of the contract: signature, expiry, decoding of the target. Fails
- * with `bad-signature`, `expired`, `bad-request` or `address-refused`. `nowSeconds` is unix time.
+ * with `bad-signature`, `expired`, `bad-request` or `address-rejected`. `nowSeconds` is unix time.
  */
 export async function verifyExternal(
   request: ExternalRequest,

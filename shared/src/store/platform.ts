@@ -100,6 +100,7 @@ export function builtinModule<N extends keyof BuiltinModules>(name: N): BuiltinM
   return runtime().process?.getBuiltinModule?.(name) as BuiltinModules[N] | undefined
 }
 
+/** Whether the code runs in a Cloudflare Worker. */
 export function isWorkerd(): boolean {
   return runtime().navigator?.userAgent === 'Cloudflare-Workers'
 }

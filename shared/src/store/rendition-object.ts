@@ -41,6 +41,7 @@ export async function renditionKey(sourceName: SourceName, url: CanonicalUrl): P
   return (await renditionFolder(sourceName)) + (await hashOf(url))
 }
 
+/** Encodes a rendition as an object: a line of JSON, then the bytes. */
 export function encodeRendition(head: RenditionHead, bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   const line = new TextEncoder().encode(`${JSON.stringify(head)}\n`)
   const object = new Uint8Array(line.length + bytes.length)

@@ -76,7 +76,7 @@ async function serveObject(
   request: StaticRequest,
 ): Promise<Response | Failure> {
   const { requestId, signal } = request
-  const asked = await openConditionally(
+  const outcome = await openConditionally(
     {
       head: () => store.head(bucket, key, signal),
       get: (range) =>
@@ -87,21 +87,21 @@ async function serveObject(
     },
     request,
   )
-  if (isFailure(asked)) {
-    const size = /\d+$/.exec(asked.headers?.['content-range'] ?? '')?.[0]
-    return asked.code === 'range-not-satisfiable' && size !== undefined
+  if (isFailure(outcome)) {
+    const size = /\d+$/.exec(outcome.headers?.['content-range'] ?? '')?.[0]
+    return outcome.code === 'range-not-satisfiable' && size !== undefined
       ? unsatisfiable(Number(size), requestId)
-      : asked
+      : outcome
   }
-  switch (asked.kind) {
+  switch (outcome.kind) {
     case 'precondition-failed':
-      return fail(asked.kind)
+      return fail(outcome.kind)
     case 'not-modified':
-      return new Response(null, { status: 304, headers: headersOf(asked.info, requestId) })
+      return new Response(null, { status: 304, headers: headersOf(outcome.info, requestId) })
     case 'head':
-      return headResponse(asked.info, headersOf(asked.info, requestId))
+      return headResponse(outcome.info, headersOf(outcome.info, requestId))
     case 'opened':
-      return objectResponse(asked.object, headersOf(asked.object.info, requestId))
+      return objectResponse(outcome.object, headersOf(outcome.object.info, requestId))
   }
 }
 

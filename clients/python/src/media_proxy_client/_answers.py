@@ -57,7 +57,7 @@ class Preparation(TypedDict):
 
     ready: list[str]
     queued: list[str]
-    refused: list[str]
+    rejected: list[str]
     """Rejected because too many renditions are waiting. Request them again later."""
 
 
@@ -106,7 +106,7 @@ _METADATA: Mapping[str, Check] = {
 }
 _FRAME: Mapping[str, Check] = {"timestamp": _is_number, "mime_type": _is_text, "base64": _is_text}
 _TEXTS = _is_list_of(_is_text)
-_PREPARATION: Mapping[str, Check] = {"ready": _TEXTS, "queued": _TEXTS, "refused": _TEXTS}
+_PREPARATION: Mapping[str, Check] = {"ready": _TEXTS, "queued": _TEXTS, "rejected": _TEXTS}
 
 
 def _has(value: object, checks: Mapping[str, Check], required: frozenset[str]) -> bool:

@@ -20,7 +20,7 @@ from ._answers import (
 )
 
 ErrorCode = Literal[
-    "refused",
+    "rejected",
     "unauthorized",
     "not-found",
     "too-large",
@@ -34,7 +34,7 @@ ErrorCode = Literal[
 # The longest error message that is kept, in characters. The response of another server may be a whole page.
 _MAX_PHRASE = 200
 _CODES: dict[int, ErrorCode] = {
-    400: "refused",
+    400: "rejected",
     401: "unauthorized",
     403: "unauthorized",
     404: "not-found",

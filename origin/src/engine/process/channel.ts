@@ -25,7 +25,7 @@ export interface Channel {
   receiveJob(): Message | undefined
   send(kind: MessageKind, value: unknown, body?: Uint8Array): void
   /** Called when no job is pending: releases the memory for large bodies. */
-  rest(): void
+  releaseMemory(): void
   /**
    * Requests the bytes from `start` (inclusive) to `end` (exclusive) of the job's source, and waits for them.
    */
@@ -93,7 +93,7 @@ export function openChannel(descriptor: number): Channel {
       return garbageBytes
     },
     send,
-    rest() {
+    releaseMemory() {
       if (jobBody !== undefined && jobBody.length > MIN_REUSED_BYTES) jobBody = undefined
     },
     readRange: (start, end) => readInto(Buffer.allocUnsafeSlow(end - start), start, MAX_PART_BYTES),

@@ -6,7 +6,7 @@ export interface JobHandler {
   /** Runs a job. Expected failures are returned as its result; an exception ends the process. */
   work(job: Job, body: Uint8Array): Promise<JobResponse>
   /** Called when no job is pending: releases what is kept for the next one. */
-  rest(): void
+  releaseMemory(): void
 }
 
 export interface JobResponse {

@@ -29,7 +29,7 @@ const handler = await openHandler().catch((error: unknown) => {
   process.exit(1)
 })
 const collectGarbage = garbageCollector()
-let restCpuSeconds = 0
+let idleCpuSeconds = 0
 
 channel.send(MESSAGE.ready, { ...handler.ready, cpuSeconds: cpuSeconds() })
 // The timer fires only while a job runs. Between two jobs the process waits in a blocking read, which ends
@@ -39,7 +39,7 @@ setInterval(() => {
 }, ORPHAN_CHECK_MS).unref()
 
 for (let garbage = await workOnNext(); garbage !== undefined; garbage = await workOnNext()) {
-  if (garbage > COLLECTED_BYTES) rest()
+  if (garbage > COLLECTED_BYTES) releaseMemory()
 }
 // Libraries may keep the event loop alive.
 process.exit(0)
@@ -52,25 +52,25 @@ async function workOnNext(): Promise<number | undefined> {
   await childrenEnded()
   const message = channel.receiveJob()
   if (message === undefined) return undefined
-  if (message.kind === MESSAGE.rest) {
-    handler.rest()
-    channel.rest()
-    rest()
+  if (message.kind === MESSAGE.releaseMemory) {
+    handler.releaseMemory()
+    channel.releaseMemory()
+    releaseMemory()
     return 0
   }
   if (message.kind !== MESSAGE.job) throw new Error(`message ${message.kind} instead of a job`)
   const job: Job = JSON.parse(message.text)
   const { result, body } = await handler.work(job, message.body)
-  channel.send(MESSAGE.done, { cpuSeconds: cpuSeconds(), restCpuSeconds, result }, body)
-  restCpuSeconds = 0
+  channel.send(MESSAGE.done, { cpuSeconds: cpuSeconds(), idleCpuSeconds, result }, body)
+  idleCpuSeconds = 0
   return channel.garbageBytes + (body?.length ?? 0)
 }
 
 /** Releases memory. The CPU time of this is not part of a job. */
-function rest(): void {
+function releaseMemory(): void {
   const before = cpuSeconds()
   collectGarbage()
-  restCpuSeconds += cpuSeconds() - before
+  idleCpuSeconds += cpuSeconds() - before
 }
 
 function cpuSeconds(): number {

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import { MEDIA_KINDS, type MediaKind } from '../../media/kinds.ts'
 import { fingerprintOf } from '../job-fingerprint.ts'
-import type { Job, JobSource } from '../jobs.ts'
+import type { Job, JobSource, SourceJob } from '../jobs.ts'
 import { MAX_PART_BYTES } from '../protocol.ts'
 import type { MediaSetup } from '../setup.ts'
 import type { Channel } from './channel.ts'
@@ -41,7 +41,7 @@ export async function openMediaHandler(setup: MediaSetup, channel: Channel): Pro
       const reports = { reportProgress: channel.reportProgress, reportCost: createCostReporter(job, channel) }
       return workOn(sourceOf(job.source, body, kept, channel), job, tools, reports)
     },
-    rest: stills.forget,
+    releaseMemory: stills.forget,
   }
 }
 
@@ -62,8 +62,6 @@ function createCostReporter(job: SourceJob, { reportCost }: Channel): Reports['r
     if (!isPlain || cost.cpuSeconds > BRIEF_CPU_SECONDS) reportCost(cost)
   }
 }
-
-type SourceJob = Exclude<Job, { readonly kind: 'scan' }>
 
 async function workOn(
   source: MediaSource,

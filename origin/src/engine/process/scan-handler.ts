@@ -8,7 +8,7 @@ export async function openScanHandler(model: ModelOptions): Promise<JobHandler> 
   const scan = await loadScan(model)
   return {
     ready: { renderer: '', libav: null },
-    rest: () => undefined,
+    releaseMemory: () => undefined,
     async work(job, images) {
       if (job.kind !== 'scan') throw new Error(`a job of the kind ${job.kind} for the model`)
       try {

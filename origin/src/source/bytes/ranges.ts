@@ -39,6 +39,7 @@ const KEPT_BLOCKS = 64
 /** The maximum number of bytes to read ahead when reads are sequential. */
 const MAX_READ_AHEAD_BYTES = 512 * 1024
 
+/** Creates a source that reads blocks on demand, caches the latest, and reads ahead when reads are sequential. */
 export function createRangeSource(options: RangeSourceOptions): RangeSource {
   return new CachedRanges(options)
 }

@@ -19,7 +19,7 @@ export interface Source {
   /** The object by ranges. It can be read until the handle is released. */
   readonly parts: RangeSource
   /** Whether parts are fetched from an external server, which may be slow. */
-  readonly isFar?: boolean
+  readonly readsExternally?: boolean
 }
 
 /** The identity of a source. */
@@ -31,7 +31,7 @@ export interface SourceInfo {
    * How long the server of the source allows it to be cached, in
    * seconds. Undefined when that does not limit the response.
    */
-  readonly lifeSeconds?: number | undefined
+  readonly lifetimeSeconds?: number | undefined
 }
 
 /**

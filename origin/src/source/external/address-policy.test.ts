@@ -13,7 +13,7 @@ describe('the address policy', () => {
   it.each(FORBIDDEN_URLS)('rejects %s', (spelling) => {
     // The policy never sees what the URL parser itself rejects.
     if (URL.canParse(spelling)) {
-      expect(validateUrl(new URL(spelling), POLICY)).toMatchObject({ code: 'address-refused' })
+      expect(validateUrl(new URL(spelling), POLICY)).toMatchObject({ code: 'address-rejected' })
     }
   })
 
@@ -43,7 +43,7 @@ describe('the address policy', () => {
       expect(validateUrl(new URL(url), policy)).toBeUndefined()
     }
     for (const url of ['http://example.com:8081/', 'http://localhost:9001/', 'http://10.0.0.8/']) {
-      expect(validateUrl(new URL(url), policy)).toMatchObject({ code: 'address-refused' })
+      expect(validateUrl(new URL(url), policy)).toMatchObject({ code: 'address-rejected' })
     }
   })
 

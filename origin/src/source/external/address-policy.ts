@@ -2,7 +2,7 @@
  * The addresses that external fetches may reach (contract, section 8). The policy prevents a signed URL, or a
  * redirect from it, from reaching anything that only this machine or its network can reach: metadata
  * services, databases, the service itself. Names are checked here by their form. Their addresses are checked
- * by `isPublicAddress`, on the same address that is then connected to (see `pinned-agent.ts`), because a
+ * by `isPublicAddress`, on the same address that is then connected to (see `pinned-lookup.ts`), because a
  * second resolution may return another one.
  */
 
@@ -14,7 +14,7 @@ export interface AddressPolicy {
   readonly ports: readonly number[]
   /** Entries are `host` or `host:port`. They are exempt from the rules for addresses and ports. */
   readonly allowedHosts: readonly string[]
-  /** The addresses of this machine, which are refused even when they are public. */
+  /** The addresses of this machine, which are rejected even when they are public. */
   readonly ownAddresses: readonly string[]
 }
 
@@ -25,7 +25,7 @@ const LABEL = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/
 /**
  * Checks everything about a URL that can be checked before its name is resolved. The URL parser has already
  * normalised decimal, octal, hexadecimal and short forms of IPv4, percent-encoded hosts and non-ASCII dots.
- * Fails with `address-refused`.
+ * Fails with `address-rejected`.
  */
 export function validateUrl(url: URL, policy: AddressPolicy): Failure | undefined {
   if (url.protocol !== 'http:' && url.protocol !== 'https:') return reject('only http and https are allowed')
@@ -90,7 +90,7 @@ function isSame(own: string, address: ipaddr.IPv4 | ipaddr.IPv6): boolean {
   return parseAddress(own)?.toNormalizedString() === address.toNormalizedString()
 }
 
-const REFUSED_IPV4 = [
+const REJECTED_IPV4 = [
   '0.0.0.0/8',
   '10.0.0.0/8',
   '100.64.0.0/10',
@@ -111,11 +111,11 @@ const REFUSED_IPV4 = [
 ].map((range) => ipaddr.IPv4.parseCIDR(range))
 
 function isPublicIpv4(address: ipaddr.IPv4): boolean {
-  return !REFUSED_IPV4.some((range) => address.match(range))
+  return !REJECTED_IPV4.some((range) => address.match(range))
 }
 
 const GLOBAL_IPV6 = ipaddr.IPv6.parseCIDR('2000::/3')
-const REFUSED_IPV6 = [
+const REJECTED_IPV6 = [
   // Protocol assignments, including Teredo, whose addresses embed IPv4.
   '2001::/23',
   '2001:db8::/32',
@@ -125,7 +125,7 @@ const REFUSED_IPV6 = [
 ].map((range) => ipaddr.IPv6.parseCIDR(range))
 
 function isPublicIpv6(address: ipaddr.IPv6): boolean {
-  if (!address.match(GLOBAL_IPV6) || REFUSED_IPV6.some((range) => address.match(range))) return false
+  if (!address.match(GLOBAL_IPV6) || REJECTED_IPV6.some((range) => address.match(range))) return false
   // ISATAP interface identifiers embed IPv4 (RFC 5214, section 6.1).
   const [, , , , high, low] = address.parts
   return !((high === 0 || high === 0x0200) && low === 0x5efe)
@@ -136,5 +136,5 @@ function portOf(url: URL): number {
 }
 
 function reject(why: string): Failure {
-  return failWithHint('address-refused', why)
+  return failWithHint('address-rejected', why)
 }

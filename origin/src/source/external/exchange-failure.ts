@@ -2,7 +2,7 @@
 
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
 import { errors } from 'undici'
-import { ConnectionRejection } from './pinned-agent.ts'
+import { ConnectionRejection } from './pinned-lookup.ts'
 
 /** Returns the failure for an error of the connection, of the parser, or of the body. */
 export function failureOf(error: unknown, timeoutMs: number): Failure {
@@ -18,6 +18,7 @@ export function failureOf(error: unknown, timeoutMs: number): Failure {
   return fail('external-unreachable', code ?? (error instanceof Error ? error.name : 'unknown'))
 }
 
+/** Returns the failure of a fetch that took longer than `timeoutMs`. */
 export function timeoutFailure(timeoutMs: number): Failure {
   return fail('external-timeout', `not done in ${timeoutMs} ms`)
 }

@@ -30,7 +30,7 @@ describe('an external fetch', () => {
       response.setHeader('cache-control', ['public', 'no-store'])
       response.end('x')
     })
-    expect(await fetcher({ allowedHosts: [far.host] })(far.url)).toMatchObject({ lifeSeconds: 300 })
+    expect(await fetcher({ allowedHosts: [far.host] })(far.url)).toMatchObject({ lifetimeSeconds: 300 })
   })
 
   it.each([
@@ -278,8 +278,8 @@ describe('a redirect', () => {
         response.writeHead(302, { location: Buffer.from(location).toString('latin1') }).end()
       })
       const open = fetcher({ policy: { ports: [], allowedHosts: [far.host], ownAddresses: OWN_ADDRESSES } })
-      // Refused by the policy, and not because a connection failed.
-      expect(await open(far.url)).toMatchObject({ code: 'address-refused' })
+      // Rejected by the policy, and not because a connection failed.
+      expect(await open(far.url)).toMatchObject({ code: 'address-rejected' })
       expect(far.connections()).toBe(1)
     },
   )

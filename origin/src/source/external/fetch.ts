@@ -11,7 +11,7 @@ import { type CookieJar, createCookieJar } from './cookies.ts'
 import { failureOf, timeoutFailure } from './exchange-failure.ts'
 import { type HttpResponse, requestLeniently } from './lenient-request.ts'
 import { type Connector, createExemptConnector, createPinnedConnector } from './pinned-agent.ts'
-import { discard, type ExternalResponse, header, readResponse } from './response.ts'
+import { discardResponse, type ExternalResponse, header, readResponse } from './response.ts'
 
 export interface ExternalFetchOptions {
   readonly policy: AddressPolicy
@@ -27,7 +27,7 @@ export interface ExternalFetchOptions {
 }
 
 /**
- * Opens an external URL. Fails with `address-refused`, `external-unreachable`, `external-timeout`,
+ * Opens an external URL. Fails with `address-rejected`, `external-unreachable`, `external-timeout`,
  * `source-too-large`, `not-found` or `range-not-satisfiable`. The body errors with a `BodyError` when it
  * breaks off, exceeds the limit or outlasts the deadline. An abort of `signal` ends the exchange.
  */
@@ -62,7 +62,7 @@ export function createExternalFetch(options: ExternalFetchOptions): ExternalFetc
       for (let redirects = 0; redirects <= MAX_REDIRECTS; ) {
         const rejected = validateUrl(url, policy)
         if (rejected !== undefined) return rejected
-        const answer = await ask(url, connectorOf(url), options, { range: requestedRange, cookies }, signal)
+        const answer = await ask(url, connectorOf(url), options, { range: requestedRange, cookies, signal })
         if (isFailure(answer)) {
           caller.throwIfAborted()
           return deadline.aborted ? timeoutFailure(timeoutMs) : answer
@@ -71,17 +71,17 @@ export function createExternalFetch(options: ExternalFetchOptions): ExternalFetc
         if (target === undefined) {
           const codings = codingsOf(header(answer, 'content-encoding'))
           if (isFailure(codings)) {
-            discard(answer)
+            discardResponse(answer)
             return fail('external-unreachable', codings.detail)
           }
           if (codings.length === 0 || requestedRange === undefined)
             return readResponse({ url, range: requestedRange }, answer, { ...options, codings }, deadline)
           // A part of encoded bytes is not a part of the file, so the whole file is requested instead.
-          discard(answer)
+          discardResponse(answer)
           requestedRange = undefined
           continue
         }
-        discard(answer)
+        discardResponse(answer)
         cookies.keep(url, answer.headers['set-cookie'])
         if (!URL.canParse(target, url.href)) return fail('external-unreachable', 'a redirect to no URL')
         url = new URL(target, url.href)
@@ -106,12 +106,18 @@ function redirectOf(answer: HttpResponse): string | undefined {
   return location === undefined ? undefined : percentEncode(location, /[\x80-\xff]/g)
 }
 
+/** What differs between the requests that one fetch sends. */
+interface RequestDetails {
+  readonly range: RangeRequest | undefined
+  readonly cookies: CookieJar
+  readonly signal: AbortSignal
+}
+
 async function ask(
   url: URL,
   connector: Connector,
   { userAgent, ownName, timeoutMs }: ExternalFetchOptions,
-  { range, cookies }: { readonly range: RangeRequest | undefined; readonly cookies: CookieJar },
-  signal: AbortSignal,
+  { range, cookies, signal }: RequestDetails,
 ): Promise<HttpResponse | Failure> {
   const target = new URL(url)
   target.hash = ''
@@ -135,7 +141,7 @@ async function ask(
       },
     )
     if (strict !== undefined && !hasTwoLengths(strict)) return strict
-    if (strict !== undefined) discard(strict)
+    if (strict !== undefined) discardResponse(strict)
     return await requestLeniently(target, connector, headers, signal)
   } catch (error) {
     return failureOf(error, timeoutMs)

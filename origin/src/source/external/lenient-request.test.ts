@@ -3,7 +3,7 @@ import { type AddressInfo, createServer as createTcpServer } from 'node:net'
 import { expect, it } from 'vitest'
 import { a, closers, fetcher, listenRaw, startDnsServer, text } from './external-hosts.test-data.ts'
 import { requestLeniently } from './lenient-request.ts'
-import { createPinnedLookup } from './pinned-agent.ts'
+import { createPinnedLookup } from './pinned-lookup.ts'
 
 it.each([
   ['lines that end with LF', 'HTTP/1.1 200 OK\nContent-Length: 5\n\nhello'],
@@ -43,7 +43,7 @@ it('checks the addresses of a host also when it reads a malformed response', asy
   } as const
   const url = new URL(`http://inside.example:${new URL(far.url).port}/`)
   await expect(requestLeniently(url, { connection }, {}, AbortSignal.timeout(5000))).rejects.toMatchObject({
-    failure: { code: 'address-refused' },
+    failure: { code: 'address-rejected' },
   })
 })
 

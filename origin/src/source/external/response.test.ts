@@ -7,7 +7,7 @@ const response = (own: Partial<ExternalResponse>): ExternalResponse => ({
   etag: undefined,
   lastModified: undefined,
   offersRanges: true,
-  lifeSeconds: undefined,
+  lifetimeSeconds: undefined,
   body: new ReadableStream(),
   ...own,
 })

@@ -30,7 +30,7 @@ export interface ExternalResponse {
   /**
    * How long the upstream allows the response to be cached, in seconds, when that is less than our own limit.
    */
-  readonly lifeSeconds: number | undefined
+  readonly lifetimeSeconds: number | undefined
   readonly body: ReadableStream<Uint8Array>
 }
 
@@ -69,12 +69,12 @@ export async function readResponse(
   const { statusCode } = answer
   const part = range !== undefined && declaresPart(answer) ? partOf(answer, range) : undefined
   if (!isWhole(answer, range) && part === undefined) {
-    discard(answer)
+    discardResponse(answer)
     return rejectionOf(answer, range)
   }
   const sizeBytes = part === undefined ? lengthOf(answer) : part.sizeBytes
   if (sizeBytes !== undefined && sizeBytes > maxBytes) {
-    discard(answer)
+    discardResponse(answer)
     return fail('source-too-large', `${sizeBytes} bytes`)
   }
   const etag = header(answer, 'etag')
@@ -94,7 +94,7 @@ export async function readResponse(
       (part !== undefined ||
         statusCode === 206 ||
         header(answer, 'accept-ranges')?.toLowerCase() === 'bytes'),
-    lifeSeconds: externalLifetimeSeconds(statusCode, listHeader(answer, 'cache-control')),
+    lifetimeSeconds: externalLifetimeSeconds(statusCode, listHeader(answer, 'cache-control')),
     body: decoded === undefined ? sent : bodyOf(decoded),
   }
 }
@@ -143,12 +143,12 @@ function partOf(answer: HttpResponse, requestedRange: RangeRequest): Part | unde
   const length = lengthOf(answer)
   if (end < start || (length !== undefined && length !== end - start + 1)) return undefined
   if (sizeBytes === undefined) {
-    const isAsked =
+    const isRequested =
       !('suffix' in requestedRange) && requestedRange.start === start && (requestedRange.end ?? end) >= end
-    return isAsked ? { range: { start, end }, sizeBytes } : undefined
+    return isRequested ? { range: { start, end }, sizeBytes } : undefined
   }
-  const asked = resolveRange(requestedRange, sizeBytes)
-  return asked !== 'unsatisfiable' && asked.start === start && asked.end >= end
+  const resolved = resolveRange(requestedRange, sizeBytes)
+  return resolved !== 'unsatisfiable' && resolved.start === start && resolved.end >= end
     ? { range: { start, end }, sizeBytes }
     : undefined
 }
@@ -212,7 +212,7 @@ function boundedBody(
 }
 
 /** Closes the connection of a response that is not read. */
-export function discard({ body }: HttpResponse): void {
+export function discardResponse({ body }: HttpResponse): void {
   // Destroying an unread body emits the abort as an error.
   body.on('error', () => undefined)
   body.destroy()

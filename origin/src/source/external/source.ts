@@ -50,7 +50,7 @@ export async function readExternalSource(
   if (response.sizeBytes !== undefined && response.offersRanges && !readsWhole) {
     await discardBody(rest)
     const parts = rangesOf({ external, limits }, response, { sizeBytes: response.sizeBytes, head }, signal)
-    return { ...sourceOf(known, head, await etagOf(response), parts), isFar: true }
+    return { ...sourceOf(known, head, await etagOf(response), parts), readsExternally: true }
   }
   const { sizeBytes } = response
   const spooled = await spool({
@@ -69,12 +69,12 @@ interface Known {
 }
 
 function sourceOf(
-  { url, response: { lastModified, lifeSeconds }, kind }: Known,
+  { url, response: { lastModified, lifetimeSeconds }, kind }: Known,
   bytes: Uint8Array,
   etag: string,
   parts: RangeSource,
 ): Source {
-  return { key: url, info: { etag, lastModified, lifeSeconds }, kind, bytes, parts }
+  return { key: url, info: { etag, lastModified, lifetimeSeconds }, kind, bytes, parts }
 }
 
 /**
@@ -116,7 +116,7 @@ function rangesOf(
     head: start,
     async fetchPart(from, to) {
       if (whole === undefined) {
-        const part = await readRange(external, response, from, to, signal)
+        const part = await readRange(external, response, { start: from, end: to }, signal)
         if (!isFailure(part) || !RANGE_FAILURES.includes(part.code)) return part
         whole = readWhole()
       }
@@ -144,11 +144,11 @@ const RANGE_FAILURES: readonly Failure['code'][] = [
   'not-found',
 ]
 
+/** Reads the bytes from `start` up to, and without, `end`. Fails when the server sends others. */
 async function readRange(
   external: ExternalFetch,
   known: ExternalResponse,
-  start: number,
-  end: number,
+  { start, end }: { readonly start: number; readonly end: number },
   signal: AbortSignal,
 ): Promise<Uint8Array | Failure> {
   const part = await external.open(known.url, { range: { start, end: end - 1 }, signal })

@@ -55,8 +55,8 @@ function isUnsatisfiable(requested: RangeRequest, sizeBytes: number | undefined)
 function rangeWithin(requested: RangeRequest, part: Part): ByteRange | undefined {
   const { start, end, sizeBytes } = part
   if (sizeBytes === undefined) {
-    const asAsked = !('suffix' in requested) && requested.start === start && (requested.end ?? end) >= end
-    return asAsked ? { start, end } : undefined
+    const isRequested = !('suffix' in requested) && requested.start === start && (requested.end ?? end) >= end
+    return isRequested ? { start, end } : undefined
   }
   const range = resolveRange(requested, sizeBytes)
   return range !== 'unsatisfiable' && range.start >= start && range.end <= end ? range : undefined

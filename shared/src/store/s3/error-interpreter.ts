@@ -9,18 +9,19 @@ import { bucketUrl, type S3Address } from './address.ts'
 import { type ErrorResponse, failureOf, isErrorResponse } from './error-response.ts'
 import type { S3Exchange } from './exchange.ts'
 
-/** The time for which the permission to list a bucket is cached. */
+/** How long the permission to list a bucket is cached, in milliseconds. */
 const REMEMBERED_MS = 60_000
 
 /**
  * Returns the meaning of an error on reading an object: `not-found`, or a fault that the operator has to fix.
  */
 export type ErrorInterpreter = (
-  refusal: ErrorResponse,
+  rejection: ErrorResponse,
   bucket: string,
   signal?: AbortSignal,
 ) => Promise<Failure>
 
+/** Creates an interpreter. It remembers for a minute which buckets the key may list. */
 export function createErrorInterpreter(
   ask: S3Exchange,
   addressOf: (bucket: string) => S3Address,
@@ -44,12 +45,12 @@ export function createErrorInterpreter(
     return verdict
   }
 
-  return async (refusal, bucket, signal) => {
-    const { status, code, lacks } = refusal
-    if (status !== 403 || code !== 'AccessDenied' || lacks === 'object') return failureOf(refusal, bucket)
+  return async (rejection, bucket, signal) => {
+    const { status, code, lacks } = rejection
+    if (status !== 403 || code !== 'AccessDenied' || lacks === 'object') return failureOf(rejection, bucket)
     const listed = lacks === 'list' ? false : await mayList(bucket, signal)
     if (isFailure(listed)) return listed
-    return listed ? failureOf(refusal, bucket) : fail('not-found', UNLISTED)
+    return listed ? failureOf(rejection, bucket) : fail('not-found', UNLISTED)
   }
 }
 

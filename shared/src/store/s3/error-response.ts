@@ -1,9 +1,9 @@
 /** Error responses of a store, and how the operator can fix their cause. */
 
-import { type Failure, fail } from '../../response/failure.ts'
+import { type Advice, type Failure, type FailureCode, fail, failWithAdvice } from '../../response/failure.ts'
 
 export interface ErrorResponse {
-  readonly refused: true
+  readonly rejected: true
   readonly status: number
   /** The S3 error code. Empty when the response has none, as for HEAD. */
   readonly code: string
@@ -16,8 +16,9 @@ export interface ErrorResponse {
   readonly sizeBytes: number | undefined
 }
 
+/** Whether the outcome of an exchange is an error response. */
 export function isErrorResponse(value: unknown): value is ErrorResponse {
-  return typeof value === 'object' && value !== null && 'refused' in value
+  return typeof value === 'object' && value !== null && 'rejected' in value
 }
 
 const MAX_BODY_BYTES = 8192
@@ -35,7 +36,7 @@ export async function readErrorResponse(
   const action = /not authorized to perform: s3:(\w+)/.exec(text)?.[1]
   const total = /^bytes \*\/(\d{1,15})$/.exec(headers.get('content-range') ?? '')?.[1]
   return {
-    refused: true,
+    rejected: true,
     status,
     code: /<Code>([\w.]{1,60})<\/Code>/.exec(text)?.[1] ?? '',
     region: /^[a-z0-9-]{1,40}$/.test(region) ? region : undefined,
@@ -85,19 +86,23 @@ export function isExpired({ code }: ErrorResponse): boolean {
 const MAX_RETRY_AFTER_SECONDS = 60
 
 /** Converts an error response to a failure. Its details are for the operator and not sent to the client. */
-export function failureOf(refusal: ErrorResponse, bucket: string, access: Access = 'read'): Failure {
-  const { status, code, retryAfterMs = 1000 } = refusal
-  if (isBusy(refusal)) {
+export function failureOf(rejection: ErrorResponse, bucket: string, access: Access = 'read'): Failure {
+  const { status, code, retryAfterMs = 1000 } = rejection
+  if (isBusy(rejection)) {
     const seconds = Math.min(MAX_RETRY_AFTER_SECONDS, Math.max(1, Math.ceil(retryAfterMs / 1000)))
+    const found = `S3 is overloaded (${code || status})`
     return {
-      ...fail('store-busy', `S3 is overloaded (${code || status})`, { 'retry-after': String(seconds) }),
-      fix: 'spread the keys over more prefixes, or raise the request rate that the store allows',
+      ...fail('store-busy', found, { 'retry-after': String(seconds) }),
+      advice: {
+        found,
+        fix: 'spread the keys over more prefixes, or raise the request rate that the store allows',
+      },
     }
   }
-  const known = faultOf(refusal, bucket, access)
+  const known = faultOf(rejection, bucket, access)
   if (known !== undefined) {
-    const [failure, found, fix] = known
-    return { ...fail(failure, `${found}: ${fix}`), fix }
+    const { code: failure, ...advice } = known
+    return failWithAdvice(failure, advice)
   }
   // No object has a key that is too long for the store.
   if (status === 404 || (code === 'KeyTooLongError' && access === 'read')) return fail('not-found')
@@ -106,7 +111,13 @@ export function failureOf(refusal: ErrorResponse, bucket: string, access: Access
     : fail('store-misconfigured', `S3 answered ${status} ${code}`.trimEnd())
 }
 
-type Fault = readonly ['store-denied' | 'store-misconfigured' | 'broken-source', found: string, fix: string]
+interface Fault extends Advice {
+  readonly code: Extract<FailureCode, 'store-denied' | 'store-misconfigured' | 'broken-source'>
+}
+
+function fault(code: Fault['code'], found: string, fix: string): Fault {
+  return { code, found, fix }
+}
 
 /** The permissions that a key needs for each operation. */
 const PERMISSIONS = {
@@ -118,53 +129,63 @@ const PERMISSIONS = {
 type Access = keyof typeof PERMISSIONS
 
 function faultOf({ status, code, region }: ErrorResponse, bucket: string, access: Access): Fault | undefined {
-  const refused = `S3 refused the credentials (${code || status})`
+  const rejected = `S3 rejected the credentials (${code || status})`
   switch (code) {
     case 'NoSuchBucket':
-      return ['store-misconfigured', `the bucket ${bucket} does not exist`, 'create it or name another']
+      return {
+        ...fault('store-misconfigured', `the bucket ${bucket} does not exist`, 'create it or name another'),
+        about: 'bucket',
+      }
     case 'InvalidBucketName':
-      return ['store-misconfigured', `${bucket} is no name of a bucket`, 'name another']
+      return {
+        ...fault('store-misconfigured', `${bucket} is no name of a bucket`, 'name another'),
+        about: 'bucket',
+      }
     case 'InvalidAccessKeyId':
-      return [
+      return fault(
         'store-denied',
-        `${refused}: it does not know the access key`,
+        `${rejected}: it does not know the access key`,
         'correct MEDIA_PROXY_S3_ACCESS_KEY_ID, or the endpoint that it belongs to',
-      ]
+      )
     case 'SignatureDoesNotMatch':
-      return [
+      return fault(
         'store-denied',
-        refused,
+        rejected,
         'check that the secret belongs to the access key (MEDIA_PROXY_S3_SECRET_ACCESS_KEY, ' +
           'MEDIA_PROXY_S3_ACCESS_KEY_ID), that nothing between here and the store rewrites paths or the Host ' +
           'header, and the clock of this machine',
-      ]
+      )
     case 'ExpiredToken':
     case 'ExpiredTokenException':
     case 'TokenRefreshRequired':
     case 'InvalidToken':
-      return [
+      return fault(
         'store-denied',
-        `${refused}: the session token is ${code === 'InvalidToken' ? 'not one of this key' : 'expired'}`,
+        `${rejected}: the session token is ${code === 'InvalidToken' ? 'not one of this key' : 'expired'}`,
         'set new values for MEDIA_PROXY_S3_ACCESS_KEY_ID, MEDIA_PROXY_S3_SECRET_ACCESS_KEY and ' +
           'MEDIA_PROXY_S3_SESSION_TOKEN, or have them renewed by themselves: MEDIA_PROXY_S3_CREDENTIALS=chain',
-      ]
+      )
     case 'RequestTimeTooSkewed':
-      return [
+      return fault(
         'store-denied',
-        `${refused}: the clock of this machine differs from the store's`,
+        `${rejected}: the clock of this machine differs from the store's`,
         'set the clock: timedatectl set-ntp true',
-      ]
+      )
     case 'AuthorizationHeaderMalformed':
-      return [
+      return fault(
         'store-misconfigured',
         `S3 wants another region in the signature${region === undefined ? '' : `, ${region}`}`,
         `set MEDIA_PROXY_S3_REGION${region === undefined ? ' to the region of the bucket' : ` to ${region}`}`,
-      ]
+      )
     case 'InvalidObjectState':
-      return ['broken-source', 'the object is archived', 'restore it, or move it to another storage class']
+      return fault(
+        'broken-source',
+        'the object is archived',
+        'restore it, or move it to another storage class',
+      )
     default:
       return (
-        redirectFault(status, region, bucket) ?? deniedFault(status, refused, PERMISSIONS[access](bucket))
+        redirectFault(status, region, bucket) ?? deniedFault(status, rejected, PERMISSIONS[access](bucket))
       )
   }
 }
@@ -172,25 +193,25 @@ function faultOf({ status, code, region }: ErrorResponse, bucket: string, access
 function redirectFault(status: number, region: string | undefined, bucket: string): Fault | undefined {
   if (status < 300 || status > 399) return undefined
   return region === undefined
-    ? [
+    ? fault(
         'store-misconfigured',
         `S3 redirects (${status}), which is not followed`,
         'set MEDIA_PROXY_S3_ENDPOINT to where it leads',
-      ]
-    : [
+      )
+    : fault(
         'store-misconfigured',
         `the bucket ${bucket} is in the region ${region}, which this endpoint does not serve (${status})`,
         `set MEDIA_PROXY_S3_ENDPOINT to the endpoint of that region (at AWS https://s3.${region}.amazonaws.com), ` +
           `and MEDIA_PROXY_S3_REGION to ${region}`,
-      ]
+      )
 }
 
-function deniedFault(status: number, refused: string, permission: string): Fault | undefined {
+function deniedFault(status: number, rejected: string, permission: string): Fault | undefined {
   if (status !== 401 && status !== 403) return undefined
-  return [
+  return fault(
     'store-denied',
-    refused,
+    rejected,
     `let the key ${permission}, and check ` +
       'MEDIA_PROXY_S3_ACCESS_KEY_ID and MEDIA_PROXY_S3_SECRET_ACCESS_KEY',
-  ]
+  )
 }

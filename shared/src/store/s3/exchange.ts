@@ -2,7 +2,7 @@
 
 import { AwsV4Signer } from 'aws4fetch'
 import { discardBody } from '../../discard-body.ts'
-import { type Failure, fail, isFailure } from '../../response/failure.ts'
+import { type Failure, fail, failWithAdvice, isFailure } from '../../response/failure.ts'
 import type { RawFetch } from '../raw-fetch.ts'
 import { watchBody, watchUpload } from '../watched-body.ts'
 import { regionOfEndpoint } from './address.ts'
@@ -90,9 +90,13 @@ export function createS3Exchange(options: S3ExchangeOptions): S3Exchange {
    * Whether an error names another region than the signed one, which a concurrent request may have learned
    * meanwhile. Stores the region for later requests.
    */
-  function learnsRegion({ bucket }: { bucket: string }, refusal: ErrorResponse, signedFor: string): boolean {
-    if (!statesRegion(refusal) || refusal.region === signedFor) return false
-    regions.set(bucket, refusal.region)
+  function learnsRegion(
+    { bucket }: { bucket: string },
+    rejection: ErrorResponse,
+    signedFor: string,
+  ): boolean {
+    if (!statesRegion(rejection) || rejection.region === signedFor) return false
+    regions.set(bucket, rejection.region)
     return true
   }
 
@@ -223,8 +227,8 @@ async function exchangeStream(
 }
 
 /** Whether an error response names the correct region. */
-function statesRegion(refusal: ErrorResponse): refusal is ErrorResponse & { readonly region: string } {
-  const { status, region } = refusal
+function statesRegion(rejection: ErrorResponse): rejection is ErrorResponse & { readonly region: string } {
+  const { status, region } = rejection
   return region !== undefined && (status === 400 || (status >= 300 && status < 400))
 }
 
@@ -272,7 +276,7 @@ function unreachable(error: unknown): Failure {
   const fix = FIXES[reason]
   return fix === undefined
     ? fail('store-unreachable', reason)
-    : { ...fail('store-unreachable', `${reason}: ${fix}`), fix }
+    : failWithAdvice('store-unreachable', { found: reason, fix })
 }
 
 /** Returns the system's error code, if any. Messages are checked for headers with signatures. */

@@ -4,6 +4,7 @@ import type { ClipFormat } from '@media-proxy/shared/formats.ts'
 import { type Encoder, openEncoder } from '../libav/encoder.ts'
 import type { Libav } from '../libav/load.ts'
 
+/** The sample rate of the audio of clips. */
 export const CLIP_HERTZ = 48_000
 
 interface AudioEncoding {

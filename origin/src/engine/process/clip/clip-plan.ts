@@ -32,7 +32,7 @@ const MIN_SECONDS = 0.1
  * no more pixels than a usual screen.
  */
 export function clipSize(size: Size, geometry: Geometry, pixels = DEFAULT_PIXELS): Size {
-  const { width, height } = isSizeAsked(geometry) ? size : withPixels(size, pixels)
+  const { width, height } = isSizeRequested(geometry) ? size : withPixels(size, pixels)
   return { width: even(width), height: even(height) }
 }
 
@@ -41,12 +41,12 @@ const DEFAULT_PREVIEW_PIXELS = 480 * 270
 
 /** Returns the plan of a preview, reduced when no size was requested. */
 export function previewSize(plan: Plan, geometry: Geometry): Plan {
-  if (isSizeAsked(geometry)) return plan
+  if (isSizeRequested(geometry)) return plan
   const { width, height } = withPixels(plan, DEFAULT_PREVIEW_PIXELS)
   return { ...plan, width: Math.max(1, Math.round(width)), height: Math.max(1, Math.round(height)) }
 }
 
-function isSizeAsked(geometry: Geometry): boolean {
+function isSizeRequested(geometry: Geometry): boolean {
   return geometry.kind === 'asset' || geometry.width !== undefined || geometry.height !== undefined
 }
 
@@ -86,18 +86,18 @@ export function spanOf({ startSeconds, seconds, durationSeconds }: SpanOptions):
  * when all its frames are kept.
  */
 export function reducedRate(
-  asked: number | undefined,
+  requested: number | undefined,
   sourceRate: number,
   frameRate = MAX_FRAME_RATE,
 ): number | undefined {
-  const requestedRate = Math.min(asked ?? frameRate, MAX_FRAME_RATE)
+  const requestedRate = Math.min(requested ?? frameRate, MAX_FRAME_RATE)
   // A rate of 60.02 counts as 60.
   return requestedRate < sourceRate * RATE_TOLERANCE ? requestedRate : undefined
 }
 
 const RATE_TOLERANCE = 0.995
 
-/** Returns the most frames that the span can have, with some to spare. */
+/** Returns the largest number of frames of the span, with some to spare. */
 export function maxFramesOf({ startSeconds, endSeconds }: Span): number {
   return Math.ceil((endSeconds - startSeconds) * MAX_FRAME_RATE) + MAX_FRAME_RATE
 }

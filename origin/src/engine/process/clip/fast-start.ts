@@ -3,7 +3,7 @@
  * with the first bytes. The muxer knows the index only at the end.
  */
 
-import { boxesIn, type Span } from '../../../media/iso-boxes.ts'
+import { type ByteSpan, boxesIn } from '../../../media/iso-boxes.ts'
 
 /** The boxes on the path to the tables of offsets. */
 const PARENTS: ReadonlySet<string> = new Set(['moov', 'trak', 'mdia', 'minf', 'stbl'])
@@ -29,7 +29,7 @@ export function indexFirst(file: Buffer): Buffer {
 }
 
 /** Adds a number to every offset in the tables `stco` and `co64` (section 8.7.5). */
-function moveOffsets(moov: Buffer, span: Span, by: number): void {
+function moveOffsets(moov: Buffer, span: ByteSpan, by: number): void {
   for (const box of boxesIn(moov, span)) {
     if (PARENTS.has(box.type)) moveOffsets(moov, box, by)
     if (box.type !== 'stco' && box.type !== 'co64') continue

@@ -15,7 +15,7 @@ export function unitLengthBytes(configuration: Buffer): number | undefined {
 }
 
 /**
- * Returns whether a packet consists of complete NAL units, and declares no other frame size or profile than
+ * Whether a packet consists of complete NAL units, and declares no other frame size or profile than
  * the configuration of its track. Players stop at a packet that does not, or show garbage from it on. A
  * sequence parameter set that the configuration contains may be repeated.
  */

@@ -18,9 +18,9 @@ export interface VideoInput extends OpenedStreams {
 }
 
 /**
- * Returns the most bytes that are read of a file that is read through: its content once, plus what is read
- * again to search for a key frame, or when video and audio lie far apart. For a small file, a few buffers
- * exceed its size.
+ * Returns the largest number of bytes that are read of a file that is read through: its content once, plus
+ * what is read again to search for a key frame, or when video and audio lie far apart. For a small file, a few
+ * buffers exceed its size.
  */
 export function maxBytesRead(sizeBytes: number): number {
   return 2 * sizeBytes + REREAD_BYTES

@@ -58,10 +58,15 @@ const ROUNDING = 1e-6
 export function playPreview(libav: Libav, input: OpenedStreams, options: PreviewOptions): Preview | Failure {
   const { video, size, span, frameRate, timeUnitMs, maxPixels } = options
   using sampler = createSampler(createPainter(libav, { video, size }), span, frameRate)
-  const failed = readVideo(libav, input, { video, maxPixels, audio: undefined }, span, {
-    onFrame: sampler.handleFrame,
-    onAudio: () => false,
-  })
+  const failed = readVideo(
+    libav,
+    input,
+    { video, maxPixels, audio: undefined, span },
+    {
+      onFrame: sampler.handleFrame,
+      onAudio: () => false,
+    },
+  )
   const taken = isFailure(failed) ? failed : sampler.finish()
   if (isFailure(taken)) return taken
   const frames: RawImage[] = []

@@ -34,6 +34,8 @@ export interface ReadVideoOptions {
   readonly maxPixels: number
   /** The audio track. Undefined when none is wanted. */
   readonly audio: AudioTrack | undefined
+  /** The part of the video that is read. */
+  readonly span: Span
 }
 
 /**
@@ -43,8 +45,7 @@ export interface ReadVideoOptions {
 export function readVideo(
   libav: Libav,
   { context, demuxer, stream, bytes, isAtStart, isEdited }: OpenedStreams,
-  { video, maxPixels, audio }: ReadVideoOptions,
-  { startSeconds }: Span,
+  { video, maxPixels, audio, span }: ReadVideoOptions,
   { onFrame, onAudio }: FrameHandlers,
 ): Failure | undefined {
   if (stream === undefined) return fail('undecodable', 'no video')
@@ -60,7 +61,7 @@ export function readVideo(
   const start = startOf(demuxed, libav)
   const unit = stream.timeBase.num / stream.timeBase.den
   const originSeconds = Number(start) * unit
-  const startTick = start + BigInt(Math.floor(startSeconds / unit))
+  const startTick = start + BigInt(Math.floor(span.startSeconds / unit))
   const begin = seekToFrame(libav, { ...demuxed, isAtStart, isEdited }, videoDecoder, startTick)
 
   const { num, den } = stream.avgFrameRate

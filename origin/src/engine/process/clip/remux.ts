@@ -25,7 +25,7 @@ const HIGH_PROFILE = 100
 /** Masks out libav's flags for the constraints of a profile. */
 const PROFILE_MASK = 0xff
 
-/** Returns whether an MP4 with the same video and audio plays everywhere. */
+/** Whether an MP4 with the same video and audio plays everywhere. */
 export function isPlayableEverywhere(
   { constants, library }: Libav,
   { stream, demuxer, info }: OpenedStreams,

@@ -21,7 +21,7 @@ export interface VideoClipOptions {
   /** The latest possible end, in seconds of the video: a container may declare less than it holds. */
   readonly lastSeconds: number
   /**
-   * Returns whether the clip continues past the declared end. Called once, when the video has frames after
+   * Whether the clip continues past the declared end. Called once, when the video has frames after
    * it.
    */
   readonly goesPastEnd: () => boolean

@@ -33,7 +33,7 @@ function encode(libav: Libav, input: OpenedStreams, options: VideoClipOptions): 
   const goesOn = () => muxer.sizeBytes < options.maxBytes && videoTrack.count < options.maxFrames
   const { startSeconds, endSeconds } = options.span
   let goesPastEnd: boolean | undefined
-  const failed = readVideo(libav, input, options, options.span, {
+  const failed = readVideo(libav, input, options, {
     onFrame(frame, seconds) {
       options.reportProgress((seconds - startSeconds) / (endSeconds - startSeconds))
       if (seconds >= endSeconds) goesPastEnd ??= endSeconds < options.lastSeconds && options.goesPastEnd()

@@ -22,7 +22,7 @@ export function openVideoTrack(libav: Libav, stream: Stream, options: VideoClipO
 }
 
 /**
- * Returns whether a clip keeps alpha. MP4 clips have none, and only sources of VP8 and VP9 in WebM or
+ * Whether a clip keeps alpha. MP4 clips have none, and only sources of VP8 and VP9 in WebM or
  * Matroska have it.
  */
 export function keepsAlpha({ format, video }: Pick<VideoClipOptions, 'format' | 'video'>): boolean {

@@ -149,12 +149,13 @@ class ReadFailure extends Error {
 }
 
 function sourceOf(bytes: ByRange): CustomSource {
-  let asked = 0
+  let readBytes = 0
   return new CustomSource({
     getSize: () => bytes.sizeBytes,
     read(start, end) {
-      asked += end - start
-      if (asked > MAX_DEMUXED_BYTES) throw new ReadFailure(fail('undecodable', 'index or frame too large'))
+      readBytes += end - start
+      if (readBytes > MAX_DEMUXED_BYTES)
+        throw new ReadFailure(fail('undecodable', 'index or frame too large'))
       const part = bytes.read(start, end)
       if (isFailure(part)) throw new ReadFailure(part)
       return part

@@ -104,7 +104,7 @@ function borderFilters({ hasAlpha }: VideoInfo, stored: Size, fitted: Size): rea
   return [`pad=${stored.width}:${stored.height}:(ow-iw)/2:(oh-ih)/2:${colour}`]
 }
 
-/** Returns whether a video's colours have to be tone mapped to show on every screen. */
+/** Whether a video's colours have to be tone mapped to show on every screen. */
 export function isHdr({ transfer }: Colours): boolean {
   return HDR_TRANSFERS.has(transfer ?? '')
 }

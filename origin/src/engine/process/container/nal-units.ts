@@ -16,7 +16,7 @@ export function parameterSets(codec: 'h264' | 'hevc', record: Uint8Array): Param
   return codec === 'h264' ? avcParameters(record) : hevcParameters(record)
 }
 
-/** Returns whether a frame resets the decoder. */
+/** Whether a frame resets the decoder. */
 export function isIdr(
   codec: 'h264' | 'hevc',
   frame: Uint8Array,
@@ -28,7 +28,7 @@ export function isIdr(
 }
 
 /**
- * Returns whether no other frame depends on this one, so that it can be skipped when it is not wanted. This
+ * Whether no other frame depends on this one, so that it can be skipped when it is not wanted. This
  * applies to a third of the frames of a usual H.264 video, and of its decoding time.
  */
 export function isDisposable(
@@ -47,7 +47,7 @@ function isAvcIdr(header: number): boolean {
   return (header & 0x1f) === 5
 }
 
-/** Returns whether the unit is a BLA or IDR picture: types 16 to 20. */
+/** Whether the unit is a BLA or IDR picture: types 16 to 20. */
 function isHevcIdr(header: number): boolean {
   const type = (header >> 1) & 0x3f
   return type >= 16 && type <= 20

@@ -14,7 +14,7 @@ export interface ElementaryStream {
   readonly chunks: readonly Uint8Array[]
 }
 
-/** Returns whether a codec has an elementary form that FFmpeg reads. */
+/** Whether a codec has an elementary form that FFmpeg reads. */
 export function hasElementaryForm(codec: VideoInfo['codec']): codec is ElementaryCodec {
   return codec !== undefined && ELEMENTARY_CODECS.has(codec)
 }
@@ -52,7 +52,7 @@ export function alphaStream(
 }
 
 /**
- * Returns whether a run can follow another one in a stream, because its key frame resets the decoder. A
+ * Whether a run can follow another one in a stream, because its key frame resets the decoder. A
  * recovery point of H.264 and a clean random access picture of HEVC do so only at the start of a stream.
  */
 export function resetsDecoder(codec: VideoInfo['codec'], { packets, description }: PacketRun): boolean {

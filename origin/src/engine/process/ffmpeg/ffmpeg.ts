@@ -98,16 +98,16 @@ async function runChild(command: readonly string[], run: FfmpegRun): Promise<Ffm
   // The kernel also kills processes when memory is short. That says nothing about the file, and another
   // attempt may succeed.
   if (exit.signal === 'SIGKILL') return fail('overloaded', 'FFmpeg was killed')
-  if (isRefusedCodec(stderr)) return fail('unsupported-codec', stderr.slice(0, 200))
+  if (isRejectedCodec(stderr)) return fail('unsupported-codec', stderr.slice(0, 200))
   const why = stderr.slice(0, 500) || exit.error || `FFmpeg ended with ${exit.signal ?? exit.code}`
   return fail('undecodable', `${bytes.length} of ${run.outputBytes} bytes: ${why}`)
 }
 
 /**
- * Returns whether the wanted codec was rejected. While probing, FFmpeg also rejects codecs of unused streams,
+ * Whether the wanted codec was rejected. While probing, FFmpeg also rejects codecs of unused streams,
  * reports that and continues.
  */
-function isRefusedCodec(stderr: string): boolean {
+function isRejectedCodec(stderr: string): boolean {
   return /\] Codec \(.+\) not on whitelist/.test(stderr) && /opening decoder/i.test(stderr)
 }
 

@@ -4,7 +4,7 @@ import { type Failure, fail, isFailure } from '@media-proxy/shared/response/fail
 import { makeTemporaryFolder, writeFailure } from '../../../streams/temporary-folder.ts'
 import type { ByRange } from '../container/video-decoder.ts'
 
-export interface TemporaryFile {
+export interface TemporaryCopy {
   readonly path: string
   /** Removes the file and its folder. They are gone when this resolves. */
   remove(): Promise<void>
@@ -14,7 +14,7 @@ export interface TemporaryFile {
  * Writes a source to a temporary file. Fails with `source-too-large`, with `overloaded` when there is no
  * space, or as the source does; then nothing is left behind.
  */
-export async function openTemporaryFile(source: ByRange, maxBytes: number): Promise<TemporaryFile | Failure> {
+export async function openTemporaryFile(source: ByRange, maxBytes: number): Promise<TemporaryCopy | Failure> {
   if (source.sizeBytes > maxBytes)
     return fail('source-too-large', `${source.sizeBytes} bytes for a temporary file`)
   const folder = await makeTemporaryFolder('video')

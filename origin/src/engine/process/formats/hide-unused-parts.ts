@@ -5,17 +5,17 @@
  * other use for them.
  */
 
-import type { ImageFormat as SourceFormat } from '../../../media/kinds.ts'
+import type { SourceImageFormat } from '../../../media/kinds.ts'
 import { hideChunks, isInvalidAncillary, TEXTS } from './png/hide-chunks.ts'
 import { hidePages } from './tiff/hide-pages.ts'
 
 /** Leaves only the image in a file that is about to be decoded. Modifies `bytes`. */
-export function hideUnusedParts(bytes: Uint8Array, format: SourceFormat): void {
+export function hideUnusedParts(bytes: Uint8Array, format: SourceImageFormat): void {
   if (format === 'png') hideChunks(bytes, (id) => TEXTS.has(id) || isInvalidAncillary(id))
   if (format === 'tiff') hidePages(bytes)
 }
 
 /** Hides only what makes decoders reject a file that browsers show. Modifies `bytes`. */
-export function hideInvalidParts(bytes: Uint8Array, format: SourceFormat): void {
+export function hideInvalidParts(bytes: Uint8Array, format: SourceImageFormat): void {
   if (format === 'png') hideChunks(bytes, isInvalidAncillary)
 }

@@ -1,16 +1,16 @@
-import type { ImageFormat as SourceFormat } from '../../../media/kinds.ts'
+import type { SourceImageFormat } from '../../../media/kinds.ts'
 import { colourTableBytes } from './gif/gif-frames.ts'
 import { pngChunks } from './png/png-chunks.ts'
 import { riffChunks, WEBP_FRAME_HEADER_BYTES, WEBP_HEADER_BYTES } from './webp/riff.ts'
 
 /**
- * Returns whether a file holds only its image, so that its original bytes may leave the service.
+ * Whether a file holds only its image, so that its original bytes may leave the service.
  *
  * The check is a list of allowed parts, not of parts known to be private: cameras, phones and editors store
  * places, names, thumbnails and whole videos in their own segments, chunks and trailers, and keep inventing
  * new ones.
  */
-export function holdsOnlyImage(bytes: Uint8Array, format: SourceFormat): boolean {
+export function holdsOnlyImage(bytes: Uint8Array, format: SourceImageFormat): boolean {
   switch (format) {
     case 'jpeg':
       return isOnlyJpeg(bytes)
@@ -46,7 +46,7 @@ function isOnlyJpeg(bytes: Uint8Array): boolean {
 }
 
 /**
- * Returns whether an application segment is JFIF's header without a thumbnail (ITU-T T.871, section 10.1) or
+ * Whether an application segment is JFIF's header without a thumbnail (ITU-T T.871, section 10.1) or
  * Adobe's marker (ITU-T T.872, section 6.5.3). Cameras use the same markers for thumbnails and data of their
  * own.
  */
@@ -57,7 +57,7 @@ function isBareSegment(marker: number, data: Buffer): boolean {
 }
 
 /**
- * Returns whether the first end marker is also the last two bytes. In coded data 0xff is followed by 0 or a
+ * Whether the first end marker is also the last two bytes. In coded data 0xff is followed by 0 or a
  * restart marker, so an end marker really is the end.
  */
 function endsOnce(bytes: Uint8Array, from: number): boolean {

@@ -5,7 +5,7 @@
  */
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
-import { isHeif, type ImageFormat as SourceFormat } from '../../../media/kinds.ts'
+import { isHeif, type SourceImageFormat } from '../../../media/kinds.ts'
 import { withRowsInOrder } from './gif/gif-interlace.ts'
 import { withWholePalettes } from './gif/gif-palettes.ts'
 import { withTransparency } from './gif/gif-transparency.ts'
@@ -46,7 +46,7 @@ export interface Repaired {
  * Returns a file whose header decoders can read, repairing it when they cannot read that of the source. Fails
  * with `undecodable` or `too-large-dimensions`.
  */
-export function repairHeader(bytes: Uint8Array, format: SourceFormat): Repaired | Failure {
+export function repairHeader(bytes: Uint8Array, format: SourceImageFormat): Repaired | Failure {
   if (format === 'svg') {
     const svg = svgAsUtf8(bytes)
     return isFailure(svg) ? svg : { bytes: svg, damaged: false }
@@ -67,7 +67,7 @@ export function repairHeader(bytes: Uint8Array, format: SourceFormat): Repaired 
  */
 export async function repair(
   bytes: Uint8Array,
-  format: SourceFormat,
+  format: SourceImageFormat,
   { checksData }: PngRepairOptions,
 ): Promise<Repaired | Failure> {
   switch (format) {
@@ -109,7 +109,7 @@ async function normalizeSvg(svg: Uint8Array): Promise<Uint8Array> {
 const START_OF_SCAN = 0xda
 const END_OF_IMAGE = 0xd9
 
-/** Returns whether coded data follows the headers of a JPEG (ITU-T T.81, annex B). */
+/** Whether coded data follows the headers of a JPEG (ITU-T T.81, annex B). */
 function hasScan(bytes: Uint8Array): boolean {
   let at = 2
   while (at + 4 <= bytes.length && bytes[at] === 0xff) {

@@ -1,7 +1,7 @@
 /** Decodes files to pixels, for analysis instead of delivery. */
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
-import type { ImageFormat as SourceFormat } from '../../../media/kinds.ts'
+import type { SourceImageFormat } from '../../../media/kinds.ts'
 import { readApng } from '../formats/png/apng.ts'
 import { playApng } from '../formats/png/apng-compose.ts'
 import { decodingFailure } from '../pixels/decoding-failure.ts'
@@ -20,12 +20,12 @@ function isUnsupportedBySharp({ format, ownDecoder }: ImageInfo): boolean {
   return UNSUPPORTED_BY_SHARP.has(format) || ownDecoder !== undefined
 }
 
-const UNSUPPORTED_BY_SHARP: ReadonlySet<SourceFormat> = new Set(['heic', 'jxl', 'bmp', 'ico'])
+const UNSUPPORTED_BY_SHARP: ReadonlySet<SourceImageFormat> = new Set(['heic', 'jxl', 'bmp', 'ico'])
 
 /** Decodes the still of a format that Sharp does not decode: in display orientation, 8-bit sRGB. */
 export type DecodeStill = (bytes: Uint8Array, info: ImageInfo) => Promise<RawImage | Failure>
 
-export interface DecodeOptions {
+export interface DecodeImageOptions {
   /** From 0. The last frame is used when there are fewer. */
   readonly frame: number
   /** A larger image is scaled down to fit; the decoders of large images then do less work. */
@@ -39,7 +39,7 @@ export interface DecodeOptions {
 export async function decodeImage(
   bytes: Uint8Array,
   info: ImageInfo,
-  options: DecodeOptions,
+  options: DecodeImageOptions,
   decodeStill: DecodeStill,
 ): Promise<RawImage | Failure> {
   const frame = Math.min(options.frame, info.frames - 1)
@@ -91,7 +91,10 @@ export async function shrink(image: RawImage, maxSidePixels: number): Promise<Ra
 
 async function take(
   pipeline: ReturnType<typeof sharp>,
-  { maxSidePixels, enlarges = false }: Pick<DecodeOptions, 'maxSidePixels'> & { readonly enlarges?: boolean },
+  {
+    maxSidePixels,
+    enlarges = false,
+  }: Pick<DecodeImageOptions, 'maxSidePixels'> & { readonly enlarges?: boolean },
 ): Promise<RawImage | Failure> {
   try {
     const { data, info } = await pipeline

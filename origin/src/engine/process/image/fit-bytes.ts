@@ -18,13 +18,13 @@ interface Attempt {
  */
 export async function fitBytes(
   encodeAt: (quality: Quality) => Promise<Uint8Array>,
-  asked: Quality,
+  requested: Quality,
   maxBytes: number,
 ): Promise<Uint8Array> {
-  const first = await encodeAt(asked)
+  const first = await encodeAt(requested)
   if (first.length <= maxBytes) return first
   let smallest = first
-  let above: Attempt = { quality: asked === 'lossless' ? BELOW_LOSSLESS : asked, bytes: first.length }
+  let above: Attempt = { quality: requested === 'lossless' ? BELOW_LOSSLESS : requested, bytes: first.length }
   let below: (Attempt & { readonly encoded: Uint8Array }) | undefined
   for (let left = MAX_ENCODES - 1; left > 0; left -= 1) {
     if (above.quality - (below?.quality ?? MIN_QUALITY - 1) <= 1) break

@@ -1,6 +1,6 @@
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { Metadata } from 'sharp'
-import { isHeif, type ImageFormat as SourceFormat } from '../../../media/kinds.ts'
+import { isHeif, type SourceImageFormat } from '../../../media/kinds.ts'
 import { type MediaLimits, validateDeclaredSize } from '../../../media/limits.ts'
 import type { Size } from '../../../media/size.ts'
 import { hasDeepProfile, hasUselessProfile } from '../colours/deep-profile.ts'
@@ -27,7 +27,7 @@ import { toSrgb } from './to-srgb.ts'
 
 /** The metadata of an image's header. */
 export interface ImageInfo {
-  readonly format: SourceFormat
+  readonly format: SourceImageFormat
   /** The size of one frame in pixels, after EXIF orientation. */
   readonly width: number
   readonly height: number
@@ -69,27 +69,14 @@ export interface ImageInfo {
   readonly drawing?: Size
 }
 
-export interface InspectOptions {
+interface ValidationOptions {
   readonly limits: MediaLimits
   /** Whether all frames are decoded and kept, or only some are analysed. */
   readonly animated: boolean
 }
 
-/**
- * Reads the header of an image and validates it before anything is decoded. Fails with `undecodable`,
- * `too-large-dimensions` or `too-many-frames`.
- */
-export async function inspectImage(
-  bytes: Uint8Array,
-  format: SourceFormat,
-  { limits, animated }: InspectOptions,
-): Promise<ImageInfo | Failure> {
-  const info = await readInfo(bytes, format)
-  return isFailure(info) ? info : (validateInfo(info, { limits, animated }) ?? info)
-}
-
-/** Reads the header of an image without validating it. Fails with `undecodable`. */
-export async function readInfo(bytes: Uint8Array, format: SourceFormat): Promise<ImageInfo | Failure> {
+/** Reads the header of an image, before anything is decoded. Fails with `undecodable`. */
+export async function readInfo(bytes: Uint8Array, format: SourceImageFormat): Promise<ImageInfo | Failure> {
   if (format === 'bmp' || format === 'ico' || format === 'jxl') return plainInfo(bytes, format)
   if (format === 'svg') return drawingInfo(bytes)
   const plain = format === 'png' ? readPlainPng(bytes) : undefined
@@ -102,7 +89,7 @@ export async function readInfo(bytes: Uint8Array, format: SourceFormat): Promise
 }
 
 /** Validates a header. Returns `too-large-dimensions`, `too-many-frames` or undefined. */
-export function validateInfo(info: ImageInfo, { limits, animated }: InspectOptions): Failure | undefined {
+export function validateInfo(info: ImageInfo, { limits, animated }: ValidationOptions): Failure | undefined {
   return validateDeclaredSize({ ...info, decodedFrames: animated ? info.frames : 1 }, limits)
 }
 
@@ -143,14 +130,14 @@ function plainInfo(bytes: Uint8Array, format: keyof typeof PLAIN_SIZES): ImageIn
 }
 
 /** Returns the header of a HEIF that libheif does not open. */
-function unopenedInfo(bytes: Uint8Array, format: SourceFormat): ImageInfo | undefined {
+function unopenedInfo(bytes: Uint8Array, format: SourceImageFormat): ImageInfo | undefined {
   const sequence = isHeif(format) ? readSequence(bytes) : undefined
   const moving = sequence && sequenceInfo(sequence, format)
   return sequence?.isPlayed ? (moving ?? heicInfo(bytes, format)) : (heicInfo(bytes, format) ?? moving)
 }
 
 /** Returns the header of an image sequence without a still image, or with one that libheif does not open. */
-function sequenceInfo(sequence: ImageSequence, format: SourceFormat): ImageInfo | undefined {
+function sequenceInfo(sequence: ImageSequence, format: SourceImageFormat): ImageInfo | undefined {
   const { size, frames, hasAlpha } = sequence
   if (frames === 0) return undefined
   if (size.width === 0 || size.height === 0) return undefined
@@ -175,7 +162,7 @@ function sequenceInfo(sequence: ImageSequence, format: SourceFormat): ImageInfo 
  * Returns the header of a HEIC that libheif does not open. It reads at most 256 items, and a photo of 108
  * megapixels has more tiles.
  */
-function heicInfo(bytes: Uint8Array, format: SourceFormat): ImageInfo | undefined {
+function heicInfo(bytes: Uint8Array, format: SourceImageFormat): ImageInfo | undefined {
   const file = format === 'heic' ? readHeif(bytes) : undefined
   if (file === undefined) return undefined
   const shown = shownItem(file)
@@ -232,7 +219,7 @@ export async function readHeader(bytes: Uint8Array): Promise<Metadata | Failure>
   }
 }
 
-const LOSSLESS_FORMATS: ReadonlySet<SourceFormat> = new Set(['png', 'gif', 'tiff', 'svg'])
+const LOSSLESS_FORMATS: ReadonlySet<SourceImageFormat> = new Set(['png', 'gif', 'tiff', 'svg'])
 const BYTES_PER_SAMPLE: Readonly<Record<string, number>> = {
   uchar: 1,
   char: 1,
@@ -246,7 +233,7 @@ const BYTES_PER_SAMPLE: Readonly<Record<string, number>> = {
   dpcomplex: 16,
 }
 
-function infoOf(metadata: Metadata, format: SourceFormat, bytes: Uint8Array): ImageInfo {
+function infoOf(metadata: Metadata, format: SourceImageFormat, bytes: Uint8Array): ImageInfo {
   const frames = countFrames(metadata, format, bytes)
   const hidesDefault = format === 'png' && hidesDefaultImage(bytes)
   const { width, height } = metadata.autoOrient
@@ -303,7 +290,7 @@ function isCmykWithoutProfile({ space, icc }: Metadata): boolean {
   return space === 'cmyk' && !isProfileOf(icc, space)
 }
 
-function hasOtherColours(bytes: Uint8Array, format: SourceFormat): boolean {
+function hasOtherColours(bytes: Uint8Array, format: SourceImageFormat): boolean {
   return (format === 'avif' && isBeyondSharp(bytes)) || (format === 'png' && isHdrPng(bytes))
 }
 
@@ -311,7 +298,7 @@ function hasOtherColours(bytes: Uint8Array, format: SourceFormat): boolean {
  * Counts the frames. libheif reports the images of a collection as pages, and TIFF has pages too; neither are
  * frames.
  */
-function countFrames(metadata: Metadata, format: SourceFormat, bytes: Uint8Array): number {
+function countFrames(metadata: Metadata, format: SourceImageFormat, bytes: Uint8Array): number {
   if (format === 'gif' || format === 'webp') return metadata.pages ?? 1
   if (isHeif(format)) {
     const sequence = readSequence(bytes)

@@ -5,7 +5,7 @@
  */
 
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
-import type { ImageFormat as SourceFormat } from '../../../media/kinds.ts'
+import type { SourceImageFormat } from '../../../media/kinds.ts'
 import { freeBuffer } from '../../../streams/free-buffer.ts'
 import type { Sharing } from '../../jobs.ts'
 import type { ImageInfo } from './inspect.ts'
@@ -88,4 +88,4 @@ function isScaledFromAll(info: ImageInfo, render: Render): boolean {
   return format === 'jpeg' ? isReadWhole(info, render) : READ_WHOLE.has(format)
 }
 
-const READ_WHOLE: ReadonlySet<SourceFormat> = new Set(['png', 'avif', 'tiff'])
+const READ_WHOLE: ReadonlySet<SourceImageFormat> = new Set(['png', 'avif', 'tiff'])

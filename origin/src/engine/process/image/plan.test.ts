@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { planAsset, planTransformation } from './plan.ts'
+import { planOf, planTransformation } from './plan.ts'
 
 const plain = { fit: 'cover', gravity: 'centre' } as const
 
@@ -11,7 +11,10 @@ it.each([
   [10_000, 10, 16, 16, 1],
   [400, 301, 20, 20, 15],
 ])('an asset of %ix%i at %i is %ix%i', (width, height, size, wide, high) => {
-  expect(planAsset('avatars', { width, height }, size)).toMatchObject({ width: wide, height: high })
+  expect(planOf({ kind: 'asset', route: 'avatars', size }, { width, height })).toMatchObject({
+    width: wide,
+    height: high,
+  })
 })
 
 it.each([
@@ -20,7 +23,10 @@ it.each([
   [64, 32, 128, 64, 32],
   [50, 400, 128, 50, 128],
 ])('a sticker of %ix%i at %i is padded to %ix%i', (width, height, size, wide, high) => {
-  expect(planAsset('stickers', { width, height }, size)).toMatchObject({ width: wide, height: high })
+  expect(planOf({ kind: 'asset', route: 'stickers', size }, { width, height })).toMatchObject({
+    width: wide,
+    height: high,
+  })
 })
 
 it.each([

@@ -38,7 +38,7 @@ export function drawnSize(drawing: Size, geometry: Geometry): Size {
 }
 
 /** Returns the plan of an asset. `size` bounds the width; a sticker is padded to a square. */
-export function planAsset(route: AssetRoute, source: Size, size: number): Plan {
+function planAsset(route: AssetRoute, source: Size, size: number): Plan {
   return route === 'stickers'
     ? planBox(source, { width: size, height: size }, 'contain', 'centre')
     : exact(scaleToWidth(source, size))

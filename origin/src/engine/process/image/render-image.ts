@@ -10,9 +10,10 @@ import type { RawImage } from '../pixels/raw-image.ts'
 import { sharp, UNLIMITED_PIXELS } from '../pixels/sharp.ts'
 import { deferBackground, withColourBands } from './background.ts'
 import { type DecodeStill, decodeFrame, needsOwnDecoder } from './decode.ts'
+import type { ImageFile } from './image-file.ts'
 import type { ImageInfo } from './inspect.ts'
 import { openFile } from './open-file.ts'
-import { bytesToKeep, type SharedPixels } from './pixel-cache.ts'
+import { bytesToKeep } from './pixel-cache.ts'
 import type { Render } from './render.ts'
 import { renderAnimation } from './render-animation.ts'
 import {
@@ -36,18 +37,16 @@ export { renderPlayed } from './render-animation.ts'
  * still if only one is left. A still uses the kept pixels when there are any. Fails with `undecodable`.
  */
 export async function renderImage(
-  bytes: Uint8Array,
-  info: ImageInfo,
+  file: ImageFile,
   render: Render,
   decodeStill: DecodeStill,
-  kept?: SharedPixels,
 ): Promise<Uint8Array | Failure> {
+  const { bytes, info } = file
   // Sharp does not decode the frames of an AVIF or a HEIC; `renderPlayed` renders them.
-  if (!keepsAnimation(info, render) || isHeif(info.format))
-    return renderStill(bytes, info, render, decodeStill, kept)
+  if (!keepsAnimation(info, render) || isHeif(info.format)) return renderStill(file, render, decodeStill)
   const animated = await renderAnimation(bytes, info, render)
   const broken = isFailure(animated) && animated.code === 'undecodable'
-  return broken ? renderStill(bytes, info, render, decodeStill, kept) : animated
+  return broken ? renderStill(file, render, decodeStill) : animated
 }
 
 /**
@@ -104,8 +103,7 @@ function openStill(bytes: Uint8Array, info: ImageInfo, render: Render): Sharp {
 
 /** Renders a still that its codec scales while decoding. */
 async function renderCoarse(
-  bytes: Uint8Array,
-  info: ImageInfo,
+  { bytes, info }: ImageFile,
   render: Render,
   coarse: Size,
 ): Promise<Uint8Array | Failure> {
@@ -119,19 +117,18 @@ async function renderCoarse(
 }
 
 async function renderStill(
-  bytes: Uint8Array,
-  info: ImageInfo,
+  source: ImageFile,
   render: Render,
   decodeStill: DecodeStill,
-  kept?: SharedPixels,
 ): Promise<Uint8Array | Failure> {
+  const { bytes, info, kept } = source
   if (needsOwnDecoder(info)) {
     const decode = () => decodeFrame(bytes, info, 0, decodeStill)
     const image = await (kept?.read('image', decode) ?? decode())
     return isFailure(image) ? image : renderRaw(image, render, { lossless: info.lossless, palette: false })
   }
   const coarse = coarseSize(info, render)
-  if (coarse !== undefined) return renderCoarse(bytes, info, render, coarse)
+  if (coarse !== undefined) return renderCoarse(source, render, coarse)
   if (kept?.isNeeded !== true || bytesToKeep(info, render) === 0)
     return finish(openStill(bytes, info, render), info, render, deferBackground(render, info))
   // Kept as a file: libvips scales raw pixels in other regions at a time, and rounds some of its sums

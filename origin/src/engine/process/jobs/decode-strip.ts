@@ -2,6 +2,7 @@ import { type Failure, failWithHint, isFailure } from '@media-proxy/shared/respo
 import { isHeif } from '../../../media/kinds.ts'
 import { readSequence } from '../formats/heif/sequence.ts'
 import { animationDelays } from '../image/animation-frames.ts'
+import type { ImageFile } from '../image/image-file.ts'
 import type { ImageInfo } from '../image/inspect.ts'
 import type { Render } from '../image/render.ts'
 import { animationStrip, type FrameRange, playedStrip } from '../image/render-animation.ts'
@@ -15,8 +16,7 @@ import type { VideoTools } from '../video/video.ts'
  * are missing. Fails with `undecodable`.
  */
 export async function decodeStrip(
-  bytes: Uint8Array,
-  info: ImageInfo,
+  { bytes, info }: ImageFile,
   render: Render,
   tools: VideoTools,
   range: FrameRange = { from: 0, to: info.frames },

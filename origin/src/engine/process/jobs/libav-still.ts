@@ -6,10 +6,11 @@
 
 import { fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { Frame } from 'node-av/lib'
-import type { ImageFormat as SourceFormat } from '../../../media/kinds.ts'
+import type { SourceImageFormat } from '../../../media/kinds.ts'
 import { hasAmbiguousColours } from '../formats/jpeg/jpeg-colours.ts'
 import { hasFewScans } from '../formats/jpeg/jpeg-scans.ts'
 import { WEBP_EFFORT } from '../image/encode.ts'
+import type { ImageFile } from '../image/image-file.ts'
 import type { ImageInfo } from '../image/inspect.ts'
 import type { SharedPixels } from '../image/pixel-cache.ts'
 import type { Render } from '../image/render.ts'
@@ -58,7 +59,7 @@ function isPlain(info: ImageInfo, render: Render): boolean {
   )
 }
 
-function isStillFormat(format: SourceFormat): format is StillFormat {
+function isStillFormat(format: SourceImageFormat): format is StillFormat {
   return Object.hasOwn(MAX_PIXELS, format)
 }
 
@@ -68,10 +69,8 @@ function isStillFormat(format: SourceFormat): format is StillFormat {
  */
 export async function renderByLibav(
   libav: Libav,
-  bytes: Uint8Array,
-  info: ImageInfo,
+  { bytes, info, kept }: ImageFile,
   render: Render,
-  kept: SharedPixels | undefined,
 ): Promise<Uint8Array | undefined> {
   const { plan, quality } = render
   const { format } = info

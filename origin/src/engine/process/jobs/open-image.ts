@@ -1,5 +1,5 @@
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
-import type { ImageFormat as SourceFormat } from '../../../media/kinds.ts'
+import type { SourceImageFormat } from '../../../media/kinds.ts'
 import type { Deferred } from '../../jobs.ts'
 import { hideInvalidParts, hideUnusedParts } from '../formats/hide-unused-parts.ts'
 import { type Repaired, repair, repairHeader } from '../formats/repair.ts'
@@ -22,7 +22,7 @@ export interface OpenedImage extends Repaired {
 export type Validate = (info: ImageInfo, available: AvailableBytes) => Failure | Deferred | undefined
 
 export interface OpenImageOptions {
-  readonly format: SourceFormat
+  readonly format: SourceImageFormat
   readonly maxBytes: number
   readonly validate: Validate
   /**
@@ -39,7 +39,7 @@ export interface OpenImageOptions {
  * PNG: checking the data of every PNG would take as long as decoding it.
  */
 export async function withDataRepair<T>(
-  format: SourceFormat,
+  format: SourceImageFormat,
   job: (checksData: boolean) => Promise<T | Failure>,
 ): Promise<T | Failure> {
   const result = await job(false)

@@ -7,7 +7,7 @@ const FORMATS = { limits: { avifPixels: 1e6 }, canAnimateAvif: true }
 
 function written(format: 'webp' | 'avif' | 'gif', width: number, height: number) {
   const plan = { width, height, mode: 'exact', gravity: 'centre' } as const
-  return outputFormat(format, { frames: 1 }, OPTIONS, { plan }, FORMATS)
+  return outputFormat(format, { frames: 1, layout: { plan } }, OPTIONS, FORMATS)
 }
 
 it('the output is PNG when a side is too long for WebP', () => {
@@ -27,9 +27,8 @@ it('the output is WebP when an animation has more pixels than fit in memory for 
   const moving = (frames: number) =>
     outputFormat(
       'avif',
-      { frames },
+      { frames, layout: { plan: { width: 500, height: 400, mode: 'exact', gravity: 'centre' } } },
       { ...OPTIONS, animated: true },
-      { plan: { width: 500, height: 400, mode: 'exact', gravity: 'centre' } },
       FORMATS,
     )
   expect(moving(200)).toBe('avif')

@@ -1,12 +1,11 @@
 /** Selects the output format of a rendition. */
 
 import { type ImageFormat, isClipFormat } from '@media-proxy/shared/formats.ts'
-import type { ImageFormat as SourceFormat } from '../../../media/kinds.ts'
+import type { SourceImageFormat } from '../../../media/kinds.ts'
 import type { SourceLimits } from '../../../media/limits.ts'
 import type { Size } from '../../../media/size.ts'
 import type { RenderOptions } from '../../render-options.ts'
 import { ANIMATED_AVIF_SIDE } from '../clip/animated-avif.ts'
-import type { ImageInfo } from '../image/inspect.ts'
 import { type Layout, sizeOf } from '../image/layout.ts'
 
 /**
@@ -15,7 +14,7 @@ import { type Layout, sizeOf } from '../image/layout.ts'
  */
 export function writtenFormat(
   requested: RenderOptions['format'],
-  source: SourceFormat | 'video',
+  source: SourceImageFormat | 'video',
 ): ImageFormat {
   if (requested !== 'source' && !isClipFormat(requested)) return requested
   switch (source) {
@@ -44,13 +43,12 @@ export function writtenFormat(
  */
 export function outputFormat(
   format: ImageFormat,
-  info: Pick<ImageInfo, 'frames'>,
+  { frames, layout }: { readonly frames: number; readonly layout: Layout },
   options: RenderOptions,
-  layout: Layout,
   formats: FormatOptions,
 ): ImageFormat {
   const { width, height } = sizeOf(layout)
-  const written = format === 'avif' ? avifOrWebp(info, options, { width, height }, formats) : format
+  const written = format === 'avif' ? avifOrWebp({ frames, width, height }, options, formats) : format
   return written === 'webp' && Math.max(width, height) > MAX_WEBP_SIDE ? 'png' : written
 }
 
@@ -63,9 +61,8 @@ const MAX_WEBP_SIDE = 16_383
 const MAX_ANIMATED_AVIF_PIXELS = 40_000_000
 
 function avifOrWebp(
-  { frames }: Pick<ImageInfo, 'frames'>,
+  { frames, width, height }: Size & { readonly frames: number },
   { animated, quality, maxBytes }: RenderOptions,
-  { width, height }: Size,
   { limits, canAnimateAvif }: FormatOptions,
 ): ImageFormat {
   if (width * height > limits.avifPixels) return 'webp'

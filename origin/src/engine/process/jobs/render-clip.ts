@@ -2,7 +2,7 @@
 
 import type { ClipFormat } from '@media-proxy/shared/formats.ts'
 import { type Failure, fail, failWithHint, isFailure } from '@media-proxy/shared/response/failure.ts'
-import type { ImageFormat as SourceFormat, VideoFormat } from '../../../media/kinds.ts'
+import type { SourceImageFormat, VideoFormat } from '../../../media/kinds.ts'
 import type { SourceLimits } from '../../../media/limits.ts'
 import type { Cost, RenderJob } from '../../jobs.ts'
 import type { RenderOptions } from '../../render-options.ts'
@@ -41,12 +41,13 @@ import { decodeStrip, frameDurations } from './decode-strip.ts'
 import { openImage } from './open-image.ts'
 import type { Rendered } from './rendered.ts'
 
-interface ClipJob extends Pick<RenderJob, 'options' | 'limits'>, Pick<Reports, 'reportProgress'> {}
+interface ClipJob extends Pick<RenderJob, 'options' | 'limits'>, Pick<Reports, 'reportProgress'> {
+  readonly admission: Admission
+}
 
-/** The options and bounds of a clip. */
+/** The format, the options and the bounds of a clip. */
 interface ClipTask extends ClipJob {
   readonly format: ClipFormat
-  readonly admission: Admission
 }
 
 /**
@@ -56,19 +57,18 @@ interface ClipTask extends ClipJob {
 export async function renderClip(
   source: MediaSource,
   format: ClipFormat,
-  { options, limits, reportProgress }: ClipJob,
+  job: ClipJob,
   tools: VideoTools,
-  admission: Admission,
 ): Promise<Rendered | Failure> {
   const { kind } = source
   const libav = await tools.libav()
   if (libav === undefined) return fail('not-ready', 'clips are made by libav, which is not installed')
-  const task: ClipTask = { format, options, limits, reportProgress, admission }
+  const task: ClipTask = { ...job, format }
   const clip =
     kind?.kind === 'video'
       ? (copyVideo(libav, source, kind.format, task) ?? transcodeVideo(libav, source, kind.format, task))
       : kind?.kind === 'image'
-        ? await transcodeAnimation(libav, source, kind.format, task, tools)
+        ? await transcodeAnimation(libav, source, kind.format, { ...task, tools })
         : fail(kind === undefined ? 'unsupported-format' : 'not-visual')
   return isFailure(clip) ? clip : { kind: 'rendered', format, bytes: clip }
 }
@@ -163,12 +163,16 @@ function transcodeVideo(
   })
 }
 
+/** A clip of an animated image, whose frames the tools decode. */
+interface AnimationTask extends ClipTask {
+  readonly tools: VideoTools
+}
+
 async function transcodeAnimation(
   libav: Libav,
   source: MediaSource,
-  sourceFormat: SourceFormat,
-  { format, options, limits, reportProgress, admission }: ClipTask,
-  tools: VideoTools,
+  sourceFormat: SourceImageFormat,
+  { format, options, limits, reportProgress, admission, tools }: AnimationTask,
 ): Promise<Buffer | Failure> {
   const planFor = (info: ImageInfo): Plan => {
     const plan = planOf(options.geometry, info)
@@ -224,7 +228,7 @@ async function transcodeAnimation(
       size,
       shown,
       ranges,
-      decode: (range) => decodeStrip(bytes, info, render, tools, range),
+      decode: (range) => decodeStrip(opened, render, tools, range),
       maxBytes: limits.clipBytes,
       reportProgress,
     }),
@@ -253,6 +257,6 @@ function selectAudio(libav: Libav, input: VideoInput, { silent }: RenderOptions)
   return silent ? undefined : decodableAudio(libav, input.tracks)
 }
 
-function keepsFrames({ qualityAsked, blur, time, fps }: RenderOptions): boolean {
-  return !qualityAsked && blur === undefined && time === undefined && fps === undefined
+function keepsFrames({ isQualityRequested, blur, time, fps }: RenderOptions): boolean {
+  return !isQualityRequested && blur === undefined && time === undefined && fps === undefined
 }

@@ -2,7 +2,7 @@
 
 import { MAX_SIDE_PIXELS } from '@media-proxy/shared/request/parameters.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
-import { isHeif, type ImageFormat as SourceFormat } from '../../../media/kinds.ts'
+import { isHeif, type SourceImageFormat } from '../../../media/kinds.ts'
 import type { Cost, Deferred } from '../../jobs.ts'
 import type { RenderOptions } from '../../render-options.ts'
 import { encodeAnimatedAvif } from '../clip/animated-avif.ts'
@@ -11,6 +11,7 @@ import { readSequence } from '../formats/heif/sequence.ts'
 import { holdsOnlyImage } from '../formats/only-image.ts'
 import { mayFailLate } from '../formats/webp/webp-lossless.ts'
 import { type DecodeStill, decodeImage, decodePaged } from '../image/decode.ts'
+import type { ImageFile } from '../image/image-file.ts'
 import { type ImageInfo, validateInfo } from '../image/inspect.ts'
 import { drawnWhole, keepsPixels, type Layout, layoutOf, seeksFaces, sizeOf } from '../image/layout.ts'
 import { openFile } from '../image/open-file.ts'
@@ -22,7 +23,7 @@ import { asFailure } from '../libav/libav-rejection.ts'
 import type { MediaSource } from '../source/media-source.ts'
 import { playSequence } from '../video/play-sequence.ts'
 import type { VideoTools } from '../video/video.ts'
-import { type Admission, deferralOf } from './admission.ts'
+import { deferralOf } from './admission.ts'
 import { decodeStrip } from './decode-strip.ts'
 import { renderByLibav, suitsLibav } from './libav-still.ts'
 import { openImage, withDataRepair } from './open-image.ts'
@@ -36,6 +37,7 @@ import {
 } from './predict.ts'
 import {
   type RenderRequest,
+  type RenderTask,
   renderOf,
   renderPixels,
   untrimmed,
@@ -51,36 +53,34 @@ import { createStillDecoder } from './stills.ts'
  */
 export function renderImageJob(
   source: MediaSource,
-  sourceFormat: SourceFormat,
-  job: RenderRequest,
+  sourceFormat: SourceImageFormat,
+  task: RenderTask,
   tools: VideoTools,
-  admission: Admission,
 ): Promise<Rendered | Deferred | Failure> {
   return withDataRepair(sourceFormat, (checksData) =>
-    openAndRender(source, { sourceFormat, checksData, job }, tools, admission),
+    openAndRender(source, { ...task, sourceFormat, checksData }, tools),
   )
 }
 
-interface ImageTask {
-  readonly sourceFormat: SourceFormat
+interface ImageTask extends RenderTask {
+  readonly sourceFormat: SourceImageFormat
+  /** Whether the compressed data of a PNG is checked and repaired. */
   readonly checksData: boolean
-  readonly job: RenderRequest
 }
 
 async function openAndRender(
   source: MediaSource,
-  { sourceFormat, checksData, job }: ImageTask,
+  task: ImageTask,
   tools: VideoTools,
-  admission: Admission,
 ): Promise<Rendered | Deferred | Failure> {
+  const { sourceFormat, checksData, options, admission } = task
   const { limits } = tools
-  const { options } = job
   // Loading libav takes 11 MiB and a tenth of a second, so it is loaded only when its encoder may be needed.
   const mayAnimate = options.animated && writtenFormat(options.format, sourceFormat) === 'avif'
   const canAnimateAvif = mayAnimate && (await tools.libav()) !== undefined
   // libav renders few images of other formats. It is loaded only for these, after their cost is predicted.
   const usesLibav = sourceFormat === 'heic' ? (await tools.libav()) !== undefined : tools.isLibavOff !== true
-  const planFor = (info: ImageInfo) => planRender({ ...info, usesLibav }, job, { limits, canAnimateAvif })
+  const planFor = (info: ImageInfo) => planRender({ ...info, usesLibav }, task, { limits, canAnimateAvif })
   const opened = await openImage(source, {
     format: sourceFormat,
     checksData,
@@ -121,48 +121,48 @@ async function openAndRender(
     }
   }
   const rendered = target.cutLate
-    ? await renderCut(bytes, info, target, job, tools)
-    : await renderWhole(bytes, info, target.render, tools, cost === costs.kept ? source.kept : undefined)
+    ? await renderCut({ bytes, info }, target, task, tools)
+    : await renderWhole(
+        { bytes, info, kept: cost === costs.kept ? source.kept : undefined },
+        target.render,
+        tools,
+      )
   return isFailure(rendered) ? rendered : { kind: 'rendered', format, bytes: rendered }
 }
 
 async function renderWhole(
-  bytes: Uint8Array,
-  info: ImageInfo,
+  file: ImageFile,
   target: Render,
   tools: VideoTools,
-  kept: SharedPixels | undefined,
 ): Promise<Uint8Array | Failure> {
+  const { info } = file
   const decodeStill = createStillDecoder(tools)
-  const layout = await cutLayout(bytes, info, target, decodeStill)
+  const layout = await cutLayout(file, target, decodeStill)
   if (isFailure(layout)) return layout
   const render = { ...target, ...layout }
   if (render.format === 'avif' && keepsAnimation(info, render)) {
-    const moving = await renderAnimatedAvif(bytes, info, render, tools)
+    const moving = await renderAnimatedAvif(file, render, tools)
     if (!isFailure(moving) || !UNPLAYABLE.has(moving.code)) return moving
-    return renderImage(bytes, info, { ...render, animated: false }, decodeStill)
+    return renderImage({ ...file, kept: undefined }, { ...render, animated: false }, decodeStill)
   }
   return (
-    (await renderByLibavIfSuited(bytes, info, render, tools, kept)) ??
-    (await renderSequence(bytes, info, render, tools)) ??
-    (await renderImage(bytes, info, render, decodeStill, kept))
+    (await renderByLibavIfSuited(file, render, tools)) ??
+    (await renderSequence(file, render, tools)) ??
+    (await renderImage(file, render, decodeStill))
   )
 }
 
 async function renderByLibavIfSuited(
-  bytes: Uint8Array,
-  info: ImageInfo,
+  file: ImageFile,
   render: Render,
   tools: VideoTools,
-  kept: SharedPixels | undefined,
 ): Promise<Uint8Array | undefined> {
-  const libav = suitsLibav(info, render) ? await tools.libav() : undefined
-  return libav === undefined ? undefined : renderByLibav(libav, bytes, info, render, kept)
+  const libav = suitsLibav(file.info, render) ? await tools.libav() : undefined
+  return libav === undefined ? undefined : renderByLibav(libav, file, render)
 }
 
 async function renderAnimatedAvif(
-  bytes: Uint8Array,
-  info: ImageInfo,
+  file: ImageFile,
   render: Render,
   tools: VideoTools,
 ): Promise<Uint8Array | Failure> {
@@ -170,7 +170,7 @@ async function renderAnimatedAvif(
   const { quality } = render
   if (libav === undefined || quality === 'lossless') return fail('not-ready', 'no encoder of AVIF')
   // Raw pixels with alpha.
-  const strip = await decodeStrip(bytes, info, { ...render, format: 'png' }, tools)
+  const strip = await decodeStrip(file, { ...render, format: 'png' }, tools)
   if (isFailure(strip)) return strip
   return asFailure(() => encodeAnimatedAvif(libav, strip, quality))
 }
@@ -180,8 +180,7 @@ async function renderAnimatedAvif(
  * cropped, so it is cropped by attention instead.
  */
 async function cutLayout(
-  bytes: Uint8Array,
-  info: ImageInfo,
+  { bytes, info }: ImageFile,
   target: Render,
   decodeStill: DecodeStill,
 ): Promise<Layout | Failure> {
@@ -211,7 +210,7 @@ function planRender(info: DecodableImage, job: RenderRequest, formats: FormatOpt
   const own = writtenFormat(options.format, info.format)
   const { fps } = options
   const renderAs = (layout: Layout) => ({
-    ...renderOf(job, outputFormat(own, info, options, layout, formats), layout),
+    ...renderOf(job, outputFormat(own, { frames: info.frames, layout }, options, formats), layout),
     ...(fps === undefined ? {} : { fps }),
   })
   const { drawing } = info
@@ -237,8 +236,7 @@ const WHOLE_IMAGE = { frame: 0, maxSidePixels: MAX_SIDE_PIXELS } as const
 
 /** Renders a still whose used part is cut out of its decoded pixels. */
 async function renderCut(
-  bytes: Uint8Array,
-  info: ImageInfo,
+  { bytes, info }: ImageFile,
   { drawn, render }: RenderPlan,
   job: RenderRequest,
   tools: VideoTools,
@@ -293,8 +291,7 @@ function costWithin(allowance: Cost, { alone, kept }: Costs): Cost {
  * still, or when the animation does not play; its still image is then rendered.
  */
 async function renderSequence(
-  bytes: Uint8Array,
-  info: ImageInfo,
+  { bytes, info }: ImageFile,
   target: Render,
   tools: VideoTools,
 ): Promise<Uint8Array | Failure | undefined> {
@@ -325,7 +322,7 @@ function mayBeUntouched(
   return (
     info.format === render.format &&
     keepsPixels(render, info) &&
-    !options.qualityAsked &&
+    !options.isQualityRequested &&
     [render.blur, render.sharpen, render.fps, options.trim].every((step) => step === undefined) &&
     (render.background === undefined || !info.hasAlpha) &&
     sourceBytes <= (render.maxBytes ?? sourceBytes) &&

@@ -2,7 +2,7 @@
 
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { VideoFormat } from '../../../media/kinds.ts'
-import type { Deferred, RenderJob } from '../../jobs.ts'
+import type { Deferred } from '../../jobs.ts'
 import { predictPreview } from '../../video-cost.ts'
 import { previewSize, spanOf, startSecondsOf } from '../clip/clip-plan.ts'
 import { openVideoInput } from '../clip/open-video.ts'
@@ -14,8 +14,9 @@ import { renderPlayed } from '../image/render-image.ts'
 import type { Libav } from '../libav/load.ts'
 import type { MediaSource } from '../source/media-source.ts'
 import { maxPixels } from '../video/frame-size.ts'
-import { type Admission, deferralOf } from './admission.ts'
+import { deferralOf } from './admission.ts'
 import { costRender } from './predict.ts'
+import type { RenderTask } from './render-request.ts'
 
 /** In seconds. */
 const DEFAULT_DURATION = 4
@@ -24,7 +25,7 @@ const MAX_DURATION = 10
 const DEFAULT_RATE = 15
 const GIF_UNIT_MS = 10
 
-export interface PreviewTask extends Pick<RenderJob, 'options' | 'limits'> {
+export interface PreviewTask extends Pick<RenderTask, 'options' | 'limits' | 'admission'> {
   /** Returns the render for a layout. */
   readonly renderOf: (layout: Layout) => Render
 }
@@ -37,8 +38,7 @@ export async function renderPreview(
   libav: Libav,
   source: MediaSource,
   sourceFormat: VideoFormat,
-  { options, limits, renderOf }: PreviewTask,
-  admission: Admission,
+  { options, limits, admission, renderOf }: PreviewTask,
 ): Promise<Uint8Array | Deferred | Failure> {
   const opened = openVideoInput(libav, source, sourceFormat, limits)
   if (isFailure(opened)) return opened

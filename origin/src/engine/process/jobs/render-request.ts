@@ -15,9 +15,15 @@ import { swapped } from '../image/plan.ts'
 import type { Render } from '../image/render.ts'
 import { renderRaw } from '../image/render-image.ts'
 import type { RawImage } from '../pixels/raw-image.ts'
+import type { Admission } from './admission.ts'
 
 /** The parts of a render job that determine its output. */
 export type RenderRequest = Pick<RenderJob, 'options' | 'renderQuality' | 'limits'>
+
+/** A render request, and the cost that was admitted for it. */
+export interface RenderTask extends RenderRequest {
+  readonly admission: Admission
+}
 
 /** Returns the render for a layout. */
 export function renderOf(

@@ -24,20 +24,20 @@ export async function render(
 ): Promise<Rendered | Deferred | Failure> {
   const { options } = job
   const kind = shownKind(source.kind)
-  const admission = { allowance: job.allowance, reportCost }
+  const task = { ...job, admission: { allowance: job.allowance, reportCost } }
   if (options.imagesOnly && kind?.kind !== 'image') return fail('undecodable', `content is ${kind?.format}`)
   if (options.sprite !== undefined && kind?.kind === 'image')
     return failWithHint('not-visual', 'a sprite sheet is made of a video, and this is an image')
   if (isClipFormat(options.format))
-    return renderClip({ ...source, kind }, options.format, { ...job, reportProgress }, tools, admission)
+    return renderClip({ ...source, kind }, options.format, { ...task, reportProgress }, tools)
   switch (kind?.kind) {
     case undefined:
       return fail('unsupported-format', 'the first bytes are of no accepted type')
     case 'audio':
       return failWithHint('not-visual', `the file is ${kind.format}, which is audio`)
     case 'video':
-      return renderVideo(source, kind.format, job, tools, admission)
+      return renderVideo(source, kind.format, task, tools)
     case 'image':
-      return renderImageJob(source, kind.format, job, tools, admission)
+      return renderImageJob(source, kind.format, task, tools)
   }
 }

@@ -60,7 +60,7 @@ export function openEncoder(
   }
 }
 
-/** Returns whether this build of libav has an encoder. */
+/** Whether this build of libav has an encoder. */
 export function hasEncoder({ library }: Libav, name: string): boolean {
   return findEncoder(library, name) !== null
 }

@@ -21,7 +21,7 @@ import { frameOfPixels } from './frame-of-pixels.ts'
 import type { Libav } from './load.ts'
 import { DEEP, isGrey, isPixelFormat, pixelName, rgbFormat, setAlpha, TO_RGB } from './pixels.ts'
 import type { DecodedStill } from './still.ts'
-import { layoutOf, placeTile, planarBytes } from './yuv-canvas.ts'
+import { placeTile, planarBytes, planeLayoutOf } from './yuv-canvas.ts'
 
 /**
  * Decodes the primary image: its tiles assembled, then cropped, rotated and mirrored, with its alpha. Fails
@@ -137,7 +137,7 @@ function assembleGrid(
       if (isFailure(decoded)) return decoded
       using tile = decoded
       const pixels = pixelName(libav, tile)
-      const layout = layoutOf(pixels)
+      const layout = planeLayoutOf(pixels)
       if (layout === undefined) return fail('undecodable', `tiles of ${pixels}`)
       const model = canvas === undefined ? tile.clone() : canvas.model
       if (model === null) return fail('undecodable', 'no room for a tile')

@@ -5,7 +5,7 @@
  */
 
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
-import { fourCharacters, LARGE_HEADER_BYTES, readBox, type Span } from '../../../media/iso-boxes.ts'
+import { type ByteSpan, fourCharacters, LARGE_HEADER_BYTES, readBox } from '../../../media/iso-boxes.ts'
 import type { SyncRanges } from './range-io.ts'
 
 export interface IsoIndex {
@@ -50,7 +50,7 @@ export function readIndex(file: SyncRanges): IsoIndex | Failure {
 /** The boxes of a track that contain the wanted ones. */
 const HOLDERS: ReadonlySet<string> = new Set(['edts', 'mdia', 'minf', 'stbl'])
 
-function readTrack(walk: Walk, track: Span, found: Track): Failure | 'seen' | undefined {
+function readTrack(walk: Walk, track: ByteSpan, found: Track): Failure | 'seen' | undefined {
   return walkBoxes(walk, track, (type, content) => {
     if (HOLDERS.has(type)) return readTrack(walk, content, found)
     if (type === 'tkhd') return readNumber(walk, content, found)
@@ -93,8 +93,8 @@ interface Track {
 /** Iterates over the boxes of a range until the callback ends the walk. */
 function walkBoxes(
   walk: Walk,
-  { start, end }: Span,
-  onBox: (type: string, content: Span) => Failure | 'seen' | undefined,
+  { start, end }: ByteSpan,
+  onBox: (type: string, content: ByteSpan) => Failure | 'seen' | undefined,
 ): Failure | 'seen' | undefined {
   for (let at = start; at < end && walk.left > 0; ) {
     walk.left -= 1
@@ -109,7 +109,7 @@ function walkBoxes(
   return undefined
 }
 
-function count(walk: Walk, { start, end }: Span, track: Track): Failure | undefined {
+function count(walk: Walk, { start, end }: ByteSpan, track: Track): Failure | undefined {
   if (start + LIST_HEAD_BYTES > end) return undefined
   const head = viewOf(walk.file, { start, end: start + LIST_HEAD_BYTES })
   if (isFailure(head)) return head
@@ -133,7 +133,7 @@ function count(walk: Walk, { start, end }: Span, track: Track): Failure | undefi
 }
 
 /** The id of a track follows two timestamps, which are twice as long in version 1. */
-function readNumber(walk: Walk, { start, end }: Span, track: Track): Failure | undefined {
+function readNumber(walk: Walk, { start, end }: ByteSpan, track: Track): Failure | undefined {
   if (start + TRACK_HEAD_BYTES > end) return undefined
   const head = viewOf(walk.file, { start, end: start + TRACK_HEAD_BYTES })
   if (isFailure(head)) return head
@@ -145,7 +145,7 @@ const TRACK_HEAD_BYTES = 24
 
 function readName(
   walk: Walk,
-  { start, end }: Span,
+  { start, end }: ByteSpan,
   offset: number,
   onName: (name: string) => void,
 ): Failure | undefined {
@@ -157,12 +157,12 @@ function readName(
   return undefined
 }
 
-function viewOf(file: SyncRanges, span: Span): DataView | Failure {
+function viewOf(file: SyncRanges, span: ByteSpan): DataView | Failure {
   const bytes = readBytes(file, span)
   return isFailure(bytes) ? bytes : new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }
 
-function readBytes(file: SyncRanges, { start, end }: Span): Uint8Array | Failure {
+function readBytes(file: SyncRanges, { start, end }: ByteSpan): Uint8Array | Failure {
   if (end <= start) return new Uint8Array()
   const bytes = file.read(start, end)
   return isFailure(bytes) ? bytes : bytes.subarray(0, end - start)

@@ -8,7 +8,7 @@ import { playFrames } from './play-frames.ts'
 export function createLibavDecoder(libav: Libav): VideoDecoder {
   return {
     async openFile(source, format, maxPixels, other) {
-      const file = openWithLibav(libav, source, format, maxPixels, other)
+      const file = openWithLibav(libav, source, format, { maxPixels, other })
       if (isFailure(file)) return file
       return {
         info: file.info,

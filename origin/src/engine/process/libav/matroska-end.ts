@@ -17,8 +17,8 @@ const SEARCHED_BYTES = [256 * 1024, 2 * 1024 * 1024, 16 * 1024 * 1024] as const
 export const MAX_MATROSKA_END_BYTES = SEARCHED_BYTES[2]
 
 /**
- * The most elements that are read at the end of a file. The bytes of a cluster's id may occur anywhere, and a
- * crafted file could make each of them the start of a long walk.
+ * The largest number of elements that are read at the end of a file. The bytes of a cluster's id may occur
+ * anywhere, and a crafted file could make each of them the start of a long walk.
  */
 const MAX_ELEMENTS = 500_000
 

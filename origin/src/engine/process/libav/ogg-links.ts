@@ -7,7 +7,7 @@ import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { SyncRanges } from './range-io.ts'
 
 /**
- * Returns whether a file may be chained, which is the case when its last page belongs to another stream than
+ * Whether a file may be chained, which is the case when its last page belongs to another stream than
  * its first. Each link has its own serial number, so two reads at the ends of the file suffice.
  */
 export function mayBeChained(file: SyncRanges): boolean {

@@ -172,6 +172,13 @@ const KNOWN_WITHOUT_DECODING: ReadonlyMap<string, readonly VideoCodec[]> = new M
   ['matroska', SIZE_IN_CONTAINER],
 ])
 
+export interface OpenFileOptions {
+  /** The largest number of pixels of a frame. */
+  readonly maxPixels?: number | undefined
+  /** The index of one of the other video tracks, which is read instead of the shown one. */
+  readonly other?: number | undefined
+}
+
 /**
  * Opens a file to read single frames. With `maxPixels`, libav decodes no frame to probe the streams. If only
  * the first frame determines the size, that frame is decoded at once.
@@ -180,8 +187,7 @@ export function openWithLibav(
   libav: Libav,
   source: SyncRanges,
   format: LibavFormat,
-  maxPixels?: number,
-  other?: number,
+  { maxPixels, other }: OpenFileOptions = {},
 ): LibavFile | Failure {
   const undecoded =
     (maxPixels === undefined ? undefined : KNOWN_WITHOUT_DECODING.get(demuxerOf(format).name)) ?? []

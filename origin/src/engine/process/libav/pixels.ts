@@ -21,7 +21,7 @@ export function isPixelFormat(_format: Frame['format'], frame: Frame): _format i
 /** Matches FFmpeg's names of pixel formats with more than 8 bits per sample. */
 export const DEEP = /(?:9|10|12|14|16|48|64|f16|f32)(?:le|be)?$/
 
-/** Returns whether a pixel format is grey. It may have alpha. */
+/** Whether a pixel format is grey. It may have alpha. */
 export function isGrey(name: string): boolean {
   return name.startsWith('gray') || name.startsWith('ya')
 }

@@ -80,7 +80,7 @@ function canStartHere(
   return canStart === true
 }
 
-/** Returns whether a frame depends on other frames. Not all decoders report this. */
+/** Whether a frame depends on other frames. Not all decoders report this. */
 export function dependsOnOthers(
   { AV_PICTURE_TYPE_I, AV_PICTURE_TYPE_NONE }: Libav['constants'],
   { pictType }: Frame,

@@ -233,7 +233,7 @@ class SeekingReader implements ShownFrameReader {
   }
 
   /**
-   * Returns whether the key frame at `tick` may replace the frame of a moment, because decoding up to the
+   * Whether the key frame at `tick` may replace the frame of a moment, because decoding up to the
    * moment is expensive.
    */
   #mayBeEarly(tick: bigint, lastTick: bigint, toleranceSeconds: number | undefined): boolean {
@@ -244,7 +244,7 @@ class SeekingReader implements ShownFrameReader {
   }
 
   /**
-   * Returns whether to read on up to a time that is not before the current frame, without a search for a key
+   * Whether to read on up to a time that is not before the current frame, without a search for a key
    * frame. In a file without an index, that search reads everything before the time. It is left out at the end of
    * the file, and when the time is no further away than the last key frame: more will hardly follow soon, and
    * what is decoded at most doubles.
@@ -255,7 +255,7 @@ class SeekingReader implements ShownFrameReader {
     return isLast || lastTick - shown <= shown - this.#lastKeyTick
   }
 
-  /** Returns whether the frame of a time is the current one or comes after it. */
+  /** Whether the frame of a time is the current one or comes after it. */
   #isBefore(lastTick: bigint): boolean {
     return this.#shown !== undefined && this.#lastFed !== undefined && this.#shown.tick <= lastTick
   }

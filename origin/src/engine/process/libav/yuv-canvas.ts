@@ -18,7 +18,7 @@ const CHROMA_SHIFTS: Readonly<Record<string, readonly [number, number]>> = {
 /**
  * Returns the layout of a pixel format by FFmpeg's name. Undefined for formats that HEVC does not decode to.
  */
-export function layoutOf(pixels: string): PlaneLayout | undefined {
+export function planeLayoutOf(pixels: string): PlaneLayout | undefined {
   const [, grey, chroma, depth] = /^(?:(gray)|yuvj?(4\d\d)p)(10le|12le)?$/.exec(pixels) ?? []
   if (grey === undefined && chroma === undefined) return undefined
   const bytesPerSample = depth === undefined ? 1 : 2

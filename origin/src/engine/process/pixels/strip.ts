@@ -24,7 +24,7 @@ export function framesOf({ data, width, height }: Strip): readonly Uint8Array[] 
 
 const OPAQUE = 255
 
-/** Returns whether any of some RGBA pixels is transparent. */
+/** Whether any of some RGBA pixels is transparent. */
 export function isTransparent(rgba: Uint8Array): boolean {
   for (let at = 3; at < rgba.length; at += 4) if (rgba[at] !== OPAQUE) return true
   return false

@@ -32,7 +32,8 @@ const BLACK = '#000000'
 /** Of 255: a lighter pixel is invisible on white, but visible on a dark page. */
 const LIGHT = 224
 /**
- * Of 255: a pixel with less alpha than `SEEN` is invisible, and one with more than `OPAQUE` hides the page.
+ * Of 255: a pixel with less alpha than `VISIBLE_ALPHA` is invisible, and one with more than `OPAQUE` hides the
+ * page.
  */
 const VISIBLE_ALPHA = 8
 const OPAQUE = 248

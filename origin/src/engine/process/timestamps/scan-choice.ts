@@ -8,7 +8,7 @@ const MINUTE_SECONDS = 60
 
 /**
  * Returns the number of evenly spaced frames to scan: five for up to a minute, one more for each further
- * minute, at most `most`.
+ * minute, at most `maxFrames`.
  */
 export function scanCount(durationSeconds: number, maxFrames: number): number {
   const minutesBeyond = Math.max(0, Math.ceil(durationSeconds / MINUTE_SECONDS) - 1)

@@ -5,7 +5,7 @@ import type { Size } from '../../../media/size.ts'
 import type { VideoInfo } from '../container/container.ts'
 import { isHdr } from '../container/filters.ts'
 
-/** Returns the most pixels of a frame. The limit on decoded bytes counts four bytes per pixel. */
+/** Returns the largest number of pixels of a frame. The limit on decoded bytes counts four bytes per pixel. */
 export function maxPixels(limits: SourceLimits): number {
   return Math.floor(limits.decodedBytes / 4)
 }

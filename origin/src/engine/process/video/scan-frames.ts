@@ -7,7 +7,7 @@ import { choosePoster, POSTER_CANDIDATES, posterTimestamps, sampleSize } from '.
 import { PAST_THE_END_SECONDS, type Video } from './video.ts'
 
 /**
- * Returns how many frames a scan reads in addition to the first one when it looks at `most` evenly spaced
+ * Returns how many frames a scan reads in addition to the first one when it looks at `maxFrames` evenly spaced
  * frames.
  */
 export const scanSamples = (maxFrames: number) => POSTER_CANDIDATES + maxFrames + 1

@@ -13,7 +13,7 @@ export interface Canvas extends Size {
 export const rowStart = ({ width, height, topDown }: Canvas, row: number) =>
   (topDown ? row : height - 1 - row) * width * 4
 
-/** Returns whether any pixel has alpha. Writers that do not support it leave zeros there. */
+/** Whether any pixel has alpha. Writers that do not support it leave zeros there. */
 export function hasAlpha({ rgba }: Canvas): boolean {
   for (let at = 3; at < rgba.length; at += 4) if (rgba[at] !== 0) return true
   return false

@@ -54,7 +54,7 @@ export interface Header {
 }
 
 /** Reads the header. Undefined when its coding is none of those that browsers show. */
-export function readHeader(bytes: Uint8Array, inIcon: boolean): Header | undefined {
+export function readBmpHeader(bytes: Uint8Array, inIcon: boolean): Header | undefined {
   const view = viewOf(bytes)
   const headerBytes = view.getUint32(HEADER_AT, true)
   const isFirst = headerBytes === OS2_FIRST_BYTES

@@ -8,13 +8,13 @@
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
 import type { RawImage } from '../../pixels/raw-image.ts'
 import { type Canvas, drawColour, drawPixel, hasAlpha, rowStart, toRawImage } from './bmp-canvas.ts'
-import { type BmpOptions, bmpSize, type Header, readHeader, viewOf } from './bmp-header.ts'
+import { type BmpOptions, bmpSize, type Header, readBmpHeader, viewOf } from './bmp-header.ts'
 import { drawRuns } from './bmp-runs.ts'
 
 /** Decodes a bitmap. Fails with `undecodable` when its coding is none of those that browsers show. */
 export function decodeBmp(bytes: Uint8Array, { inIcon = false }: BmpOptions = {}): RawImage | Failure {
   const size = bmpSize(bytes, { inIcon })
-  const header = size === undefined ? undefined : readHeader(bytes, inIcon)
+  const header = size === undefined ? undefined : readBmpHeader(bytes, inIcon)
   if (size === undefined || header === undefined) return fail('undecodable', 'no header of bmp')
   const { bits, coding } = header
   const canvas: Canvas = {

@@ -3,7 +3,7 @@
  * 5.5.2). libav reports full range for every grey image, even when it is not.
  */
 
-/** Returns whether the coded image has full range. Undefined when it has no sequence header. */
+/** Whether the coded image has full range. Undefined when it has no sequence header. */
 export function isFullRangeAv1(coded: Uint8Array): boolean | undefined {
   const header = sequenceHeader(coded)
   return header && rangeOf(bitReader(header))

@@ -5,7 +5,7 @@ import { isFullRangeNclx, nclxColours, profileOf } from './heif-colours.ts'
 import { codedItem, type HeifFile, type HeifItem, readHeif, shownItem } from './heif-items.ts'
 
 /**
- * Returns whether an AVIF has a feature that Sharp ignores: colours declared by code points, premultiplied
+ * Whether an AVIF has a feature that Sharp ignores: colours declared by code points, premultiplied
  * colours, alpha or grey of limited range, full range that only the code points declare, grey with a profile,
  * or alpha that is not transformed like its image. It also returns true for grids whose tiles carry the
  * transformations of the image, as avifenc wrote them: browsers transform such an image as a whole.
@@ -38,7 +38,7 @@ function isTransformed({ properties }: HeifItem): boolean {
 }
 
 /**
- * Returns whether the alpha item declares the same transformations as its image. Browsers then transform both
+ * Whether the alpha item declares the same transformations as its image. Browsers then transform both
  * together; libheif does not.
  */
 function hasSameTransforms(alpha: HeifItem, image: HeifItem): boolean {
@@ -51,7 +51,7 @@ function hasSameTransforms(alpha: HeifItem, image: HeifItem): boolean {
 const MONOCHROME_FLAG = 0x10
 
 /**
- * Returns whether the item is monochrome, according to its codec configuration (AV1 in ISO media, section
+ * Whether the item is monochrome, according to its codec configuration (AV1 in ISO media, section
  * 2.3.3).
  */
 function isMonochrome(properties: HeifItem['properties']): boolean {

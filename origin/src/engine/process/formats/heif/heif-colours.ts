@@ -30,7 +30,7 @@ export function nclxColours(properties: readonly HeifProperty[]): Colours {
 }
 
 /**
- * Returns whether an item declares full range by code points, which take precedence over the coded image
+ * Whether an item declares full range by code points, which take precedence over the coded image
  * (ISO/IEC 23000-22). Undefined when it has no code points.
  */
 export function isFullRangeNclx(properties: readonly HeifProperty[]): boolean | undefined {

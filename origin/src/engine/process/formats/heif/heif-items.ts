@@ -30,7 +30,7 @@ export interface HeifFile {
   sourcesOf(item: HeifItem): readonly HeifItem[]
   /** Returns the image whose luma is the alpha of an item. Undefined when it has none. */
   alphaOf(item: HeifItem): HeifItem | undefined
-  /** Returns whether the colours of an item are premultiplied by its alpha. */
+  /** Whether the colours of an item are premultiplied by its alpha. */
   isPremultiplied(item: HeifItem): boolean
   /**
    * Returns the coded bytes of an item, or the description of a derived one. Undefined when they lie outside

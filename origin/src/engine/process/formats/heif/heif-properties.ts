@@ -53,7 +53,7 @@ export function codedSize(properties: readonly HeifProperty[]): Size | undefined
  */
 const LUMA_DEPTH_AT = 17
 
-/** Returns whether an HEVC image has more than 8 bits per sample, or does not declare it. */
+/** Whether an HEVC image has more than 8 bits per sample, or does not declare it. */
 export function isDeepHevc({ properties }: HeifItem): boolean {
   const depth = properties.find(({ type }) => type === 'hvcC')?.data[LUMA_DEPTH_AT]
   return depth === undefined || (depth & 7) > 0

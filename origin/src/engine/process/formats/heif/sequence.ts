@@ -4,7 +4,7 @@
  * video, the file can be read by the video code.
  */
 
-import { boxesIn, findBoxes, type IsoBox, type Span } from '../../../../media/iso-boxes.ts'
+import { type ByteSpan, boxesIn, findBoxes, type IsoBox } from '../../../../media/iso-boxes.ts'
 import type { Size } from '../../../../media/size.ts'
 import { createDelayRounding } from '../../pixels/delays.ts'
 import type { AnimationTiming } from '../../pixels/strip.ts'
@@ -99,7 +99,7 @@ export function readSequence(bytes: Uint8Array): ImageSequence | undefined {
 }
 
 /**
- * Returns whether the major brand is the one of still images, as libavif and browsers understand it: `avif`,
+ * Whether the major brand is the one of still images, as libavif and browsers understand it: `avif`,
  * or the one of HEVC in a file without a sequence of AV1.
  */
 function isStillBrand(major: string, isAvifSequence: boolean): boolean {
@@ -123,7 +123,7 @@ function typeAt({ headerAt }: IsoBox): number {
 }
 
 /** Returns the complete boxes at the end of a path of types. */
-function inside(file: Buffer, span: Span, ...path: readonly string[]): readonly IsoBox[] {
+function inside(file: Buffer, span: ByteSpan, ...path: readonly string[]): readonly IsoBox[] {
   return [...findBoxes(file, span, ...path)].filter(({ isWhole }) => isWhole)
 }
 
@@ -136,7 +136,7 @@ function trackOf(file: Buffer, box: IsoBox) {
 const AUXILIARY_TYPE_AT = 4
 
 /**
- * Returns whether an auxiliary track holds alpha, and not depth for example, according to the type in its
+ * Whether an auxiliary track holds alpha, and not depth for example, according to the type in its
  * sample entry (AuxiliaryTypeInfoBox, ISO/IEC 23008-12). A track without a type holds alpha.
  */
 function isAlpha(file: Buffer, track: IsoBox): boolean {
@@ -148,7 +148,7 @@ function isAlpha(file: Buffer, track: IsoBox): boolean {
 }
 
 /**
- * Returns whether a track declares that its colours are premultiplied by the alpha of another one (reference
+ * Whether a track declares that its colours are premultiplied by the alpha of another one (reference
  * `prem`, ISO/IEC 23000-22, section 7.3.5.2).
  */
 function isPremultipliedBy(file: Buffer, colour: IsoBox, alpha: IsoBox): boolean {
@@ -200,7 +200,7 @@ function orientationOf(file: Buffer, track: IsoBox): Orientation | undefined {
 const VISUAL_ENTRY_BYTES = 78
 
 /** Returns the child boxes of the first sample entry of a track. */
-function sampleEntry(file: Buffer, track: IsoBox): Span | undefined {
+function sampleEntry(file: Buffer, track: IsoBox): ByteSpan | undefined {
   const [table] = inside(file, track, 'mdia', 'minf', 'stbl', 'stsd')
   const [entry] = table === undefined ? [] : boxesIn(file, { start: table.start + 8, end: table.end })
   return entry && { start: entry.start + VISUAL_ENTRY_BYTES, end: entry.end }
@@ -218,7 +218,7 @@ function writeOrientation(file: Buffer, track: IsoBox, { right, down }: Orientat
  * Returns the part of the track header (`tkhd`) that starts with the transformation matrix, followed by the
  * size before that transformation.
  */
-function matrixIn(file: Buffer, track: IsoBox): Span | undefined {
+function matrixIn(file: Buffer, track: IsoBox): ByteSpan | undefined {
   const [header] = inside(file, track, 'tkhd')
   if (header === undefined) return undefined
   const start = header.start + (file[header.start] === 1 ? 52 : 40)
@@ -289,6 +289,6 @@ function loopOf(file: Buffer, track: IsoBox): number {
 }
 
 /** Returns the four bytes at an offset of a box as a number, or 0 past its end. */
-function word(file: Buffer, { start, end }: Span, offset: number): number {
+function word(file: Buffer, { start, end }: ByteSpan, offset: number): number {
   return start + offset + 4 <= end ? file.readUInt32BE(start + offset) : 0
 }

@@ -51,7 +51,7 @@ const MAX_COMPONENTS = 4
 const LAST_COEFFICIENT = 63
 
 /**
- * Returns whether a segment is a valid scan header, with its components and their range of coefficients
+ * Whether a segment is a valid scan header, with its components and their range of coefficients
  * (section B.2.3).
  */
 function isScanHeader(segment: Buffer): boolean {
@@ -65,7 +65,7 @@ const LENGTHS = 16
 const MAX_CODES = 256
 
 /**
- * Returns whether a segment holds valid Huffman tables. Each has the number of codes of every length, and the
+ * Whether a segment holds valid Huffman tables. Each has the number of codes of every length, and the
  * symbols of these codes (section B.2.4.2).
  */
 function holdsHuffmanTables(segment: Buffer): boolean {

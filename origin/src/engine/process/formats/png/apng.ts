@@ -60,7 +60,7 @@ export function countApngFrames(bytes: Uint8Array): number {
 }
 
 /**
- * Returns whether the default image, which viewers without animation show, is not a frame. Sharp then decodes
+ * Whether the default image, which viewers without animation show, is not a frame. Sharp then decodes
  * something else than browsers show.
  */
 export function hidesDefaultImage(bytes: Uint8Array): boolean {
@@ -183,7 +183,7 @@ const MAX_COLOUR_CHUNK_BYTES = 256 * 1024
 const MAX_PROFILE_BYTES = 1024 * 1024
 
 /**
- * Returns whether a chunk is too large to be repeated for every frame, or its profile too large to be
+ * Whether a chunk is too large to be repeated for every frame, or its profile too large to be
  * decompressed for every frame.
  */
 function isTooExpensive({ id, data }: PngChunk): boolean {

@@ -25,7 +25,7 @@ export function* pngChunks(bytes: Uint8Array): Generator<PngChunk> {
   }
 }
 
-/** Returns whether a chunk is complete and its checksum correct. */
+/** Whether a chunk is complete and its checksum correct. */
 export function hasRightChecksum({ data, end }: PngChunk, bytes: Uint8Array): boolean {
   if (end > bytes.length) return false
   const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)

@@ -99,7 +99,7 @@ function* withoutColours(bytes: Uint8Array): Generator<Uint8Array, void, void> {
   yield bytes.subarray(at)
 }
 
-/** Returns whether an image is HDR, which no profile converts. */
+/** Whether an image is HDR, which no profile converts. */
 export function isHdrPng(bytes: Uint8Array): boolean {
   const chunks = chunksBeforeData(bytes)
   const points = codePoints(chunks)

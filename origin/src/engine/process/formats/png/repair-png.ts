@@ -40,7 +40,7 @@ export interface PngRepairOptions {
 }
 
 /**
- * Returns whether a PNG is complete and has correct checksums. One that does not may have to be painted
+ * Whether a PNG is complete and has correct checksums. One that does not may have to be painted
  * again.
  */
 export function isWholePng(bytes: Uint8Array): boolean {
@@ -56,7 +56,7 @@ export function isWholePng(bytes: Uint8Array): boolean {
 const MAX_DATA_BYTES = 128 * 1024 * 1024
 
 /**
- * Returns whether the image data starts with the two bytes of a zlib stream without a preset dictionary
+ * Whether the image data starts with the two bytes of a zlib stream without a preset dictionary
  * (RFC 1950, section 2.2).
  */
 function startsWithZlib(bytes: Uint8Array): boolean {

@@ -91,7 +91,7 @@ const STARTS: ReadonlyMap<string, string> = new Map([
   ['image/jpg', '/9j/'],
 ])
 
-/** Returns whether librsvg draws an image. Checks only its first bytes, because most images are large. */
+/** Whether librsvg draws an image. Checks only its first bytes, because most images are large. */
 function isDrawn(type: string, parameters: string, data: string): boolean {
   const start = STARTS.get(type)
   return start !== undefined && parameters === ';base64' && data.trimStart().startsWith(start)
@@ -102,7 +102,7 @@ const HEAD_CHARACTERS = 256 * 1024
 /** The signatures of EXIF and ICC profiles in JPEG and PNG. */
 const MARKS: readonly string[] = ['Exif\0', 'ICC_PROFILE\0', 'eXIf', 'iCCP']
 
-/** Returns whether an image may have an orientation or a profile, so that its header has to be read. */
+/** Whether an image may have an orientation or a profile, so that its header has to be read. */
 function mayHaveMetadata(data: string): boolean {
   const head = Buffer.from(data.slice(0, HEAD_CHARACTERS), 'base64')
   return MARKS.some((mark) => head.includes(mark, 0, 'latin1'))
@@ -178,7 +178,7 @@ async function bmpAsPng(bitmap: Uint8Array, options: BmpOptions, left: Left): Pr
     .toBuffer()
 }
 
-/** Returns whether a PNG or JPEG has to be rotated, or converted by its profile. */
+/** Whether a PNG or JPEG has to be rotated, or converted by its profile. */
 async function isShownOtherwise(image: Buffer): Promise<boolean> {
   try {
     const { orientation = 1, icc, space } = await sharp(image, UNLIMITED_PIXELS).metadata()

@@ -96,7 +96,7 @@ const BEYOND = 10
 const BACKGROUND = /(?<![\w-])background(?:-color)?\s*:\s*((?:[^;()]|\((?:[^()]|\([^()]*\))*\))*)/g
 const COLOUR = /^(?:#[\da-f]{3,8}|(?:rgb|hsl)a?\([\d\s.,%/]+\))$/i
 
-/** Returns whether the text is a plain colour, without keywords that depend on the context. */
+/** Whether the text is a plain colour, without keywords that depend on the context. */
 function isColour(text: string): boolean {
   return COLOUR.test(text) || COLOUR_NAMES.has(text.toLowerCase())
 }

@@ -21,7 +21,7 @@ export function unsupportedTiffReason(bytes: Uint8Array): string | undefined {
   return undefined
 }
 
-/** Returns whether a TIFF stores luma and chroma without subsampling, and not inside JPEG. */
+/** Whether a TIFF stores luma and chroma without subsampling, and not inside JPEG. */
 export function isUnsubsampledYcc(bytes: Uint8Array): boolean {
   const tags = firstDirectory(bytes)
   return (

@@ -1,8 +1,8 @@
-import type { ImageFormat as SourceFormat } from '../../../../media/kinds.ts'
+import type { SourceImageFormat } from '../../../../media/kinds.ts'
 import { type RiffChunk, riffChunks, WEBP_FRAME_HEADER_BYTES, WEBP_HEADER_BYTES } from './riff.ts'
 
 /**
- * Returns whether a WebP is lossless: its first bitstream, or that of an animation's first frame, is `VP8L`.
+ * Whether a WebP is lossless: its first bitstream, or that of an animation's first frame, is `VP8L`.
  */
 export function isLosslessWebp(bytes: Uint8Array): boolean {
   for (const { id } of firstFrameChunks(bytes)) {
@@ -13,11 +13,11 @@ export function isLosslessWebp(bytes: Uint8Array): boolean {
 }
 
 /**
- * Returns whether an image may turn out to be corrupt only during decoding, so that nothing of it is shown.
+ * Whether an image may turn out to be corrupt only during decoding, so that nothing of it is shown.
  * This applies to losslessly coded pixels or alpha of a WebP. Other decoders continue after an error, or
  * their files are repaired.
  */
-export function mayFailLate(bytes: Uint8Array, format: SourceFormat): boolean {
+export function mayFailLate(bytes: Uint8Array, format: SourceImageFormat): boolean {
   return format === 'webp' && (isLosslessWebp(bytes) || hasCodedAlpha(bytes))
 }
 

@@ -8,7 +8,7 @@ import { pathOf, SETTINGS, token } from '../e2e/relay-tokens.ts'
 import { halvesPng } from '../fixtures.ts'
 import { send } from '../http.ts'
 import { openOriginBefore, openS3Server, type Service } from '../services.ts'
-import { type Answer, type AnsweringServer, answering, awsBucket, refuse } from './aws-server.ts'
+import { type Answer, type AnsweringServer, answering, awsBucket, reject } from './aws-server.ts'
 import { HAS_MOTO, MOTO_SKIPPED, openMoto } from './moto.ts'
 import type { S3Server } from './s3-server.ts'
 import { openS3rver } from './s3rver.ts'
@@ -69,10 +69,10 @@ describe('a 403 for an object', () => {
 
 describe('a store that names its region', () => {
   const inRegion =
-    (region: string, refusal: Parameters<typeof refuse>[2]): Answer =>
+    (region: string, rejection: Parameters<typeof reject>[2]): Answer =>
     (request, response) => {
       if (!request.headers.authorization?.includes(`/${region}/s3/`))
-        return refuse(request, response, refusal)
+        return reject(request, response, rejection)
       return awsBucket({ objects: { '/cdn/attachments/1/a.bin': Buffer.from('a') }, mayList: true })(
         request,
         response,
@@ -87,8 +87,8 @@ describe('a store that names its region', () => {
       { status: 301, code: 'PermanentRedirect', headers: { 'x-amz-bucket-region': 'eu-west-1' } },
     ],
     ['by a 307 redirect', { status: 307, code: 'TemporaryRedirect', more: '<Region>eu-west-1</Region>' }],
-  ])('%s gets requests signed for that region, after one rejection', async (_, refusal) => {
-    const service = await originOn(inRegion('eu-west-1', refusal))
+  ])('%s gets requests signed for that region, after one rejection', async (_, rejection) => {
+    const service = await originOn(inRegion('eu-west-1', rejection))
     for (const method of ['GET', 'HEAD', 'GET']) {
       expect((await send(service.url, '/attachments/1/a.bin', { method })).status).toBe(200)
     }
@@ -96,8 +96,12 @@ describe('a store that names its region', () => {
   })
 
   it('gets the right region from all of several first requests at the same time', async () => {
-    const refusal = { status: 400, code: 'AuthorizationHeaderMalformed', more: '<Region>eu-west-1</Region>' }
-    const answer = inRegion('eu-west-1', refusal)
+    const rejection = {
+      status: 400,
+      code: 'AuthorizationHeaderMalformed',
+      more: '<Region>eu-west-1</Region>',
+    }
+    const answer = inRegion('eu-west-1', rejection)
     const waiting: (() => void)[] = []
     const service = await originOn((request, response) => {
       if (request.headers.authorization?.includes('/eu-west-1/s3/')) return answer(request, response)
@@ -120,14 +124,14 @@ describe('a store that names its region', () => {
       { status: 400, code: 'AuthorizationHeaderMalformed', more: '<Region>eu-west-1</Region>' },
     ],
     ['a redirect to it', { status: 307, code: 'TemporaryRedirect', more: '<Region>eu-west-1</Region>' }],
-  ])('accepts uploads signed for that region, also the first one, when it answers %s', async (_, refusal) => {
+  ])('accepts uploads signed for that region, also the first one, when it answers %s', async (_, error) => {
     const service = await originOn(
       (request, response) =>
         request.resume().on('end', () => {
           const signed = request.headers.authorization?.includes('/eu-west-1/s3/')
-          if (!signed) refuse(request, response, refusal)
+          if (!signed) reject(request, response, error)
           else if (request.method === 'PUT') response.writeHead(200, { etag: '"u"' }).end()
-          else refuse(request, response, { status: 404, code: 'NoSuchKey' })
+          else reject(request, response, { status: 404, code: 'NoSuchKey' })
         }),
       SETTINGS,
     )
@@ -141,7 +145,7 @@ describe('a store that names its region', () => {
 
   it('for which another endpoint is needed is reported to the operator', async () => {
     const service = await originOn((request, response) =>
-      refuse(request, response, {
+      reject(request, response, {
         status: 301,
         code: 'PermanentRedirect',
         headers: { 'x-amz-bucket-region': 'eu-west-1' },
@@ -161,10 +165,10 @@ describe('a store that rejects HEAD but not GET', () => {
     const service = await originOn((request, response) => {
       const text = objects[request.url ?? '']
       if (request.method === 'HEAD') return response.writeHead(status).end()
-      if (text === undefined) return refuse(request, response, { status: 404, code: 'NoSuchKey' })
+      if (text === undefined) return reject(request, response, { status: 404, code: 'NoSuchKey' })
       if (request.headers.range === undefined)
         return response.writeHead(200, { etag: '"e"', 'content-length': text.length }).end(text)
-      if (text === '') return refuse(request, response, { status: 416, code: 'InvalidRange' })
+      if (text === '') return reject(request, response, { status: 416, code: 'InvalidRange' })
       return response
         .writeHead(206, { etag: '"e"', 'content-range': `bytes 0-0/${text.length}` })
         .end(text.slice(0, 1))
@@ -183,7 +187,7 @@ describe('a store that rejects HEAD but not GET', () => {
 describe('a store that rejects long keys', () => {
   it('has no object with such a key', async () => {
     const service = await originOn((request, response) =>
-      refuse(request, response, { status: 400, code: 'KeyTooLongError' }),
+      reject(request, response, { status: 400, code: 'KeyTooLongError' }),
     )
     for (const method of ['GET', 'HEAD'])
       expect((await send(service.url, `/attachments/1/${'x'.repeat(300)}`, { method })).status).toBe(404)
@@ -198,7 +202,7 @@ describe('a store that rejects suffix ranges longer than the object', () => {
     const service = await originOn((request, response) => {
       const { range } = request.headers
       if (range?.startsWith('bytes=-') === true)
-        return refuse(request, response, { status: 416, code: 'InvalidRange', headers })
+        return reject(request, response, { status: 416, code: 'InvalidRange', headers })
       if (range === undefined) response.writeHead(200, { etag: '"e"', 'content-length': 3 })
       else response.writeHead(206, { etag: '"e"', 'content-length': 3, 'content-range': 'bytes 0-2/3' })
       return response.end(request.method === 'HEAD' ? undefined : 'abc')
@@ -254,7 +258,7 @@ describe('an overloaded store', () => {
     const service = await originOn((request, response) => {
       times.push(performance.now())
       if (times.length === 1)
-        return refuse(request, response, { status, code, headers: { 'retry-after': '1' } })
+        return reject(request, response, { status, code, headers: { 'retry-after': '1' } })
       return awsBucket({ objects: { '/cdn/attachments/1/a.bin': Buffer.from('a') }, mayList: true })(
         request,
         response,
@@ -272,7 +276,7 @@ describe('an overloaded store', () => {
     ['soon', '1'],
   ])('that stays overloaded, with Retry-After %s, causes 503', async (asked, retryAfter) => {
     const service = await originOn((request, response) =>
-      refuse(request, response, { status: 503, code: 'SlowDown', headers: { 'retry-after': asked } }),
+      reject(request, response, { status: 503, code: 'SlowDown', headers: { 'retry-after': asked } }),
     )
     const { status, body, headers } = await send(service.url, '/attachments/1/a.bin')
     expect([status, body.toString(), headers['retry-after']]).toEqual([
@@ -298,7 +302,7 @@ describe('rejected credentials', () => {
       (request, response) =>
         request.url?.includes('list-type') === true
           ? response.end('<ListBucketResult/>')
-          : refuse(request, response, { status: code === 'ExpiredToken' ? 400 : 403, code }),
+          : reject(request, response, { status: code === 'ExpiredToken' ? 400 : 403, code }),
       { MEDIA_PROXY_S3_SESSION_TOKEN: 'SESSIONTOKENEXAMPLE' },
     )
     for (const [method, path] of [
@@ -318,7 +322,7 @@ describe('rejected credentials', () => {
 
   it('for an upload are reported with the permission that the key needs', async () => {
     const service = await originOn(
-      (request, response) => refuse(request, response, { status: 403, code: 'AccessDenied' }),
+      (request, response) => reject(request, response, { status: 403, code: 'AccessDenied' }),
       SETTINGS,
     )
     expect((await send(service.url, pathOf(await token()), { method: 'PUT', body: 'a' })).status).toBe(502)

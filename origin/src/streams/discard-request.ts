@@ -17,7 +17,7 @@ export interface ReceivedRequest {
  * which may be in front of the origin, closes the client connection with the response
  * while the client is still writing, and the client never sees the response.
  */
-export async function discard({ body, headers }: ReceivedRequest): Promise<void> {
+export async function discardRequest({ body, headers }: ReceivedRequest): Promise<void> {
   // A client that sent `Expect` has not sent the body yet,
   // and is never workerd. A locked body still has a reader.
   if (headers.has('expect') || body === null || body.locked) return

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { a, fetcher, listen, startDnsServer } from './external-hosts.test-data.ts'
-import { createPinnedLookup } from './pinned-agent.ts'
+import { createPinnedLookup } from './pinned-lookup.ts'
 
 describe('a malicious name server', () => {
   it.each([
@@ -20,7 +20,7 @@ describe('a malicious name server', () => {
     const far = await listen((__, response) => response.end('reached'))
     const { nameServers } = await startDnsServer((___, type) => (type === 'A' ? answers : []))
     const open = fetcher({ nameServers, policy: { ports: [far.port], allowedHosts: [], ownAddresses: [] } })
-    expect(await open(`http://evil.test:${far.port}/`)).toMatchObject({ code: 'address-refused' })
+    expect(await open(`http://evil.test:${far.port}/`)).toMatchObject({ code: 'address-rejected' })
     expect(far.connections()).toBe(0)
   })
 
@@ -28,7 +28,7 @@ describe('a malicious name server', () => {
     const { nameServers } = await startDnsServer((name, type) =>
       type === 'AAAA' ? [{ type: 'AAAA', name, data: '::1', ttl: 0 }] : [a(name, '8.8.8.8')],
     )
-    expect(await fetcher({ nameServers })('http://evil.test/')).toMatchObject({ code: 'address-refused' })
+    expect(await fetcher({ nameServers })('http://evil.test/')).toMatchObject({ code: 'address-rejected' })
   })
 
   it('that answers first with a public and then with an internal address cannot hand over the second one', async () => {
@@ -41,7 +41,7 @@ describe('a malicious name server', () => {
       new Promise((done) => resolve('rebind.test', { all: true }, (error, found) => done(error ?? found)))
     expect(await look()).toEqual([{ address: '192.0.9.1', family: 4 }])
     expect(asked()).toBe(2)
-    expect(await look()).toMatchObject({ failure: { code: 'address-refused' } })
+    expect(await look()).toMatchObject({ failure: { code: 'address-rejected' } })
   })
 
   it('need not answer for IPv6 when it answers for IPv4', async () => {

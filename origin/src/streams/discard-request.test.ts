@@ -1,6 +1,8 @@
-import { setTimeout } from 'node:timers/promises'
-import { expect, it } from 'vitest'
-import { discard } from './discard.ts'
+import { afterEach, beforeEach, expect, it, vi } from 'vitest'
+import { discardRequest } from './discard-request.ts'
+
+beforeEach(() => void vi.useFakeTimers())
+afterEach(() => void vi.useRealTimers())
 
 const NONE = new Headers()
 const CHUNK = new Uint8Array(1000)
@@ -16,7 +18,7 @@ function body(pausesMs: readonly number[], ends: boolean) {
       async pull(controller) {
         const pauseMs = left.shift()
         if (pauseMs === undefined) return ends ? controller.close() : new Promise(() => undefined)
-        await setTimeout(pauseMs)
+        await new Promise((resolve) => setTimeout(resolve, pauseMs))
         controller.enqueue(CHUNK)
       },
     },
@@ -27,24 +29,28 @@ function body(pausesMs: readonly number[], ends: boolean) {
 
 it('reads a body to its end, despite the pauses of a slow network', async () => {
   const slow = body([0, 400, 400], true)
-  await discard({ body: slow.stream, headers: NONE })
+  const discarded = discardRequest({ body: slow.stream, headers: NONE })
+  await vi.advanceTimersByTimeAsync(800)
+  await discarded
   expect(slow.taken()).toBe(3)
 })
 
 it('does not wait for a client that sends nothing, or stops sending', async () => {
   const [silent, ceasing] = [body([], false), body([0], false)]
-  await Promise.all([silent, ceasing].map(({ stream }) => discard({ body: stream, headers: NONE })))
+  const discarded = [silent, ceasing].map(({ stream }) => discardRequest({ body: stream, headers: NONE }))
+  await vi.advanceTimersByTimeAsync(1000)
+  await Promise.all(discarded)
   expect([silent.taken(), ceasing.taken()]).toEqual([0, 1])
 })
 
 it('leaves a body alone that is being read', async () => {
   const { stream } = body([0], false)
   stream.getReader()
-  await discard({ body: stream, headers: NONE })
+  await discardRequest({ body: stream, headers: NONE })
 })
 
 it('does not request a body after Expect: 100-continue', async () => {
   const { stream, taken } = body([0], true)
-  await discard({ body: stream, headers: new Headers({ expect: '100-continue' }) })
+  await discardRequest({ body: stream, headers: new Headers({ expect: '100-continue' }) })
   expect(taken()).toBe(0)
 })
