@@ -17,6 +17,7 @@ import { render } from './jobs/render.ts'
 import { RENDERER_VERSION } from './pixels/sharp.ts'
 import { modelPixels } from './scan/pixels.ts'
 import { type MediaSource, memorySource, rangedSource } from './source/media-source.ts'
+import { withoutTags } from './source/without-tags.ts'
 import { createDecoders } from './video/load-decoder.ts'
 import type { VideoTools } from './video/video.ts'
 
@@ -105,11 +106,12 @@ async function workOn(
 }
 
 async function workOnExamination(
-  source: MediaSource,
+  given: MediaSource,
   job: Extract<Job, { readonly kind: 'examine' }>,
   tools: VideoTools,
   reports: Reports,
 ): Promise<JobResponse> {
+  const source = await withoutTags(given)
   const examined = await examine(source, job, tools, reports.reportCost)
   if (isFailure(examined)) return { result: examined }
   if (!('frames' in examined)) return { result: examined }
