@@ -120,6 +120,22 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
       ['FLAC in Matroska', 'mka', ['-c:a', 'flac'], 'mka', 'audio/x-matroska', 'audio/x-matroska'],
       // The list of tracks may be anywhere in an MP4.
       ['AAC in MP4', 'mp4', ['-c:a', 'aac'], 'm4a', 'audio/mp4', 'video/mp4'],
+      [
+        'AAC in MP4 with its index first',
+        'mp4',
+        ['-c:a', 'aac', '-movflags', '+faststart'],
+        'm4a',
+        'audio/mp4',
+        'audio/mp4',
+      ],
+      [
+        'AAC in fragmented MP4',
+        'mp4',
+        ['-c:a', 'aac', '-movflags', '+frag_keyframe+empty_moov'],
+        'm4a',
+        'audio/mp4',
+        'audio/mp4',
+      ],
       ['ALAC in M4A', 'm4a', ['-c:a', 'alac'], 'm4a', 'audio/mp4', 'audio/mp4'],
       ['AAC in QuickTime', 'mov', ['-c:a', 'aac'], 'm4a', 'audio/mp4', 'video/quicktime'],
       ['AAC in 3GP', '3gp', ['-c:a', 'aac'], 'm4a', 'audio/mp4', 'video/3gpp'],
