@@ -12,6 +12,7 @@ import { withTransparency } from './gif/gif-transparency.ts'
 import { normalizeGif } from './gif/normalize-gif.ts'
 import { repairGif } from './gif/repair-gif.ts'
 import { withValidApertures } from './heif/apertures.ts'
+import { withoutAppendedMovie } from './heif/appended-movie.ts'
 import { withRotationFirst } from './heif/turns.ts'
 import { repairJpeg } from './jpeg/repair-jpeg.ts'
 import { withDeclaredProfile } from './png/png-colours.ts'
@@ -57,9 +58,10 @@ export function repairHeader(bytes: Uint8Array, format: SourceFormat): Repaired 
   if (unread !== undefined) return fail('undecodable', unread)
   if (isHeif(format)) {
     const cropped = withValidApertures(bytes) ?? bytes
-    // Browsers do not show HEIC, and its viewers follow the listed order.
-    const turned = format === 'avif' ? withRotationFirst(cropped) : undefined
-    return { bytes: turned ?? cropped, damaged: false }
+    // Browsers do not show HEIC, and its viewers follow the listed order. libheif does not decode it.
+    if (format === 'heic') return { bytes: cropped, damaged: false }
+    const turned = withRotationFirst(cropped) ?? cropped
+    return { bytes: withoutAppendedMovie(turned) ?? turned, damaged: false }
   }
   if (format !== 'webp') return { bytes, damaged: false }
   const whole = repairWebp(bytes)
