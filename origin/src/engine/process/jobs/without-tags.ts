@@ -4,7 +4,7 @@ import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import { mayBeTagged } from '../../../media/id3.ts'
 import { SNIFF_BYTES, sniff } from '../../../media/sniff.ts'
 import { endOfTags, readBytes } from '../libav/id3.ts'
-import type { MediaSource } from './media-source.ts'
+import type { MediaSource } from '../source/media-source.ts'
 
 /**
  * Returns the source without the ID3 tags at its start, if it is audio. Most demuxers do not skip tags, and a
