@@ -1,6 +1,6 @@
 /**
- * Tests an AVIF with a rotation that its alpha lacks, or that its tiles have as well: browsers rotate the
- * whole image once.
+ * Tests an AVIF with a rotation that its alpha lacks, that its tiles have as well, or that it lists after
+ * mirroring: browsers rotate the whole image once, and then mirror it.
  */
 
 import { readFile } from 'node:fs/promises'
@@ -41,4 +41,24 @@ it('an AVIF is rotated only once when its tiles declare the rotation too', async
   expect([info.width, info.height]).toEqual([64, 256])
   const greenOfRow = (row: number) => data[(row * 64 + 32) * 3 + 1] ?? 0
   expect([greenOfRow(20) > 200, greenOfRow(180) > 200, greenOfRow(240) > 200]).toEqual([true, true, false])
+})
+
+it('an AVIF that lists mirroring before its rotation is rotated first', async () => {
+  const service = await openFilesystemOrigin({})
+  // Made with Pillow: an image of 128x96 with a red, a green and a blue corner (upper left, upper right and
+  // lower right), mirrored vertically and rotated by a quarter anticlockwise, in that order.
+  await service.put(
+    'attachments/1/mirrored.avif',
+    await readFile(join(import.meta.dirname, '../media/mirrored-first.avif')),
+  )
+  const { status, body } = await send(service.url, '/attachments/1/mirrored.avif?format=png')
+  await service.close()
+  expect(status).toBe(200)
+  const { data, info } = await sharp(body).removeAlpha().raw().toBuffer({ resolveWithObject: true })
+  expect([info.width, info.height]).toEqual([96, 128])
+  const brightest = (x: number, y: number) => {
+    const pixel = [...data.subarray((y * 96 + x) * 3, (y * 96 + x + 1) * 3)]
+    return ['red', 'green', 'blue'][pixel.indexOf(Math.max(...pixel))]
+  }
+  expect([brightest(5, 5), brightest(5, 122), brightest(90, 122)]).toEqual(['red', 'green', 'blue'])
 })

@@ -72,9 +72,11 @@ function joinedLate(file: Buffer): Buffer {
 }
 
 /** Builds an Ogg of two streams, one after the other. */
-async function chained(extension: string, codec: readonly string[]): Promise<Buffer> {
-  const part = (seconds: number) => makeVideo(extension, GROWING, codec, seconds)
-  return Buffer.concat([await part(SECONDS / 4), await part((3 * SECONDS) / 4)])
+async function chained(extension: string, codec: readonly string[], serials = [1, 2]): Promise<Buffer> {
+  const [first, second] = serials.map((serial) => [...codec, '-serial_offset', String(serial)])
+  const part = (output: readonly string[] = [], seconds = 0) =>
+    makeVideo(extension, GROWING, ['-fflags', '+bitexact', ...output], seconds)
+  return Buffer.concat([await part(first, SECONDS / 4), await part(second, (3 * SECONDS) / 4)])
 }
 
 describe.skipIf(FFMPEG === undefined || libav === undefined)(
@@ -139,6 +141,12 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
       ],
       ['Vorbis in two links', 'ogg', () => chained('ogg', ['-c:a', 'libvorbis'])],
       ['Opus in two links', 'opus', () => chained('opus', ['-c:a', 'libopus'])],
+      ['Opus in two links of one serial number', 'opus', () => chained('opus', ['-c:a', 'libopus'], [1, 1])],
+      [
+        'Vorbis in two links of one serial number',
+        'ogg',
+        () => chained('ogg', ['-c:a', 'libvorbis'], [1, 1]),
+      ],
       [
         'Opus in WebM without a duration',
         'webm',

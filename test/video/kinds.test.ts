@@ -120,6 +120,22 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
       ['FLAC in Matroska', 'mka', ['-c:a', 'flac'], 'mka', 'audio/x-matroska', 'audio/x-matroska'],
       // The list of tracks may be anywhere in an MP4.
       ['AAC in MP4', 'mp4', ['-c:a', 'aac'], 'm4a', 'audio/mp4', 'video/mp4'],
+      [
+        'AAC in MP4 with its index first',
+        'mp4',
+        ['-c:a', 'aac', '-movflags', '+faststart'],
+        'm4a',
+        'audio/mp4',
+        'audio/mp4',
+      ],
+      [
+        'AAC in fragmented MP4',
+        'mp4',
+        ['-c:a', 'aac', '-movflags', '+frag_keyframe+empty_moov'],
+        'm4a',
+        'audio/mp4',
+        'audio/mp4',
+      ],
       ['ALAC in M4A', 'm4a', ['-c:a', 'alac'], 'm4a', 'audio/mp4', 'audio/mp4'],
       ['AAC in QuickTime', 'mov', ['-c:a', 'aac'], 'm4a', 'audio/mp4', 'video/quicktime'],
       ['AAC in 3GP', '3gp', ['-c:a', 'aac'], 'm4a', 'audio/mp4', 'video/3gpp'],
@@ -236,16 +252,24 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
       ['mp3', 'audio/mpeg', ['-c:a', 'libmp3lame', '-id3v2_version', '0']],
       ['flac', 'audio/flac', ['-c:a', 'flac']],
       ['aac', 'audio/aac', ['-c:a', 'aac']],
-    ] as const)('recognises %s behind a long ID3 tag, whatever its name', async (extension, mime, codec) => {
+      ['wav', 'audio/wav', ['-c:a', 'pcm_s16le']],
+      ['ogg', 'audio/ogg', ['-c:a', 'libvorbis']],
+      ['opus', 'audio/ogg', ['-c:a', 'libopus']],
+    ] as const)('recognises %s behind ID3 tags, whatever its name', async (extension, mime, codec) => {
       // A tag with a cover hides the audio from the first bytes.
-      const tag = Buffer.concat([Buffer.from('ID3\x03\0\0\0\x06\0\0', 'latin1'), Buffer.alloc(6 << 14)])
+      const long = Buffer.concat([Buffer.from('ID3\x03\0\0\0\x06\0\0', 'latin1'), Buffer.alloc(6 << 14)])
+      const short = Buffer.concat([Buffer.from('ID3\x04\0\0\0\0\0\x14', 'latin1'), Buffer.alloc(20)])
       const audio = await makeVideo(extension, SECONDS, [...AUDIO, ...codec])
       await put('1', audio)
-      await put('2', Buffer.concat([tag, audio]))
       const plain = await ask('/_metadata', '1')
       expect(plain).toMatchObject({ format: extension, content_type: mime, duration: expect.any(Number) })
       const { size, content_hash, ...facts } = plain as Record<string, unknown>
-      expect(await ask('/_metadata', '2')).toMatchObject(facts)
+      for (const tags of [[long], [short], [short, long]]) {
+        const tagged = Buffer.concat([...tags, audio])
+        await put('2', tagged)
+        expect(await ask('/_metadata', '2')).toMatchObject({ ...facts, size: tagged.length })
+        expect(await ask('/_sniff', '2')).toEqual({ content_type: mime })
+      }
     })
   },
 )

@@ -155,6 +155,30 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('videos (need FFmpe
       }
     })
 
+    it.each([
+      ['one edit', [[0, 0]]],
+      [
+        'an empty edit before it',
+        [
+          [500, -1],
+          [0, 0],
+        ],
+      ],
+      [
+        'an edit of no length before it',
+        [
+          [0, 0],
+          [0, 0],
+        ],
+      ],
+    ])('whose last edit has no length play to their end: %s', async (_, edits) => {
+      const video = withEdits(await makeVideo('mp4', SECONDS, [...H264, '-bf', '0']), edits)
+      const { seconds } = await inspectClip(await made('a.mp4', video))
+      expect(Math.abs(seconds - 3.25)).toBeLessThan(0.3)
+      const still = await made('a.mp4', video, { format: 'png', time: TIME(2.9) })
+      expect(colourOf(await pixelsOf(still))).toBe('blue')
+    })
+
     it('of only the audio are searched correctly, and stay in sync', async () => {
       const halves = "aevalsrc='if(between(t,1,2),0,sin(2000*t))':s=48000:d=3"
       const video = withEdits(

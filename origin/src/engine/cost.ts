@@ -214,7 +214,7 @@ function decoderOf(source: CostSource): DecoderName {
   const { format, bytesPerSample, interlaced, lossless, filtered, cut, played, ownDecoder } = source
   if (format === 'heic' && source.usesLibav && bytesPerSample === 1) return 'heic by libav'
   if (format === 'jpeg' && source.usesLibav) return 'jpeg by libav'
-  if (ownDecoder === 'cmyk' || ownDecoder === 'ycbcr') return 'converted'
+  if (ownDecoder === 'cmyk' || ownDecoder === 'ycbcr' || ownDecoder === 'extras') return 'converted'
   if (ownDecoder === 'grey') return bytesPerSample === 1 ? 'converted' : 'deep'
   if (ownDecoder === 'colours' && format === 'png') return 'deep'
   if (format === 'png' && played) return 'png played'

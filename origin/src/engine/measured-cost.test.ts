@@ -40,6 +40,14 @@ async function deepGrey(width: number, height: number): Promise<Buffer> {
   return tiff
 }
 
+/** Builds a TIFF with two samples behind its colours. */
+async function selectedTiff(width: number, height: number, depth: 'srgb' | 'rgb16'): Promise<Buffer> {
+  const raw = { width, height, channels: 1 } as const
+  const selection = Buffer.alloc(width * height, 128)
+  const colours = noise(width, height).joinChannel([selection, selection], { raw })
+  return colours.toColourspace(depth).tiff({ compression: 'lzw' }).toBuffer()
+}
+
 async function greyJpeg(width: number, height: number): Promise<Buffer> {
   const jpeg = await noise(width, height).toColourspace('b-w').jpeg().toBuffer()
   const data = Buffer.concat([Buffer.from('ICC_PROFILE\0\x01\x01', 'latin1'), rgbProfile(BT709, 1.8)])
@@ -201,6 +209,16 @@ const CASES: readonly CostCase[] = [
   {
     name: 'a TIFF of 16-bit grey with a profile',
     source: async () => ({ format: 'tiff', bytes: await deepGrey(2000, 1500) }),
+    options: options('webp', 400),
+  },
+  {
+    name: 'a TIFF of 8 bits with two selections',
+    source: async () => ({ format: 'tiff', bytes: await selectedTiff(3000, 2000, 'srgb') }),
+    options: options('webp', 400),
+  },
+  {
+    name: 'a TIFF of 16 bits with two selections',
+    source: async () => ({ format: 'tiff', bytes: await selectedTiff(2000, 1500, 'rgb16') }),
     options: options('webp', 400),
   },
   {

@@ -9,9 +9,27 @@ export function hasVideoTrack(head: Uint8Array): boolean {
   return false
 }
 
-function isVideoTrack(head: Uint8Array, track: ByteSpan): boolean {
+/**
+ * Whether a file declares audio, and no video. False when the first bytes do not contain all its
+ * tracks.
+ */
+export function hasOnlyAudio(head: Uint8Array): boolean {
+  const index = findBox(head, { start: 0, end: head.length }, 'moov')
+  if (index?.isWhole !== true) return false
+  const tracks = [...findBoxes(head, index, 'trak')]
+  return (
+    tracks.some((track) => handlerOf(head, track) === 'soun') &&
+    !tracks.some((track) => isVideoTrack(head, track))
+  )
+}
+
+function handlerOf(head: Uint8Array, track: ByteSpan): string | undefined {
   const handler = findBox(head, track, 'mdia', 'hdlr')
-  if (handler === undefined || fourCharacters(head, handler.start + HANDLER_OFFSET) !== 'vide') return false
+  return handler && fourCharacters(head, handler.start + HANDLER_OFFSET)
+}
+
+function isVideoTrack(head: Uint8Array, track: ByteSpan): boolean {
+  if (handlerOf(head, track) !== 'vide') return false
   const samples = findBox(head, track, 'mdia', 'minf', 'stbl', 'stsd')
   const codec = samples === undefined ? '' : fourCharacters(head, samples.start + CODEC_OFFSET)
   // Covers and chapter images are stills.

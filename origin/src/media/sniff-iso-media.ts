@@ -4,7 +4,7 @@
  */
 
 import { fourCharacters } from './iso-boxes.ts'
-import { hasVideoTrack } from './iso-tracks.ts'
+import { hasOnlyAudio, hasVideoTrack } from './iso-tracks.ts'
 import type { MediaFormat } from './kinds.ts'
 
 /**
@@ -22,8 +22,9 @@ export const sniffIsoMedia = (
   if (BRANDED_TYPES.has(type)) {
     const [major = '', ...compatible] = brands(bytes, boxBytes)
     const format = formatOfBrands(major, compatible, named)
-    // A file with a video is never audio, whatever its brand or name.
-    return format === 'm4a' && hasVideoTrack(bytes) ? 'mp4' : format
+    // The tracks decide between video and audio, whatever the brand or the name, where these bytes list them.
+    if (format === 'm4a') return hasVideoTrack(bytes) ? 'mp4' : 'm4a'
+    return MAY_BE_AUDIO.has(format) && hasOnlyAudio(bytes) ? 'm4a' : format
   }
   // Files older than the brands, and files of recorders that write the media first. Without brands, only the
   // name distinguishes MP4 from QuickTime. Text that happens to contain such a type has no plausible size
@@ -33,6 +34,9 @@ export const sniffIsoMedia = (
   if (named === 'm4a') return hasVideoTrack(bytes) ? 'mp4' : 'm4a'
   return named === 'mp4' ? 'mp4' : 'mov'
 }
+
+/** Video formats that recorders also use for audio alone. */
+const MAY_BE_AUDIO: ReadonlySet<string> = new Set(['mp4', 'mov', '3gp'])
 
 /** The brand boxes of a file and of a segment, which can be a complete video (section 8.16.2). */
 const BRANDED_TYPES: ReadonlySet<string> = new Set(['ftyp', 'styp'])

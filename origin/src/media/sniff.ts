@@ -5,6 +5,7 @@
 
 import { fileTypeFromBuffer } from 'file-type'
 import { isIcon } from './icon-directory.ts'
+import { endOfTags, id3Bytes } from './id3.ts'
 import { audioOnlyKind, type MediaFormat, type MediaKind, mediaKind, mediaKindOfName } from './kinds.ts'
 import { sniffIsoMedia } from './sniff-iso-media.ts'
 import { isMatroskaAudio } from './sniff-matroska.ts'
@@ -35,7 +36,8 @@ const sniffFormat = async (
 ): Promise<MediaFormat | undefined> => {
   const iso = sniffIsoMedia(bytes, named)
   if (iso !== undefined) return iso === 'other' ? undefined : iso
-  if (startsWith(bytes, 'OggS')) return sniffOgg(bytes)
+  const untagged = bytes.subarray(endOfTags(bytes))
+  if (startsWith(untagged, 'OggS')) return sniffOgg(untagged)
   // The library does not recognise a PNG with an invalid chunk length.
   if (startsWith(bytes, '\x89PNG\r\n\x1a\n')) return 'png'
   if (startsWith(bytes, 'GIF')) return /^GIF8[79]a/.test(latin1(bytes, 0, 6)) ? 'gif' : undefined
@@ -67,18 +69,7 @@ const formatOfSignature = async (
 }
 
 /** An ID3 tag with unknown content after it, or frames that start after other data. */
-const isMp3 = (bytes: Uint8Array): boolean => isId3(bytes) || isLateMp3(bytes)
-
-/**
- * Whether bytes have the version and the size of a tag (ID3v2, section 3.1). The three letters alone
- * may start a text.
- */
-const isId3 = (bytes: Uint8Array): boolean =>
-  startsWith(bytes, 'ID3') &&
-  ID3_VERSIONS.has(bytes[3] ?? 0) &&
-  bytes.subarray(6, 10).every((byte) => byte < 0x80)
-
-const ID3_VERSIONS: ReadonlySet<number> = new Set([2, 3, 4])
+const isMp3 = (bytes: Uint8Array): boolean => id3Bytes(bytes) > 0 || isLateMp3(bytes)
 
 /**
  * Formats by the names that file-type gives. Names that are missing here (camera raw files, MP2, ...) are not
@@ -114,17 +105,12 @@ const sniffOgg = (bytes: Uint8Array): MediaFormat => {
  * it. AAC and FLAC may have ID3 tags, so the name decides then.
  */
 const sniffBehindId3 = (bytes: Uint8Array, named: MediaFormat | undefined): MediaFormat | undefined => {
-  if (startsWith(bytes, 'ID3') && !isId3(bytes)) return undefined
-  const hidden = startsWith(bytes, 'ID3') && id3Bytes(bytes) + MPEG_HEADER_BYTES > bytes.length
+  if (startsWith(bytes, 'ID3') && id3Bytes(bytes) === 0) return undefined
+  const hidden = startsWith(bytes, 'ID3') && endOfTags(bytes) + MPEG_HEADER_BYTES > bytes.length
   return hidden && (named === 'aac' || named === 'flac') ? named : 'mp3'
 }
 
 const MPEG_HEADER_BYTES = 4
-
-const id3Bytes = (bytes: Uint8Array): number => {
-  const size = [6, 7, 8, 9].reduce((sum, at) => (sum << 7) | ((bytes[at] ?? 0) & 0x7f), 0)
-  return 10 + size
-}
 
 /**
  * Detects WAV beyond 4 GiB: the 64-bit forms of RIFF (EBU Tech 3306, ITU-R BS.2088), which file-type does not

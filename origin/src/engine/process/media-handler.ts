@@ -14,6 +14,7 @@ import { examine } from './jobs/examine.ts'
 import { extrasOf, waveformOf } from './jobs/extras.ts'
 import { readFrameFiles } from './jobs/frames.ts'
 import { render } from './jobs/render.ts'
+import { withoutTags } from './jobs/without-tags.ts'
 import { RENDERER_VERSION } from './pixels/sharp.ts'
 import { modelPixels } from './scan/pixels.ts'
 import { type MediaSource, memorySource, rangedSource } from './source/media-source.ts'
@@ -103,11 +104,12 @@ async function workOn(
 }
 
 async function workOnExamination(
-  source: MediaSource,
+  given: MediaSource,
   job: Extract<Job, { readonly kind: 'examine' }>,
   tools: VideoTools,
   reports: Reports,
 ): Promise<JobResponse> {
+  const source = await withoutTags(given)
   const examined = await examine(source, job, tools, reports.reportCost)
   if (isFailure(examined)) return { result: examined }
   if (!('frames' in examined)) return { result: examined }

@@ -12,9 +12,12 @@ import { withTransparency } from './gif/gif-transparency.ts'
 import { normalizeGif } from './gif/normalize-gif.ts'
 import { repairGif } from './gif/repair-gif.ts'
 import { withValidApertures } from './heif/apertures.ts'
+import { withoutAppendedMovie } from './heif/appended-movie.ts'
+import { withRotationFirst } from './heif/turns.ts'
 import { repairJpeg } from './jpeg/repair-jpeg.ts'
 import { withDeclaredProfile } from './png/png-colours.ts'
 import { type PngRepairOptions, repairPng } from './png/repair-png.ts'
+import { withWholePalette } from './png/whole-palette.ts'
 import { withSupportedImages } from './svg/svg-images.ts'
 import { withScreenRules } from './svg/svg-media.ts'
 import { svgSize, withPixelSize } from './svg/svg-root.ts'
@@ -53,7 +56,13 @@ export function repairHeader(bytes: Uint8Array, format: SourceImageFormat): Repa
   }
   const unread = format === 'tiff' ? unsupportedTiffReason(bytes) : undefined
   if (unread !== undefined) return fail('undecodable', unread)
-  if (isHeif(format)) return { bytes: withValidApertures(bytes) ?? bytes, damaged: false }
+  if (isHeif(format)) {
+    const cropped = withValidApertures(bytes) ?? bytes
+    // Browsers do not show HEIC, and its viewers follow the listed order. libheif does not decode it.
+    if (format === 'heic') return { bytes: cropped, damaged: false }
+    const turned = withRotationFirst(cropped) ?? cropped
+    return { bytes: withoutAppendedMovie(turned) ?? turned, damaged: false }
+  }
   if (format !== 'webp') return { bytes, damaged: false }
   const whole = repairWebp(bytes)
   const read = whole ?? bytes
@@ -74,7 +83,8 @@ export async function repair(
     case 'png': {
       const repaired = await repairPng(bytes, { checksData })
       if (repaired !== undefined && !(repaired instanceof Uint8Array)) return repaired
-      const whole = repaired ?? bytes
+      const painted = repaired ?? bytes
+      const whole = withWholePalette(painted) ?? painted
       const profiled = await withDeclaredProfile(whole, checksData ? TOLERANT_OPTIONS : STRICT_OPTIONS)
       if (isFailure(profiled)) return profiled
       // The source also counts as damaged when colour chunks were dropped: the check for private data sees

@@ -18,7 +18,7 @@ import { type PlainPng, readPlainPng } from '../formats/png/plain-png.ts'
 import { isHdrPng } from '../formats/png/png-colours.ts'
 import { TOLERANT_OPTIONS } from '../formats/repair.ts'
 import { svgSize } from '../formats/svg/svg-root.ts'
-import { isUnsubsampledYcc } from '../formats/tiff/tiff-samples.ts'
+import { declaresAlpha, isUnsubsampledYcc } from '../formats/tiff/tiff-samples.ts'
 import { isLosslessWebp } from '../formats/webp/webp-lossless.ts'
 import { decodingFailure } from '../pixels/decoding-failure.ts'
 import { sharp, UNLIMITED_PIXELS } from '../pixels/sharp.ts'
@@ -56,8 +56,9 @@ export interface ImageInfo {
    * The decoder to use instead of Sharp, although Sharp decodes other files of this format. `sequence`: its
    * still is the first frame of an image sequence. `colours`: Sharp would decode it in wrong colours. `cmyk`:
    * CMYK without a profile. `grey`: grey with a profile that Sharp does not apply. `ycbcr`: YCbCr in a TIFF.
+   * `extras`: a TIFF with samples behind its colours and alpha.
    */
-  readonly ownDecoder?: 'sequence' | 'colours' | 'cmyk' | 'grey' | 'ycbcr'
+  readonly ownDecoder?: 'sequence' | 'colours' | 'cmyk' | 'grey' | 'ycbcr' | 'extras'
   /** Animated PNG only: whether the default image, which Sharp decodes, is not one of its frames. */
   readonly hidesDefault?: true
   /**
@@ -257,7 +258,17 @@ function infoOf(metadata: Metadata, format: SourceImageFormat, bytes: Uint8Array
     ...(!hidesDefault && hasOtherColours(bytes, format) ? { ownDecoder: 'colours' } : {}),
     ...(isCmykWithoutProfile(metadata) ? { ownDecoder: 'cmyk' } : {}),
     ...(format === 'tiff' && isUnsubsampledYcc(bytes) ? { ownDecoder: 'ycbcr' } : {}),
+    ...(format === 'tiff' && hasExtraSamples(metadata)
+      ? { ownDecoder: 'extras', hasAlpha: declaresAlpha(bytes) }
+      : {}),
   }
+}
+
+/** The numbers of samples of a colour, with alpha, by the colour space. */
+const MAX_SAMPLES: Readonly<Record<string, number>> = { 'b-w': 2, grey16: 2, srgb: 4, rgb16: 4 }
+
+function hasExtraSamples({ space, channels }: Metadata): boolean {
+  return channels > (MAX_SAMPLES[space] ?? channels)
 }
 
 /**

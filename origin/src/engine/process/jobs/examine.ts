@@ -4,14 +4,7 @@
  */
 
 import { type Failure, fail, failWithHint, isFailure } from '@media-proxy/shared/response/failure.ts'
-import {
-  type AudioKind,
-  audioOnlyKind,
-  isHeif,
-  type MediaKind,
-  mediaKind,
-  videoKindOf,
-} from '../../../media/kinds.ts'
+import { type AudioKind, audioOnlyKind, isHeif, type MediaKind, videoKindOf } from '../../../media/kinds.ts'
 import type { Size } from '../../../media/size.ts'
 import { FREE, sequentialCost } from '../../cost.ts'
 import type { Cost, Deferred, ExamineJob } from '../../jobs.ts'
@@ -25,7 +18,6 @@ import { decodeImage, shrink } from '../image/decode.ts'
 import { type ImageInfo, validateInfo } from '../image/inspect.ts'
 import { sizeWithin } from '../image/plan.ts'
 import { decodeScanFrames, scanDecodes } from '../image/scan-frames.ts'
-import { formatBehindTags } from '../libav/id3.ts'
 import type { RawImage } from '../pixels/raw-image.ts'
 import { cutIntoParts, partsOf } from '../scan/long-image.ts'
 import { otherImages, readOthers } from '../scan/other-images.ts'
@@ -93,17 +85,9 @@ export async function examine(
       )
     case 'video':
       return examineVideo(source, kind, options)
-    case 'audio': {
-      const audio = kindBehindTags(source, kind)
-      return (await examineVideoInAudioFile(source, audio, options)) ?? examineAudio(source, audio, options)
-    }
+    case 'audio':
+      return (await examineVideoInAudioFile(source, kind, options)) ?? examineAudio(source, kind, options)
   }
-}
-
-/** Returns the kind of an audio file. A long ID3 tag hides the audio from the detection by the first bytes. */
-function kindBehindTags(source: MediaSource, kind: AudioKind): AudioKind {
-  const format = kind.format === 'mp3' ? formatBehindTags(source) : undefined
-  return format === undefined ? kind : mediaKind(format)
 }
 
 interface ExamineOptions {

@@ -12,6 +12,7 @@ import { withStillBrand } from '../formats/heif/still-brand.ts'
 import { shownIcon } from '../formats/ico/ico.ts'
 import { decodeCmykJpeg } from '../image/cmyk-jpeg.ts'
 import { type DecodeStill, decodeImage } from '../image/decode.ts'
+import { decodeWithoutExtras } from '../image/extra-samples.ts'
 import { decodeHeic } from '../image/heic.ts'
 import type { ImageInfo } from '../image/inspect.ts'
 import { openFile } from '../image/open-file.ts'
@@ -38,6 +39,7 @@ export function createStillDecoder(tools: VideoTools): DecodeStill {
     if (info.format === 'ico') return decodeIcon(tools, bytes, info)
     if (info.ownDecoder === 'cmyk') return decodeCmykJpeg(bytes, info)
     if (info.ownDecoder === 'ycbcr') return decodeYcbcrTiff(bytes, info)
+    if (info.ownDecoder === 'extras') return decodeWithoutExtras(bytes, info)
     if (info.ownDecoder === 'grey') {
       const grey = await decodeGreySamples(bytes, info)
       return isFailure(grey) ? grey : toSrgb(grey)

@@ -87,6 +87,11 @@ function liveDuration(libav: Libav, options: DurationOptions): number | undefine
 
 /** The largest chained Ogg audio file that is searched for its links, in bytes. */
 const MAX_CHAIN_BYTES = 16 * 1024 * 1024
+/**
+ * A file up to this size is searched in any case, in a few reads. Recordings that were joined may have the same
+ * serial number, and then the ends of the file do not differ.
+ */
+const MAX_SEARCHED_BYTES = 2 * 1024 * 1024
 
 function chainedDuration(
   { constants }: Libav,
@@ -98,7 +103,7 @@ function chainedDuration(
   if (demuxer.name !== 'ogg' || !isAudioOnly || sizeBytes > MAX_CHAIN_BYTES) return undefined
   const file = { sizeBytes, read: peek }
   allow(REREAD_BYTES)
-  if (!mayBeChained(file)) return undefined
+  if (sizeBytes > MAX_SEARCHED_BYTES && !mayBeChained(file)) return undefined
   allow(2 * sizeBytes + REREAD_BYTES)
   return chainedSeconds(file)
 }

@@ -64,3 +64,49 @@ describe('fragments', () => {
     })
   })
 })
+
+describe('edits of no length', () => {
+  /** Builds a track whose edits have these durations and start at these media times. */
+  const edited = (version: 0 | 1, edits: readonly (readonly [duration: number, time: number])[]) => {
+    const head = Buffer.alloc(8)
+    head.writeUInt8(version)
+    head.writeUInt32BE(edits.length, 4)
+    const entries = edits.map(([duration, time]) => {
+      const entry = Buffer.alloc(version === 1 ? 20 : 12)
+      if (version === 1) {
+        entry.writeBigInt64BE(BigInt(duration))
+        entry.writeBigInt64BE(BigInt(time), 8)
+      } else {
+        entry.writeInt32BE(duration)
+        entry.writeInt32BE(time, 4)
+      }
+      return entry
+    })
+    return isoBox('moov', isoBox('trak', isoBox('edts', isoBox('elst', head, ...entries))))
+  }
+  const FIRST = 4 * 8 + 8
+
+  it.each([
+    ['are found', edited(0, [[0, 0]]), [{ start: FIRST, end: FIRST + 4 }]],
+    ['are found in long lists', edited(1, [[0, 1024]]), [{ start: FIRST, end: FIRST + 8 }]],
+    [
+      'are found after an empty edit',
+      edited(0, [
+        [40, -1],
+        [0, 0],
+      ]),
+      [{ start: FIRST + 12, end: FIRST + 16 }],
+    ],
+    [
+      'do not count beside one that lasts',
+      edited(0, [
+        [500, 0],
+        [0, 0],
+      ]),
+      [],
+    ],
+    ['do not count when nothing is shown', edited(0, [[0, -1]]), []],
+  ])('%s', (_, file, endlessEdits) => {
+    expect(readIndex(bytesOf(file))).toMatchObject({ endlessEdits })
+  })
+})

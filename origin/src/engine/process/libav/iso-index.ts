@@ -17,6 +17,11 @@ export interface IsoIndex {
   readonly isFragmented: boolean
   /** The ids of the tracks that cannot be decoded without a key. */
   readonly encryptedTracks: ReadonlySet<number>
+  /**
+   * The durations, each 0, of the last edit of tracks without an edit that lasts. Writers mean until the end, as
+   * in fragmented files (ISO/IEC 14496-12, section 8.6.6); libav shows nothing of such a track.
+   */
+  readonly endlessEdits: readonly ByteSpan[]
 }
 
 /** Reads the index. Fails as reading the bytes fails. */
@@ -29,7 +34,7 @@ export function readIndex(file: SyncRanges): IsoIndex | Failure {
     const seen = walkBoxes(walk, index, (inside, content) => {
       if (inside === 'mvex') isFragmented = true
       if (inside !== 'trak') return undefined
-      const track: Track = { number: 0, edits: 0, handler: '', codec: '' }
+      const track: Track = { number: 0, edits: 0, endless: undefined, handler: '', codec: '' }
       tracks.push(track)
       return readTrack(walk, content, track)
     })
@@ -44,6 +49,7 @@ export function readIndex(file: SyncRanges): IsoIndex | Failure {
     videoEdits: maxEdits(tracks.filter(({ handler }) => handler === VIDEO_HANDLER)),
     isFragmented,
     encryptedTracks: new Set(encrypted.map(({ number }) => number)),
+    endlessEdits: isFragmented ? [] : tracks.flatMap(({ endless }) => endless ?? []),
   }
 }
 
@@ -86,6 +92,8 @@ interface Walk {
 interface Track {
   number: number
   edits: number
+  /** The duration of its last edit, when it is 0 and no other edit lasts. */
+  endless: ByteSpan | undefined
   handler: string
   codec: string
 }
@@ -124,11 +132,18 @@ function count(walk: Walk, { start, end }: ByteSpan, track: Track): Failure | un
   const list = viewOf(walk.file, { start: first, end: first + entries * entryBytes })
   if (isFailure(list)) return list
   let shown = 0
+  let lasting = 0
+  let endless: ByteSpan | undefined
   for (let at = 0; at < entries * entryBytes; at += entryBytes) {
     const mediaTime = isLong ? Number(list.getBigInt64(at + 8)) : list.getInt32(at + 4)
-    if (mediaTime !== EMPTY) shown += 1
+    if (mediaTime === EMPTY) continue
+    shown += 1
+    const duration = isLong ? Number(list.getBigUint64(at)) : list.getUint32(at)
+    lasting += duration
+    endless = { start: first + at, end: first + at + (isLong ? 8 : 4) }
   }
   track.edits = Math.max(track.edits, shown)
+  track.endless = lasting === 0 ? endless : undefined
   return undefined
 }
 

@@ -12,6 +12,7 @@ import { type DurationOptions, readDuration } from './duration.ts'
 import { type Demuxer, demuxerOf, type LibavFormat } from './formats.ts'
 import { openInput } from './input.ts'
 import { type IsoIndex, readIndex } from './iso-index.ts'
+import { withLastingEdits } from './lasting-edits.ts'
 import type { Libav } from './load.ts'
 import { openRangeIo, type RangeIo, type SyncRanges } from './range-io.ts'
 import { createShownFrameReader, type ShownFrameReader } from './shown-frame.ts'
@@ -81,7 +82,13 @@ export interface StreamOptions {
 
 /** The largest number of edits. With more, libav takes a second to build its index. */
 const MAX_EDITS = 250
-const NO_INDEX: IsoIndex = { edits: 0, videoEdits: 0, isFragmented: false, encryptedTracks: new Set() }
+const NO_INDEX: IsoIndex = {
+  edits: 0,
+  videoEdits: 0,
+  isFragmented: false,
+  encryptedTracks: new Set(),
+  endlessEdits: [],
+}
 
 /**
  * Opens a file and describes its streams. The caller disposes of it. Fails with `undecodable`, or as the
@@ -91,8 +98,9 @@ export function openStreams(
   libav: Libav,
   source: SyncRanges,
   format: LibavFormat,
-  { undecoded = [], other }: StreamOptions = {},
+  options: StreamOptions = {},
 ): OpenedStreams | Failure {
+  const { undecoded = [], other } = options
   const demuxer = demuxerOf(format)
   const bytes = openRangeIo(libav, source)
   const context = new libav.library.FormatContext()
@@ -106,6 +114,10 @@ export function openStreams(
   if (isFailure(index) || index.edits > MAX_EDITS) {
     dispose()
     return isFailure(index) ? index : fail('undecodable', `${index.edits} edits, at most ${MAX_EDITS}`)
+  }
+  if (index.endlessEdits.length > 0) {
+    dispose()
+    return openStreams(libav, withLastingEdits(source, index.endlessEdits), format, options)
   }
   bytes.allow(maxIndexBytes(index, source.sizeBytes))
   let described: Described | Failure

@@ -34,6 +34,15 @@ export function isUnsubsampledYcc(bytes: Uint8Array): boolean {
 }
 
 /**
+ * Returns whether the first sample behind the colours of a TIFF is declared as alpha, premultiplied or not.
+ * Any other sample there has no declared meaning (TIFF 6.0, section 18).
+ */
+export function declaresAlpha(bytes: Uint8Array): boolean {
+  const meaning = firstDirectory(bytes)?.get(EXTRA_SAMPLES)
+  return meaning === 1 || meaning === 2
+}
+
+/**
  * Returns how many rows of a TIFF are decoded together, according to its first directory: those of a tile, or
  * those of a strip when each colour has its own. Other TIFFs are decoded row by row.
  */
@@ -46,7 +55,7 @@ export function rowsAtOnce(bytes: Uint8Array): number {
 
 const [BITS_PER_SAMPLE, COMPRESSION, SAMPLES_PER_PIXEL, SAMPLE_FORMAT] = [258, 259, 277, 339]
 const [ROWS_PER_STRIP, PLANAR_CONFIGURATION, TILE_LENGTH] = [278, 284, 323]
-const [PHOTOMETRIC, SUBSAMPLING] = [262, 530]
+const [PHOTOMETRIC, EXTRA_SAMPLES, SUBSAMPLING] = [262, 338, 530]
 const LUMA = 6
 const JPEG = 7
 const SEPARATE = 2
