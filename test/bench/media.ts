@@ -224,6 +224,7 @@ async function benchReads(
       const before = service.storeOperations.length
       await still('large')
       const bytes = service.storeOperations.slice(before).reduce((sum, operation) => sum + operation.bytes, 0)
+      for (let round = 0; round < WARM_UP_ROUNDS; round += 1) await still(round % 2 === 0 ? 'large' : 'small')
       const times = { large: [] as number[], small: [] as number[] }
       for (let round = 0; round < ROUNDS; round += 1) {
         for (const size of ['large', 'small'] as const) times[size].push(await timed(() => still(size)))

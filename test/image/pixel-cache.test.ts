@@ -1,3 +1,4 @@
+import { QUICK_JOB } from '@media-proxy/origin/engine/lanes.ts'
 import { createPixelCache, type SharedPixels } from '@media-proxy/origin/engine/process/image/pixel-cache.ts'
 import { renderImageJob } from '@media-proxy/origin/engine/process/jobs/render-image-job.ts'
 import { memorySource } from '@media-proxy/origin/engine/process/source/media-source.ts'
@@ -180,6 +181,14 @@ describe('the pixels of a shared still', () => {
     const file = await gradient(701, 477, 3).png().toBuffer()
     expect(await decodes(file, keeper.begin({ id: 1, shared: false }))).toBe(false)
     expect(keeper.begin({ id: 1, shared: false }).isNeeded).toBe(false)
+  })
+
+  it('are kept of a photograph of 6 megapixels within the memory of a quick job', async () => {
+    const keeper = createPixelCache()
+    const file = await gradient(2828, 2121, 3).jpeg().toBuffer()
+    expect(await decodes(file, keeper.begin({ id: 1, shared: true }), QUICK_JOB)).toBe(true)
+    expect(await decodes(file, keeper.begin({ id: 1, shared: true }), QUICK_JOB)).toBe(false)
+    expect(keeper.begin({ id: 1, shared: false }).isNeeded).toBe(true)
   })
 
   it('are not kept beyond the admitted memory', async () => {

@@ -16,6 +16,7 @@ import { rowsAtOnce } from '../formats/tiff/tiff-samples.ts'
 import { MAX_ENCODES } from '../image/fit-bytes.ts'
 import type { ImageInfo } from '../image/inspect.ts'
 import { seeksFaces, sizeOf } from '../image/layout.ts'
+import { bytesToKeep } from '../image/pixel-cache.ts'
 import type { Render } from '../image/render.ts'
 import { isBuffered } from '../image/render-stages.ts'
 import { coarseSize, isWholeWebp } from '../image/shrink-on-load.ts'
@@ -53,7 +54,7 @@ export function predictImage(
   const embedded = predictSvgImages(info, available)
   const source = {
     ...info,
-    usesLibav: info.usesLibav === true && (info.format === 'heic' || suitsLibav(info, render)),
+    usesLibav: (info.usesLibav === true && info.format === 'heic') || rendersByLibav(info, render),
     frames,
     rotated: info.orientation > 1,
     played: frames > 1 || info.hidesDefault === true,
@@ -205,10 +206,27 @@ function predictSvgImages(
 /** While the file of pixels is written there are two copies, and some memory is not released at once. */
 const COPIES_WHILE_KEEPING = 2.5
 
-/** Returns the cost when the pixels of the source are also kept as a file for other jobs. */
-export function withKeptPixels(cost: Cost, keptBytes: number, { sizeBytes }: AvailableBytes): Cost {
+/** Returns the cost when the pixels of the source are also kept for other jobs. */
+export function withKeptPixels(
+  cost: Cost,
+  info: DecodableImage,
+  render: Render,
+  { bytes, sizeBytes }: AvailableBytes,
+): Cost {
+  const keptBytes = rendersByLibav(info, render) ? bytesOfSamples(info, bytes) : bytesToKeep(info, render)
   const making = BASE_BYTES + sizeBytes + COPIES_WHILE_KEEPING * keptBytes
   return { ...cost, memoryBytes: Math.max(cost.memoryBytes + keptBytes, making) }
+}
+
+/** Returns the size of an image as libav decodes it: the chroma of a JPEG usually has a quarter of the pixels. */
+function bytesOfSamples({ format, width, height, bands }: ImageInfo, bytes: Uint8Array): number {
+  const samples = format === 'jpeg' ? jpegFrame(bytes)?.samplesPerPixel : undefined
+  return width * height * (samples ?? bands)
+}
+
+/** Whether libav renders an image alone, if it is intact. */
+function rendersByLibav(info: DecodableImage, render: Render): boolean {
+  return info.usesLibav === true && suitsLibav(info, render)
 }
 
 /**

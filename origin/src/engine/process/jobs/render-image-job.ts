@@ -15,7 +15,7 @@ import type { ImageFile } from '../image/image-file.ts'
 import { type ImageInfo, validateInfo } from '../image/inspect.ts'
 import { drawnWhole, keepsPixels, type Layout, layoutOf, seeksFaces, sizeOf } from '../image/layout.ts'
 import { openFile } from '../image/open-file.ts'
-import { bytesToKeep, type SharedPixels } from '../image/pixel-cache.ts'
+import type { SharedPixels } from '../image/pixel-cache.ts'
 import type { Render } from '../image/render.ts'
 import { keepsAnimation, renderImage, renderPlayed } from '../image/render-image.ts'
 import { pixelsOf } from '../image/render-stages.ts'
@@ -145,20 +145,13 @@ async function renderWhole(
     if (!isFailure(moving) || !UNPLAYABLE.has(moving.code)) return moving
     return renderImage({ ...file, kept: undefined }, { ...render, animated: false }, decodeStill)
   }
-  return (
-    (await renderByLibavIfSuited(file, render, tools)) ??
-    (await renderSequence(file, render, tools)) ??
-    (await renderImage(file, render, decodeStill))
-  )
-}
-
-async function renderByLibavIfSuited(
-  file: ImageFile,
-  render: Render,
-  tools: VideoTools,
-): Promise<Uint8Array | undefined> {
-  const libav = suitsLibav(file.info, render) ? await tools.libav() : undefined
-  return libav === undefined ? undefined : renderByLibav(libav, file, render)
+  const libav = suitsLibav(info, render) ? await tools.libav() : undefined
+  if (libav !== undefined) {
+    // Only the memory of kept samples is predicted, and Sharp would keep pixels.
+    const rendered = await renderByLibav(libav, file, render)
+    return rendered ?? renderImage({ ...file, kept: undefined }, render, decodeStill)
+  }
+  return (await renderSequence(file, render, tools)) ?? (await renderImage(file, render, decodeStill))
 }
 
 async function renderAnimatedAvif(
@@ -272,8 +265,7 @@ function costsOf(
   const frames = keepsAnimation(info, render) ? info.frames : 1
   const alone = predictImage(drawn, render, { frames, cutLate }, available)
   if (kept?.isNeeded !== true) return { alone, kept: alone }
-  // Kept samples of libav take no more than pixels in RGB.
-  return { alone, kept: withKeptPixels(alone, bytesToKeep(info, render), available) }
+  return { alone, kept: withKeptPixels(alone, drawn, render, available) }
 }
 
 /**
