@@ -148,6 +148,40 @@ it.each<[string, Job, JobInput, object, readonly object[]]>([
   },
 )
 
+it.each([true, false])(
+  'the memory of a range is freed once it is sent, if nothing else uses it: %s',
+  async (freesRanges) => {
+    const talking = startEngineProcess({
+      args: [
+        '-e',
+        `${TALKING}
+      const fill = (bytes) => { for (let at = 0; at < bytes.length; ) at += read(bytes.subarray(at)) }
+      const receive = () => {
+        const head = Buffer.alloc(12)
+        read(head)
+        fill(Buffer.alloc(head.readUInt32LE(4) + head.readUInt32LE(8)))
+      }
+      say(${MESSAGE.ready}, { renderer: '', libav: null, cpuSeconds: 0 })
+      receive()
+      say(${MESSAGE.read}, { start: 0, end: 1000 })
+      receive()
+      say(${MESSAGE.done}, { cpuSeconds: 0, idleCpuSeconds: 0, result: { kind: 'frames', frames: [] } })
+      receive()`,
+      ],
+      sandbox: { ...SANDBOX, fileBytes: 1024 },
+    })
+    try {
+      const range = new Uint8Array(1000)
+      const input = { body: new Uint8Array(), read: () => Promise.resolve(range), freesRanges }
+      expect(await talking.run(rangedJob(1000), input)).toMatchObject({ result: { kind: 'frames' } })
+      expect(range).toHaveLength(freesRanges ? 0 : 1000)
+    } finally {
+      talking.kill('closed')
+      await talking.ended
+    }
+  },
+)
+
 it.each<[string, { readonly start: number; readonly end: number }, number, JobInput['read']]>([
   ['requests two ranges at once', { start: 0, end: 10 }, 2, () => new Promise(() => undefined)],
   ['requests too large a range', { start: 0, end: 33 * 1024 * 1024 }, 1, () => Promise.resolve(LARGE)],

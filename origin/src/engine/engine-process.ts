@@ -7,6 +7,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { type ChildProcess, spawn } from 'node:child_process'
 import type { Socket } from 'node:net'
 import type { Failure } from '@media-proxy/shared/response/failure.ts'
+import { freeBuffer } from '../streams/free-buffer.ts'
 import { collect, killGroup, processorSeconds, socketOf } from './child-process.ts'
 import { compileCacheEnvironment } from './compile-cache.ts'
 import {
@@ -38,6 +39,8 @@ export interface JobInput {
   readonly body: Uint8Array
   /** Reads a range that the process requests. Absent when the whole source is in `body`. */
   readonly read?: (start: number, end: number) => Promise<Uint8Array | Failure>
+  /** Whether nothing else uses the memory of a range, so that it is freed once it is sent. */
+  readonly freesRanges?: boolean
 }
 
 export interface JobOutput<Kind extends Job['kind']> extends Pick<Done<Kind>, 'result'> {
@@ -172,6 +175,7 @@ class ChildEngine implements EngineProcess {
       // Requests for ranges arrive in the async context of the socket. Binding attributes their spans to the
       // request of the job.
       ...(input.read === undefined ? {} : { read: AsyncLocalStorage.bind(input.read) }),
+      freesRanges: input.freesRanges === true,
       ...(onInspected === undefined ? {} : { onInspected }),
       // The result was parsed by the schema of this kind of job.
       done: resolve as CurrentJob['done'],
@@ -288,7 +292,11 @@ class ChildEngine implements EngineProcess {
     const isBytes = part instanceof Uint8Array
     if (isBytes) this.#bytes += part.length
     const body = isBytes ? part : NOTHING
-    send(this.#socket, { kind: MESSAGE.part, value: isBytes ? {} : { failure: part }, body }, sent.resolve)
+    const value = isBytes ? {} : { failure: part }
+    send(this.#socket, { kind: MESSAGE.part, value, body }, () => {
+      if (isBytes && current.freesRanges) freeBuffer(part)
+      sent.resolve()
+    })
   }
 
   #finish(job: CurrentJob, text: string, body: Uint8Array): void {
@@ -336,6 +344,7 @@ interface CurrentJob {
   /** Whether a range of its source is being read. */
   isReading?: boolean
   readonly read?: JobInput['read']
+  readonly freesRanges: boolean
   readonly onInspected?: (cost: Cost) => void
   /** Resolves when the system has taken the latest message to the process, and with it all earlier ones. */
   sent: Promise<void>

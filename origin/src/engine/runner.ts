@@ -284,6 +284,7 @@ function inputOf(source: Source, location: BytesLocation, signal: AbortSignal): 
     return { body: NOTHING, read: (start, end) => Promise.resolve(bytes.subarray(start, end)) }
   return {
     body: NOTHING,
+    freesRanges: true,
     async read(start, end) {
       try {
         return await source.parts.read(start, end)

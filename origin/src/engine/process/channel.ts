@@ -6,6 +6,7 @@
 
 import { readSync, writeSync } from 'node:fs'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { freeBuffer } from '../../streams/free-buffer.ts'
 import type { Cost } from '../jobs.ts'
 import {
   decodeHead,
@@ -20,7 +21,7 @@ import {
 export interface Channel {
   /**
    * Waits for the next job, or for the message that no job is pending. Undefined when the server is gone.
-   * Overwrites the source of the previous job.
+   * Overwrites or frees the source of the previous job.
    */
   receiveJob(): Message | undefined
   send(kind: MessageKind, value: unknown, body?: Uint8Array): void
@@ -32,11 +33,9 @@ export interface Channel {
   readRange(start: number, end: number): Uint8Array | Failure
   /**
    * Requests all bytes of the job's source in parts of at most `partBytes`, and waits for them. The next job
-   * overwrites them.
+   * overwrites or frees them.
    */
   readAll(sizeBytes: number, partBytes: number): Uint8Array | Failure
-  /** The size of the buffers for the source of the last job that are not used again, in bytes. */
-  readonly garbageBytes: number
   /** Reports the predicted cost of a job that takes longer than usual. */
   reportCost(cost: Cost): void
   /** Reports the progress of the job, from 0 to 1. Sends at most one report per `PROGRESS_MS`. */
@@ -47,17 +46,17 @@ export function openChannel(descriptor: number): Channel {
   const head = Buffer.alloc(HEAD_BYTES)
   let jobBody: Buffer | undefined
   let usedBytes = 0
-  let garbageBytes = 0
+  let largeBody: Buffer | undefined
   let reportedAt = 0
 
   /**
    * Returns memory for the source of a job. Sources share one buffer, because a new one for each job would have
-   * to be mapped, cleared and collected.
+   * to be mapped and cleared. A large source has its own, which is freed when the job is over.
    */
   function roomForJob(bytes: number): Buffer {
     if (bytes > MAX_REUSED_BYTES) {
-      garbageBytes += bytes
-      return Buffer.allocUnsafeSlow(bytes)
+      largeBody = Buffer.allocUnsafeSlow(bytes)
+      return largeBody
     }
     if (jobBody === undefined || jobBody.length < bytes) {
       jobBody = Buffer.alloc(Math.max(MIN_REUSED_BYTES, 2 ** Math.ceil(Math.log2(bytes))))
@@ -86,11 +85,9 @@ export function openChannel(descriptor: number): Channel {
 
   return {
     receiveJob() {
-      garbageBytes = 0
+      if (largeBody !== undefined) freeBuffer(largeBody)
+      largeBody = undefined
       return receive(roomForJob)
-    },
-    get garbageBytes() {
-      return garbageBytes
     },
     send,
     releaseMemory() {
@@ -135,7 +132,7 @@ const NOTHING = new Uint8Array()
 /** The size of the reused buffer that is kept for good. Most images are smaller. */
 const MIN_REUSED_BYTES = 1024 * 1024
 /** The largest size of the reused buffer. Most photographs of phones are smaller. */
-const MAX_REUSED_BYTES = 8 * 1024 * 1024
+const MAX_REUSED_BYTES = 16 * 1024 * 1024
 
 /** Reads until a buffer is full. Returns false at the end of the stream. */
 function fill(descriptor: number, buffer: Buffer): boolean {

@@ -63,7 +63,7 @@ async function workOnNext(): Promise<number | undefined> {
   const { result, body } = await handler.work(job, message.body)
   channel.send(MESSAGE.done, { cpuSeconds: cpuSeconds(), idleCpuSeconds, result }, body)
   idleCpuSeconds = 0
-  return channel.garbageBytes + (body?.length ?? 0)
+  return body?.length ?? 0
 }
 
 /** Releases memory. The CPU time of this is not part of a job. */

@@ -63,6 +63,37 @@ describe('bytes read in ranges', () => {
     expect(bytes.bytesRead).toBe(SIZE)
   })
 
+  it('are cached as copies, and the memory that was fetched for them is freed', async () => {
+    const parts: Uint8Array[] = []
+    const bytes = createRangeSource({
+      sizeBytes: SIZE,
+      async fetchPart(start, end) {
+        // `slice` does not copy a `Buffer`.
+        const part = Buffer.allocUnsafeSlow(end - start)
+        part.set(FILE.subarray(start, end))
+        parts.push(part)
+        return part
+      },
+      fetchAll: async () => fail('store-unreachable'),
+    })
+    for (let round = 0; round < 2; round += 1)
+      expect(await bytes.read(30_000, 130_000)).toEqual(FILE.slice(30_000, 130_000))
+    expect(parts.map(({ length }) => length)).toEqual([0])
+  })
+
+  it('are not cached when many are read at once, except for the last block', async () => {
+    const { bytes, fetched } = counted()
+    const end = 16 * 32_768
+    await bytes.read(0, end)
+    await bytes.read(end - 100, end)
+    expect(fetched).toEqual([[0, end]])
+    await bytes.read(0, 100)
+    expect(fetched).toEqual([
+      [0, end],
+      [0, 32_768],
+    ])
+  })
+
   it('fail when the store fails, and the failure is not cached', async () => {
     let broken = true
     const bytes = createRangeSource({

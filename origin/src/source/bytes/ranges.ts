@@ -6,6 +6,7 @@
 
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { LRUCache } from 'lru-cache'
+import { freeBuffer } from '../../streams/free-buffer.ts'
 
 export interface RangeSource {
   readonly sizeBytes: number
@@ -23,8 +24,8 @@ export interface RangeSource {
 export interface RangeSourceOptions {
   readonly sizeBytes: number
   /**
-   * Fetches the bytes from `start` up to, not including,
-   * `end`. It is bound to the signal of the opened source.
+   * Fetches the bytes from `start` up to, not including, `end`. It is bound to the signal of the opened source.
+   * The memory that it returns is not used by anything else, and is freed.
    */
   readonly fetchPart: (start: number, end: number) => Promise<Uint8Array | Failure>
   readonly fetchAll: () => Promise<ReadableStream<Uint8Array> | Failure>
@@ -38,6 +39,11 @@ const BLOCK_BYTES = 32 * 1024
 const KEPT_BLOCKS = 64
 /** The maximum number of bytes to read ahead when reads are sequential. */
 const MAX_READ_AHEAD_BYTES = 512 * 1024
+/**
+ * The number of blocks from which a read is a large one: of a whole image, or of a clip. Such a reader continues
+ * after them and does not come back, so only the last block is cached.
+ */
+const LARGE_READ_BLOCKS = 16
 
 /** Creates a source that reads blocks on demand, caches the latest, and reads ahead when reads are sequential. */
 export function createRangeSource(options: RangeSourceOptions): RangeSource {
@@ -80,6 +86,7 @@ class CachedRanges implements RangeSource {
     const first = Math.floor(start / BLOCK_BYTES)
     const last = Math.floor((end - 1) / BLOCK_BYTES)
     const found = new Map<number, Uint8Array>()
+    const fetched: Uint8Array[] = []
     for (let index = first; index <= last; index += 1) {
       const block = this.#known(index)
       if (block !== undefined) found.set(index, block)
@@ -88,11 +95,15 @@ class CachedRanges implements RangeSource {
       if (found.has(index)) continue
       let gapEnd = index
       while (gapEnd < last && !found.has(gapEnd + 1)) gapEnd += 1
-      const failure = await this.#fill(index, gapEnd, found)
-      if (failure !== undefined) return failure
+      const part = await this.#fetch(index, gapEnd, found)
+      if (isFailure(part)) return part
+      fetched.push(part)
       index = gapEnd
     }
-    return joined(found, start, end)
+    const whole = joined(found, start, end)
+    // A part of one block is cached itself, and of others only copies are.
+    for (const part of fetched) if (part.length > BLOCK_BYTES) freeBuffer(part)
+    return whole
   }
 
   #known(index: number): Uint8Array | undefined {
@@ -102,9 +113,10 @@ class CachedRanges implements RangeSource {
     return this.#blocks.get(index)
   }
 
-  /** Fetches the missing blocks of a gap in one request, and reads ahead when the reads are sequential. */
-  async #fill(first: number, last: number, into: Map<number, Uint8Array>): Promise<Failure | undefined> {
-    const goesOn = first === this.#expectedBlock
+  /** Fetches the missing blocks of a gap in one request, and reads ahead when small reads are sequential. */
+  async #fetch(first: number, last: number, into: Map<number, Uint8Array>): Promise<Uint8Array | Failure> {
+    const isLarge = last - first + 1 >= LARGE_READ_BLOCKS
+    const goesOn = first === this.#expectedBlock && !isLarge
     const doubled = Math.max(BLOCK_BYTES, this.#readAheadBytes * 2)
     this.#readAheadBytes = goesOn ? Math.min(MAX_READ_AHEAD_BYTES, doubled) : 0
     const start = first * BLOCK_BYTES
@@ -116,10 +128,11 @@ class CachedRanges implements RangeSource {
       const block = part.subarray(at, at + BLOCK_BYTES)
       if (index <= last) into.set(index, block)
       // A copy, because a cached block must not keep a part of many megabytes in memory.
-      this.#blocks.set(index, part.length > BLOCK_BYTES ? block.slice() : block)
+      if (!isLarge || index === last)
+        this.#blocks.set(index, part.length > BLOCK_BYTES ? new Uint8Array(block) : block)
       this.#expectedBlock = index + 1
     }
-    return undefined
+    return part
   }
 }
 
