@@ -78,7 +78,7 @@ export function recordRequest(
   metrics.record('http.server.response.body.size', bytes, { 'http.route': route })
   if (outcome !== undefined && outcome !== 'streamed')
     metrics.count('media_proxy.rendition.answers', { outcome })
-  if (failure !== undefined) metrics.count('media_proxy.rejections', { failure: failure.code })
+  if (failure !== undefined) metrics.count('media_proxy.failures', { failure: failure.code })
 }
 
 export interface RequestTimes {

@@ -152,7 +152,7 @@ export const METRICS = {
       'Jobs that got no slot: the lane was overloaded, the deadline passed, or the last client disconnected while the job waited.',
     labels: ['lane', 'failure'],
   },
-  'media_proxy.rejections': {
+  'media_proxy.failures': {
     kind: 'counter',
     unit: '1',
     description: 'Requests that ended in a failure, by failure code.',
