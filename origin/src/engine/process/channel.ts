@@ -131,7 +131,7 @@ const PROGRESS_MS = 250
 const NOTHING = new Uint8Array()
 /** The size of the reused buffer that is kept for good. Most images are smaller. */
 const MIN_REUSED_BYTES = 1024 * 1024
-/** The largest size of the reused buffer. Most photographs of phones are smaller. */
+/** The largest size of the reused buffer. Photographs of phones are smaller. */
 const MAX_REUSED_BYTES = 16 * 1024 * 1024
 
 /** Reads until a buffer is full. Returns false at the end of the stream. */

@@ -14,8 +14,8 @@ const CHANNEL_DESCRIPTOR = 3
 /** How often a busy process checks that its server is still alive, in milliseconds. */
 const ORPHAN_CHECK_MS = 1000
 /**
- * After a job that leaves at least this many bytes behind garbage is collected explicitly. V8 would not do so
- * while the process waits for the next job. It takes 10 to 30 ms of CPU time.
+ * After a job whose result has more bytes than this, garbage is collected explicitly. V8 would not do so while
+ * the process waits for the next job. It takes 10 to 30 ms of CPU time.
  */
 const COLLECTED_BYTES = 4 * 1024 * 1024
 
@@ -38,15 +38,15 @@ setInterval(() => {
   if (process.ppid !== server) process.exit(0)
 }, ORPHAN_CHECK_MS).unref()
 
-for (let garbage = await workOnNext(); garbage !== undefined; garbage = await workOnNext()) {
-  if (garbage > COLLECTED_BYTES) releaseMemory()
+for (let bytes = await workOnNext(); bytes !== undefined; bytes = await workOnNext()) {
+  if (bytes > COLLECTED_BYTES) releaseMemory()
 }
 // Libraries may keep the event loop alive.
 process.exit(0)
 
 /**
- * Runs one job, or releases memory when no job is pending, and keeps no reference to it. Returns the number
- * of bytes of its buffers that are not used again. Undefined when the server is gone.
+ * Runs one job, or releases memory when no job is pending, and keeps no reference to it. Returns the size of
+ * the result in bytes. Undefined when the server is gone.
  */
 async function workOnNext(): Promise<number | undefined> {
   await childrenEnded()
