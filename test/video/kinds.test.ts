@@ -12,6 +12,8 @@ const libav = await loadLibav()
 const SINE = ['-f', 'lavfi', '-i', 'sine=r=48000:d=3', '-map', '0:v', '-map', '1:a']
 const AUDIO = ['-f', 'lavfi', '-i', 'sine=r=48000:d=3', '-map', '1:a']
 const H264 = ['-c:v', 'libx264', '-pix_fmt', 'yuv420p', '-preset', 'ultrafast', '-bf', '2', '-crf', '10']
+/** The bytes of a packet of a transport stream. */
+const PACKET_BYTES = 188
 const MPEG2 = ['-c:v', 'mpeg2video', '-q:v', '2', '-bf', '2']
 
 describe.skipIf(FFMPEG === undefined || libav === undefined)(
@@ -103,6 +105,19 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
       }
       const { frames } = await ask('/_frames', name)
       expect(frames).toHaveLength(3)
+    })
+
+    it('recognises a transport stream with parity after each packet, and shows it', async () => {
+      const video = await makeVideo('ts', SECONDS, [...SINE, ...H264, '-c:a', 'aac'])
+      const packets = Array.from({ length: video.length / PACKET_BYTES }, (_, at) =>
+        video.subarray(at * PACKET_BYTES, (at + 1) * PACKET_BYTES),
+      )
+      await put('parity.ts', Buffer.concat(packets.flatMap((packet) => [packet, Buffer.alloc(16, 0xab)])))
+      expect(await ask('/_metadata', 'parity.ts')).toMatchObject({ format: 'ts', width: 320, height: 192 })
+      const { status, body } = await send(service.url, '/attachments/1/parity.ts?format=png&time=1.5')
+      expect(status, service.log.at(-1)?.detail).toBe(200)
+      const means = (await sharp(body).stats()).channels.map(({ mean }) => mean)
+      expect(means.indexOf(Math.max(...means))).toBe(1)
     })
 
     it.each([

@@ -4,15 +4,26 @@ const SYNC = 0x47
 const PACKET_BYTES = 188
 /** Cameras write a timestamp of four bytes before each packet (Blu-ray's M2TS). */
 const CLOCK_BYTES = 4
+/**
+ * Recordings of broadcasts may hold the Reed-Solomon code of each packet, or room for it (ETSI EN 300 421,
+ * section 4.4.2).
+ */
+const PARITY_BYTES = 16
+/** What surrounds each packet: the number of bytes before it and after it. */
+const SURROUNDINGS = [
+  { before: 0, after: 0 },
+  { before: CLOCK_BYTES, after: 0 },
+  { before: 0, after: PARITY_BYTES },
+] as const
 /** The number of consecutive packets that is required when a recording starts in the middle of a packet. */
 const PACKETS_IN_A_ROW = 5
 
 /** Whether bytes are a transport stream (ISO/IEC 13818-1, section 2.4.3). */
 export function isTransportStream(bytes: Uint8Array): boolean {
-  for (const step of [PACKET_BYTES, PACKET_BYTES + CLOCK_BYTES]) {
-    const first = step - PACKET_BYTES
-    const whole = Math.floor((bytes.length - first - 1) / step) + 1
-    if (whole >= 2 && packetsFrom(bytes, first, step) === whole) return true
+  for (const { before, after } of SURROUNDINGS) {
+    const step = before + PACKET_BYTES + after
+    const whole = Math.floor((bytes.length - before - 1) / step) + 1
+    if (whole >= 2 && packetsFrom(bytes, before, step) === whole) return true
     for (let start = 0; start < step; start += 1)
       if (packetsFrom(bytes, start, step) >= PACKETS_IN_A_ROW) return true
   }

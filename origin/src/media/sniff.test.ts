@@ -256,16 +256,23 @@ describe('audio', () => {
 })
 
 describe('MPEG streams', () => {
-  const packets = (count: number, clockBytes = 0) =>
+  const packets = (count: number, clockBytes = 0, parityBytes = 0) =>
     Buffer.concat(
       Array.from({ length: count }, () =>
-        Buffer.concat([Buffer.alloc(clockBytes, 7), Buffer.from('G', 'latin1'), Buffer.alloc(187, 1)]),
+        Buffer.concat([
+          Buffer.alloc(clockBytes, 7),
+          Buffer.from('G', 'latin1'),
+          Buffer.alloc(187, 1),
+          Buffer.alloc(parityBytes),
+        ]),
       ),
     )
 
   it.each([
     ['two packets', packets(2), 'ts'],
     ['packets with clocks', packets(6, 4), 'ts'],
+    ['packets with parity', packets(6, 0, 16), 'ts'],
+    ['packets with parity after a part of one', packets(8, 0, 16).subarray(100), 'ts'],
     ['packets after a part of one', packets(8).subarray(100), 'ts'],
     ['one packet', packets(1), undefined],
     ['a repeated letter', Buffer.from(`G${'x'.repeat(187)}Gx${'y'.repeat(400)}`), undefined],
