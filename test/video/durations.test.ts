@@ -60,6 +60,11 @@ function withGap(file: Buffer): Buffer {
   return Buffer.concat([file.subarray(0, starts[third]), file.subarray(starts[2 * third])])
 }
 
+/** Returns a file that was allocated before it was written, with twice the space that it needs. */
+function withZeros(file: Buffer): Buffer {
+  return Buffer.concat([file, Buffer.alloc(file.length)])
+}
+
 /**
  * Returns an Ogg whose recording began in the middle of a stream: its headers, and the second half of its
  * pages.
@@ -138,6 +143,16 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
         'Opus with a gap',
         'opus',
         async () => withGap(await makeVideo('opus', GROWING, ['-c:a', 'libopus'], SECONDS)),
+      ],
+      [
+        'Vorbis with zeros at its end',
+        'ogg',
+        async () => withZeros(await makeVideo('ogg', GROWING, ['-c:a', 'libvorbis'], SECONDS)),
+      ],
+      [
+        'Opus with zeros at its end',
+        'opus',
+        async () => withZeros(await makeVideo('opus', GROWING, ['-c:a', 'libopus'], SECONDS)),
       ],
       ['Vorbis in two links', 'ogg', () => chained('ogg', ['-c:a', 'libvorbis'])],
       ['Opus in two links', 'opus', () => chained('opus', ['-c:a', 'libopus'])],

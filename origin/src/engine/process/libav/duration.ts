@@ -5,7 +5,7 @@ import type { FormatContext, Packet } from 'node-av/lib'
 import type { Demuxer } from './formats.ts'
 import type { Libav } from './load.ts'
 import { lastFrameEnd, MAX_MATROSKA_END_BYTES } from './matroska-end.ts'
-import { chainedSeconds, mayBeChained } from './ogg-links.ts'
+import { chainedSeconds, endsWithoutPage, mayBeChained } from './ogg-links.ts'
 import type { SyncRanges } from './range-io.ts'
 import { declaresFrames } from './xing.ts'
 
@@ -49,17 +49,20 @@ export function readDuration(libav: Libav, options: DurationOptions): Duration {
   const { context, demuxer, sizeBytes, allow } = options
   const declared =
     chainedDuration(libav, options) ?? declaredDuration(libav, options) ?? liveDuration(libav, options)
-  const exact = declared !== undefined && (!WITHOUT_INDEX.has(demuxer.name) || isCounted(options))
+  const exact = declared !== undefined && !isExtrapolated(options)
   if (exact || sizeBytes > MAX_SCANNED_BYTES) return { seconds: declared, readThrough: false, isEmpty: false }
   allow(sizeBytes + REREAD_BYTES)
   const scanned = scan(libav, context, demuxer)
   return { seconds: scanned.seconds ?? declared, readThrough: true, isEmpty: scanned.packets === 0 }
 }
 
-function isCounted({ demuxer, sizeBytes, peek, allow }: DurationOptions): boolean {
-  if (demuxer.name !== 'mp3') return false
+/** Whether libav extrapolates the duration from the bit rate. */
+function isExtrapolated({ demuxer, sizeBytes, peek, allow }: DurationOptions): boolean {
+  const file = { sizeBytes, read: peek }
   allow(REREAD_BYTES)
-  return declaresFrames({ sizeBytes, read: peek })
+  if (demuxer.name === 'mp3') return !declaresFrames(file)
+  if (demuxer.name === 'ogg') return endsWithoutPage(file)
+  return WITHOUT_INDEX.has(demuxer.name)
 }
 
 /**

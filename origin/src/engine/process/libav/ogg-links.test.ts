@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { chainedSeconds, mayBeChained } from './ogg-links.ts'
+import { chainedSeconds, endsWithoutPage, mayBeChained } from './ogg-links.ts'
 import type { SyncRanges } from './range-io.ts'
 
 const OPUS_HERTZ = 48_000
@@ -54,5 +54,14 @@ describe('links of an Ogg', () => {
   it('are absent from an empty file and from other files', () => {
     for (const bytes of [Buffer.alloc(0), Buffer.alloc(100_000), Buffer.from('OggS')])
       expect(mayBeChained(counted(bytes).file)).toBe(false)
+  })
+
+  it.each([
+    ['nothing', 0, false],
+    ['fewer zeros than a page has', 10_000, false],
+    ['more zeros than a page has', 70_000, true],
+  ])('are or are not at the end of a file when %s follows', (_, zeros, isMissing) => {
+    const bytes = Buffer.concat([link(1, 2), Buffer.alloc(zeros)])
+    expect(endsWithoutPage(counted(bytes).file)).toBe(isMissing)
   })
 })

@@ -3,7 +3,7 @@
  * 4), of which libav reports only the duration of the last one.
  */
 
-import { isFailure } from '@media-proxy/shared/response/failure.ts'
+import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { SyncRanges } from './range-io.ts'
 
 /**
@@ -13,13 +13,27 @@ import type { SyncRanges } from './range-io.ts'
 export function mayBeChained(file: SyncRanges): boolean {
   const first = readPage(file, 0)
   if (first === undefined) return false
-  const start = Math.max(0, file.sizeBytes - MAX_PAGE_BYTES)
-  const bytes = file.read(start, file.sizeBytes)
-  if (isFailure(bytes)) return false
-  const tail = Buffer.from(bytes.buffer, bytes.byteOffset, file.sizeBytes - start)
+  const tail = readTail(file)
+  if (isFailure(tail)) return false
   const at = tail.lastIndexOf('OggS', undefined, 'latin1')
   if (at < 0 || at + HEADER_BYTES > tail.length) return false
   return tail.readUInt32LE(at + SERIAL_AT) !== first.serial
+}
+
+/**
+ * Whether more bytes follow the last page than a page has, such as the zeros of a file that was allocated before
+ * it was written. libav then finds no last page, and extrapolates the duration from the bit rate.
+ */
+export function endsWithoutPage(file: SyncRanges): boolean {
+  const tail = readTail(file)
+  return !isFailure(tail) && !tail.includes('OggS', 0, 'latin1')
+}
+
+/** Reads the part at the end of a file that contains the start of its last page. */
+function readTail(file: SyncRanges): Buffer | Failure {
+  const start = Math.max(0, file.sizeBytes - MAX_PAGE_BYTES)
+  const bytes = file.read(start, file.sizeBytes)
+  return isFailure(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, file.sizeBytes - start)
 }
 
 /**
