@@ -25,7 +25,7 @@ export interface RangeSourceOptions {
   readonly sizeBytes: number
   /**
    * Fetches the bytes from `start` up to, not including, `end`. It is bound to the signal of the opened source.
-   * The memory that it returns is not used by anything else, and is freed.
+   * Nothing else may use the memory that it returns, because it is cached or freed.
    */
   readonly fetchPart: (start: number, end: number) => Promise<Uint8Array | Failure>
   readonly fetchAll: () => Promise<ReadableStream<Uint8Array> | Failure>

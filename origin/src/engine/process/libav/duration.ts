@@ -58,11 +58,11 @@ export function readDuration(libav: Libav, options: DurationOptions): Duration {
 
 /** Whether libav extrapolates the duration from the bit rate. */
 function isExtrapolated({ demuxer, sizeBytes, peek, allow }: DurationOptions): boolean {
-  const file = { sizeBytes, read: peek }
+  const { name } = demuxer
+  if (name !== 'mp3' && name !== 'ogg') return WITHOUT_INDEX.has(name)
   allow(REREAD_BYTES)
-  if (demuxer.name === 'mp3') return !declaresFrames(file)
-  if (demuxer.name === 'ogg') return endsWithoutPage(file)
-  return WITHOUT_INDEX.has(demuxer.name)
+  const file = { sizeBytes, read: peek }
+  return name === 'mp3' ? !declaresFrames(file) : endsWithoutPage(file)
 }
 
 /**
