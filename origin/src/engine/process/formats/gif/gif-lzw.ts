@@ -37,8 +37,9 @@ export function readLzw(
     lengths[code] = 1
   }
   let [bits, next, previous, pixels, held, buffer] = [codeBits + 1, end + 1, NONE, 0, 0, 0]
-  for (const byte of data) {
-    buffer |= byte << held
+  // By index: before V8 optimises a loop, an iterator allocates an object for each byte.
+  for (let index = 0; index < data.length; index += 1) {
+    buffer |= (data[index] ?? 0) << held
     held += 8
     while (held >= bits) {
       const code = buffer & ((1 << bits) - 1)

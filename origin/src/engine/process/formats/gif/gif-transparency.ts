@@ -69,8 +69,9 @@ function unusedIndex({ codeBits, data }: GifFrame): number | undefined {
   const used = new Uint8Array(COLOURS)
   const clear = 1 << codeBits
   let [bits, next, held, buffer] = [codeBits + 1, clear + 1, 0, 0]
-  for (const byte of data) {
-    buffer |= byte << held
+  // By index: before V8 optimises a loop, an iterator allocates an object for each byte.
+  for (let index = 0; index < data.length; index += 1) {
+    buffer |= (data[index] ?? 0) << held
     held += 8
     while (held >= bits) {
       const code = buffer & ((1 << bits) - 1)

@@ -62,11 +62,15 @@ function missingIndex(
 ): number {
   if (isTransparent) return transparent
   const counts = new Uint32Array(COLOURS)
-  for (const pixel of pixels) counts[pixel] = (counts[pixel] ?? 0) + 1
+  // By index: before V8 optimises a loop, an iterator allocates an object for each pixel.
+  for (let at = 0; at < pixels.length; at += 1) {
+    const pixel = pixels[at] ?? 0
+    counts[pixel] = (counts[pixel] ?? 0) + 1
+  }
   const unused = counts.lastIndexOf(0)
   if (unused >= 0) return unused
   const { index, nearest } = leastVisible(counts, colours)
-  for (const [at, pixel] of pixels.entries()) if (pixel === index) pixels[at] = nearest
+  for (let at = 0; at < pixels.length; at += 1) if (pixels[at] === index) pixels[at] = nearest
   return index
 }
 
