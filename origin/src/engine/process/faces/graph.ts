@@ -125,9 +125,9 @@ function createReader(file: Uint8Array) {
 /** Decodes IEEE 754 binary16, little-endian. */
 function halves(bytes: Uint8Array): Float32Array {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  return Float32Array.from({ length: bytes.length / 2 }, (_, index) =>
-    halfOf(view.getUint16(2 * index, true)),
-  )
+  const values = new Float32Array(bytes.length / 2)
+  for (let at = 0; at < values.length; at += 1) values[at] = halfOf(view.getUint16(2 * at, true))
+  return values
 }
 
 function halfOf(bits: number): number {

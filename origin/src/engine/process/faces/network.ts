@@ -49,9 +49,9 @@ function runStep(
     case 'depthwise':
       return convolveDepthwise(first, output, weights(), stride)
     case 'add':
-      return first.values.map((value, index) => value + (second?.values[index] ?? 0))
+      return add(first.values, second?.values ?? EMPTY)
     case 'relu':
-      return first.values.map((value) => Math.max(0, value))
+      return relu(first.values)
     case 'pad':
       return padChannels(first, output)
     case 'pool':
@@ -61,6 +61,20 @@ function runStep(
     case 'concatenate':
       return concatenate(layers.map(({ values }) => values))
   }
+}
+
+// These are loops, because `map` allocates a number object for each value.
+
+function add(values: Float32Array, others: Float32Array): Float32Array {
+  const sums = new Float32Array(values.length)
+  for (let at = 0; at < sums.length; at += 1) sums[at] = (values[at] ?? 0) + (others[at] ?? 0)
+  return sums
+}
+
+function relu(values: Float32Array): Float32Array {
+  const positive = new Float32Array(values.length)
+  for (let at = 0; at < positive.length; at += 1) positive[at] = Math.max(0, values[at] ?? 0)
+  return positive
 }
 
 interface Weights {

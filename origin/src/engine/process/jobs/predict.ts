@@ -230,10 +230,10 @@ function rendersByLibav(info: DecodableImage, render: Render): boolean {
 }
 
 /**
- * The cost of a face detector with a few megabytes of weights. Its input is decoded before the image is
- * rendered.
+ * The cost of a face detector with a few megabytes of weights, and the garbage of its layers. Its input is decoded
+ * before the image is rendered.
  */
-const FACES_BYTES = 12 * 2 ** 20
+const FACES_BYTES = 16 * 2 ** 20
 const FACES_SECONDS = 0.3
 
 function withFaceDetection(cost: Cost, info: DecodableImage, available: AvailableBytes): Cost {
